@@ -1,0 +1,28 @@
+//! The language that server and browser share.
+//!
+//! Ids, job events, outcomes, the fold from events to a view, and the picture of a running cluster.
+//! Serde only: it compiles small to WASM and is tested natively. It knows neither SSH nor SQL nor HTML.
+
+mod event;
+mod ids;
+mod outline;
+mod pages;
+mod problem;
+mod topology;
+mod view;
+mod wire;
+
+pub use event::{Event, EventKind, JobOutcome, Outcome, Stream};
+pub use ids::{JobId, PersonId, PlanId, RevisionId};
+pub use outline::{JobOutline, StageOutline, StepOutline};
+pub use pages::{
+    CheckedText, ClusterPage, ClusterRow, DryRun, FindingLevel, FindingRow, InventoryPage, JobPage, JobRow,
+    Me, NewCluster, PlanPage, PlanStage, PlanStep, Saved, Verdict,
+};
+pub use problem::{Problem, ProblemKind};
+pub use topology::{
+    ClusterTopology, HaproxyServer, HealthLevel, MemberRole, MemberState, MemberTopology, Observed,
+    ServiceTopology,
+};
+pub use view::{FoldError, JobView, StageState, StepState};
+pub use wire::{ClientMessage, ServerMessage};

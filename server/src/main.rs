@@ -1,0 +1,2 @@
+//! The `paddock` binary.
+fn main() {}
