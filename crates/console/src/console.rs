@@ -1,8 +1,8 @@
 //! The console: one value, cheap to clone, that every page, socket, API route and command goes through.
 
 use paddock_events::{
-    CheckedText, ClusterPage, ClusterRow, ClusterTopology, DryRun, Event, InventoryPage, JobId, JobPage, JobRow, Me,
-    NewCluster, PersonId, PlanId, PlanPage, Problem, ProblemKind, RevisionId, Saved,
+    CheckedText, ClusterPage, ClusterRow, ClusterTopology, DryRun, Event, InventoryPage, JobId, JobPage,
+    JobRow, Me, NewCluster, PersonId, PlanId, PlanPage, Problem, ProblemKind, RevisionId, Saved,
 };
 use paddock_playbooks::Intent;
 use std::path::PathBuf;
@@ -82,7 +82,12 @@ impl Console {
     }
 
     /// Adds a person. Only from the command line or by an admin.
-    pub async fn add_person(&self, _name: &str, _role: PersonRole, _password: &str) -> Result<PersonId, Problem> {
+    pub async fn add_person(
+        &self,
+        _name: &str,
+        _role: PersonRole,
+        _password: &str,
+    ) -> Result<PersonId, Problem> {
         Err(missing())
     }
 

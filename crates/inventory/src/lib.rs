@@ -2,10 +2,24 @@
 //!
 //! The text is the truth: comments, order, quoting and spacing survive. Pure: no I/O, no clock.
 
+mod document;
+mod edit;
+mod finding;
 mod ids;
+mod merge;
 mod model;
+mod pattern;
+mod read;
+mod typing;
+mod validate;
 mod value;
 
+pub use edit::{
+    EditError, NewGroup, VarTarget, add_cluster, add_instance, remove_cluster, remove_instance, set_var,
+};
+pub use finding::{Edit, Finding, Severity, render_findings};
 pub use ids::{ClusterName, GroupName, InstanceId, InstanceRole, NameError, NodeAddr};
+pub use merge::{Conflict, Hunk, diff, merge3};
 pub use model::{Cluster, Group, Instance, Inventory, Level, Resolved, Span, Vars};
+pub use pattern::{HostPattern, PatternError};
 pub use value::{Map, Value};

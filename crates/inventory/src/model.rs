@@ -1,7 +1,8 @@
 //! The typed model.
 
 use crate::{ClusterName, GroupName, InstanceId, InstanceRole, Map, NodeAddr, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Where something stands in the text. Lines and columns from 1, columns in characters; offsets in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,10 +43,15 @@ pub struct Resolved {
     pub span: Option<Span>,
 }
 
-/// The variables of one host after precedence.
+/// Variables set at one place, by name.
+pub(crate) type Layer = Arc<BTreeMap<String, Resolved>>;
+
+/// The variables of one host after precedence. Layers are shared between hosts, so that 10,000 hosts
+/// do not copy the global section 10,000 times.
 #[derive(Clone, Debug, Default)]
 pub struct Vars {
-    pub(crate) values: BTreeMap<String, Resolved>,
+    /// Lowest precedence first.
+    pub(crate) layers: Vec<Layer>,
 }
 
 /// One declared instance.
@@ -77,8 +83,10 @@ pub struct Cluster {
 pub struct Group {
     /// Its key under `children`.
     pub name: GroupName,
-    /// Its hosts in document order.
+    /// Its hosts in document order, ranges expanded.
     pub hosts: Vec<NodeAddr>,
+    /// Groups nested under it.
+    pub children: Vec<GroupName>,
     /// Its own `vars`.
     pub vars: Map,
     /// Where its entry is written.
@@ -92,21 +100,81 @@ pub struct Inventory {
     pub(crate) groups: Vec<Group>,
     pub(crate) clusters: BTreeMap<ClusterName, Cluster>,
     pub(crate) vars: BTreeMap<NodeAddr, Vars>,
+    pub(crate) globals: Option<Layer>,
+    pub(crate) broken: bool,
 }
 
 impl Vars {
     /// The value of a variable with its origin; none when nobody set it.
     pub fn get(&self, name: &str) -> Option<&Resolved> {
-        self.values.get(name)
+        self.layers.iter().rev().find_map(|layer| layer.get(name))
     }
 
     /// The value alone.
     pub fn value(&self, name: &str) -> Option<&Value> {
-        self.values.get(name).map(|resolved| &resolved.value)
+        self.get(name).map(|resolved| &resolved.value)
     }
 
-    /// All variables by name.
+    /// All variables by name, each with the value that wins.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Resolved)> {
-        self.values.iter().map(|(name, resolved)| (name.as_str(), resolved))
+        let names: BTreeSet<&str> =
+            self.layers.iter().flat_map(|layer| layer.keys().map(String::as_str)).collect();
+        names.into_iter().filter_map(|name| self.get(name).map(|resolved| (name, resolved)))
+    }
+
+    /// A text, or a number printed as text; none when unset or null.
+    pub fn text(&self, name: &str) -> Option<String> {
+        match self.value(name)? {
+            Value::Null | Value::List(_) | Value::Map(_) => None,
+            value @ (Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_)) => {
+                Some(value.to_text())
+            }
+        }
+    }
+
+    /// An integer, or a text of digits.
+    pub fn int(&self, name: &str) -> Option<i64> {
+        self.value(name)?.as_int()
+    }
+
+    /// A truth value, as Ansible's `bool` filter reads it.
+    pub fn bool(&self, name: &str) -> Option<bool> {
+        self.value(name)?.as_bool()
+    }
+
+    /// A list.
+    pub fn list(&self, name: &str) -> Option<&[Value]> {
+        match self.value(name)? {
+            Value::List(items) => Some(items),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Text(_)
+            | Value::Map(_) => None,
+        }
+    }
+
+    /// A mapping.
+    pub fn map(&self, name: &str) -> Option<&Map> {
+        match self.value(name)? {
+            Value::Map(map) => Some(map),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Text(_)
+            | Value::List(_) => None,
+        }
+    }
+
+    /// The same variables with extra vars above all.
+    pub fn with_extra(&self, extra: &Map) -> Self {
+        let layer = extra.0.iter().map(|(key, value)| {
+            (key.to_text(), Resolved { value: value.clone(), level: Level::Extra, span: None })
+        });
+        let mut layers = self.layers.clone();
+        layers.push(Arc::new(layer.collect()));
+        Self { layers }
     }
 }

@@ -82,4 +82,45 @@ impl Value {
             }
         }
     }
+
+    /// An integer, or a text of digits.
+    pub fn as_int(&self) -> Option<i64> {
+        match self {
+            Self::Int(number) => Some(*number),
+            Self::Text(text) => text.trim().parse().ok(),
+            Self::Null | Self::Bool(_) | Self::Float(_) | Self::List(_) | Self::Map(_) => None,
+        }
+    }
+
+    /// A truth value as Ansible's `bool` filter reads it: `yes`, `on`, `1`, `true`, `y`, `t` are true.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            Self::Int(number) => Some(*number == 1),
+            Self::Text(text) => {
+                let truth = matches!(text.to_lowercase().as_str(), "yes" | "on" | "1" | "true" | "y" | "t");
+                Some(truth)
+            }
+            Self::Null => Some(false),
+            Self::Float(_) | Self::List(_) | Self::Map(_) => None,
+        }
+    }
+
+    /// The text of a text.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::List(_) | Self::Map(_) => None,
+        }
+    }
+
+    /// The mapping of a mapping.
+    pub fn as_map(&self) -> Option<&Map> {
+        match self {
+            Self::Map(map) => Some(map),
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Text(_) | Self::List(_) => {
+                None
+            }
+        }
+    }
 }
