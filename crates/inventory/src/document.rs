@@ -76,12 +76,14 @@ pub(crate) struct ParseError {
 
 /// Byte offsets of line starts, to turn the parser's line and column (in characters) into bytes.
 struct Lines<'a> {
+    /// The text after its byte order mark, which takes `base` bytes.
     text: &'a str,
+    base: usize,
     starts: Vec<usize>,
 }
 
 impl<'a> Lines<'a> {
-    fn new(text: &'a str) -> Self {
+    fn new(text: &'a str, base: usize) -> Self {
         let mut starts = vec![0];
         let bytes = text.as_bytes();
         for (index, byte) in bytes.iter().enumerate() {
@@ -90,16 +92,16 @@ impl<'a> Lines<'a> {
                 starts.push(index + 1);
             }
         }
-        Self { text, starts }
+        Self { text, base, starts }
     }
 
     /// `line` from 1, `column` from 0, both as the parser counts.
     fn byte(&self, line: usize, column: usize) -> usize {
         let Some(start) = line.checked_sub(1).and_then(|index| self.starts.get(index)) else {
-            return self.text.len();
+            return self.base + self.text.len();
         };
         let rest = &self.text[*start..];
-        rest.char_indices().nth(column).map_or(self.text.len(), |(offset, _)| start + offset)
+        rest.char_indices().nth(column).map_or(self.text.len(), |(offset, _)| start + offset) + self.base
     }
 
     fn span(&self, span: saphyr_parser::Span) -> Span {
@@ -199,7 +201,7 @@ impl<'a> Builder<'a> {
                     }
                     items.push(self.node(event, span, depth + 1)?);
                 };
-                let flow = self.lines.text[here.start..].starts_with('[');
+                let flow = self.lines.text[here.start - self.lines.base..].starts_with('[');
                 let span = whole(here, end, flow, items.last().map(|item| item.span));
                 (Node { span, kind: Kind::List { items, flow } }, anchor)
             }
@@ -218,7 +220,7 @@ impl<'a> Builder<'a> {
                     }
                     entries.push((key, value));
                 };
-                let flow = self.lines.text[here.start..].starts_with('{');
+                let flow = self.lines.text[here.start - self.lines.base..].starts_with('{');
                 let span = whole(here, end, flow, entries.last().map(|(_, value)| value.span));
                 (Node { span, kind: Kind::Map { entries, flow } }, anchor)
             }
