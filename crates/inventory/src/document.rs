@@ -125,13 +125,10 @@ struct Builder<'a> {
 
 /// Parses a text. An empty text (or only comments) is a null node.
 pub(crate) fn parse(text: &str) -> Result<Node, ParseError> {
-    // A byte order mark is one character before the first column; the parser skips it but counts it.
-    let mut builder = Builder {
-        lines: Lines::new(text),
-        parser: Parser::new_from_str(text),
-        anchors: Vec::new(),
-        aliased: 0,
-    };
+    // The parser takes a byte order mark for a word.
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let lines = Lines::new(body, text.len() - body.len());
+    let mut builder = Builder { lines, parser: Parser::new_from_str(body), anchors: Vec::new(), aliased: 0 };
     let mut root = None;
     loop {
         let (event, span) = builder.next()?;
