@@ -70,3 +70,99 @@ pub enum HostFacts {
 /// What is known of all nodes; one that is not listed is [`HostFacts::Assumed`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FactSet(pub BTreeMap<NodeAddr, HostFacts>);
+
+/// Prints `key=value` lines. Needs nothing but a shell, coreutils and systemd; reads only.
+const PROBE: &str = r#"
+. /etc/os-release
+echo "os_id=$ID"; echo "os_version=${VERSION_ID:-}"; echo "os_codename=${VERSION_CODENAME:-}"
+echo "arch=$(uname -m)"; echo "cpus=$(nproc)"
+echo "mem_mb=$(awk '/^MemTotal:/ {print int($2/1024)}' /proc/meminfo)"
+d=/data; [ -d $d ] || d=/
+echo "disk_gb=$(df -Pk $d | awk 'NR==2 {print int($2/1048576)}')"
+echo "hostname=$(cat /proc/sys/kernel/hostname)"
+for u in etcd patroni haproxy pgbouncer postgres; do systemctl is-active -q $u && echo "active=$u"; done
+for v in $( (ls /usr/lib/postgresql 2>/dev/null; apt-cache pkgnames postgresql- 2>/dev/null | sed -n 's/^postgresql-\([0-9][0-9]*\)$/\1/p') | sort -un); do echo "pg_version=$v"; done
+[ -e /etc/paddock/node.ready ] && echo node_ready=1
+[ -e /etc/paddock/etcd.ready ] && systemctl is-active -q etcd && echo etcd_ready=1
+if [ -e /pg/data/PG_VERSION ]; then
+  echo "data_version=$(cat /pg/data/PG_VERSION)"
+  sed -n 's/^scope: *//p' /etc/patroni/patroni.yml 2>/dev/null | sed 's/^/data_scope=/'
+elif [ -n "$(ls -A /pg/data 2>/dev/null)" ]; then echo data_foreign=1; fi
+exit 0
+"#;
+
+impl Facts {
+    /// Bash that prints what [`Facts::parse`] reads.
+    pub fn probe() -> &'static str {
+        PROBE
+    }
+
+    /// What an offline plan assumes: a prepared Debian 12 node with 2 CPUs, 4 GiB and 50 GiB.
+    pub fn assumed() -> Self {
+        Self {
+            os_id: "debian".into(),
+            os_version: "12".into(),
+            os_codename: "bookworm".into(),
+            arch: "x86_64".into(),
+            cpus: 2,
+            mem_mb: 4096,
+            disk_gb: 50,
+            hostname: String::new(),
+            active_units: BTreeSet::new(),
+            pg_versions: BTreeSet::new(),
+            node_ready: true,
+            etcd_ready: true,
+            data_dir: DataDir::Empty,
+        }
+    }
+
+    /// Reads the probe's output; unknown keys are left out, a missing number is an error that names it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let all = |key: &str| -> Vec<&str> {
+            let with_key = text.lines().filter_map(|line| line.split_once('='));
+            with_key.filter(|(k, _)| *k == key).map(|(_, v)| v.trim()).collect()
+        };
+        let one = |key: &str| all(key).first().map(|v| (*v).to_owned()).unwrap_or_default();
+        let number = |key: &str| {
+            one(key).parse::<u64>().map_err(|_| format!("the node did not say its `{key}`: {:?}", one(key)))
+        };
+        let data_dir = if !all("data_foreign").is_empty() {
+            DataDir::Foreign
+        } else if all("data_version").is_empty() {
+            DataDir::Empty
+        } else {
+            let scope = Some(one("data_scope")).filter(|scope| !scope.is_empty());
+            DataDir::Cluster { scope, version: one("data_version") }
+        };
+        Ok(Self {
+            os_id: one("os_id"),
+            os_version: one("os_version"),
+            os_codename: one("os_codename"),
+            arch: one("arch"),
+            cpus: u32::try_from(number("cpus")?).unwrap_or(1).max(1),
+            mem_mb: number("mem_mb")?,
+            disk_gb: number("disk_gb")?,
+            hostname: one("hostname"),
+            active_units: all("active").into_iter().map(str::to_owned).collect(),
+            pg_versions: all("pg_version").iter().filter_map(|v| v.parse().ok()).collect(),
+            node_ready: !all("node_ready").is_empty(),
+            etcd_ready: !all("etcd_ready").is_empty(),
+            data_dir,
+        })
+    }
+}
+
+impl FactSet {
+    /// What is known of a node, or what is assumed of it.
+    pub fn of(&self, host: NodeAddr) -> Facts {
+        match self.0.get(&host) {
+            Some(HostFacts::Known(facts)) => facts.clone(),
+            Some(HostFacts::Assumed | HostFacts::Unreachable { .. }) | None => Facts::assumed(),
+        }
+    }
+
+    /// Whether the node has answered.
+    pub fn is_known(&self, host: NodeAddr) -> bool {
+        matches!(self.0.get(&host), Some(HostFacts::Known(_)))
+    }
+}

@@ -4,10 +4,16 @@
 //! It knows what a step's check and apply are (shell text), but not how they reach a node.
 
 mod context;
+mod etcd;
 mod facts;
 mod material;
+mod node;
 mod operation;
+mod params;
+mod pgsql;
 mod plan;
+mod planning;
+mod scripts;
 mod step;
 
 pub use context::Context;
@@ -15,4 +21,5 @@ pub use facts::{DataDir, FactSet, Facts, HostFacts};
 pub use material::{Material, Need};
 pub use operation::{Intent, Operation, Play, Playbook, Refusal};
 pub use plan::{Digest, Plan, Stage, Warning};
+pub use planning::{hosts_concerned, needs, plan};
 pub use step::{Effect, Fact, Script, Scripts, Step, StepId, UnitState};

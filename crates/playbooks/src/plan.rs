@@ -1,6 +1,6 @@
 //! The readable whole: plays, stages, steps, warnings and a digest.
 
-use crate::{Intent, Play, Step};
+use crate::{Effect, Intent, Play, Step};
 use paddock_inventory::{ClusterName, NodeAddr};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,4 +56,96 @@ pub struct Plan {
     pub instances: BTreeMap<NodeAddr, String>,
     /// What was approved is what runs.
     pub digest: Digest,
+}
+
+impl Plan {
+    /// All steps in canonical order: stage, host, position. The position in this order is the step's index in
+    /// events and pages.
+    pub fn steps(&self) -> impl Iterator<Item = (usize, NodeAddr, &Step)> {
+        self.stages.iter().enumerate().flat_map(|(index, stage)| {
+            stage
+                .hosts
+                .iter()
+                .flat_map(move |(host, steps)| steps.iter().map(move |step| (index, *host, step)))
+        })
+    }
+
+    /// The plays as command lines.
+    pub fn command_lines(&self) -> Vec<String> {
+        self.plays.iter().map(Play::command_line).collect()
+    }
+
+    /// Whether any step destroys data or members.
+    pub fn is_destructive(&self) -> bool {
+        self.steps().any(|(_, _, step)| matches!(step.effect, Effect::Destroys(_)))
+    }
+
+    /// What applying it interrupts, one sentence each, without repeats.
+    pub fn interrupts(&self) -> Vec<String> {
+        self.effects(|effect| match effect {
+            Effect::Interrupts(what) => Some(what.clone()),
+            Effect::Plain | Effect::Destroys(_) => None,
+        })
+    }
+
+    /// What it destroys, one sentence each, without repeats.
+    pub fn destroys(&self) -> Vec<String> {
+        self.effects(|effect| match effect {
+            Effect::Destroys(what) => Some(what.clone()),
+            Effect::Plain | Effect::Interrupts(_) => None,
+        })
+    }
+
+    fn effects(&self, pick: impl Fn(&Effect) -> Option<String>) -> Vec<String> {
+        let mut out: Vec<String> = Vec::new();
+        for what in self.steps().filter_map(|(_, _, step)| pick(&step.effect)) {
+            if !out.contains(&what) {
+                out.push(what);
+            }
+        }
+        out
+    }
+
+    /// The nodes that take part.
+    pub fn nodes(&self) -> BTreeSet<NodeAddr> {
+        self.stages.iter().flat_map(|stage| stage.hosts.keys().copied()).collect()
+    }
+
+    /// The plan as the command line prints it.
+    pub fn render(&self) -> String {
+        let mut out = format!("{}\n", self.title);
+        for play in &self.plays {
+            out += &format!("  {}", play.command_line());
+            if let Some(because) = &play.because {
+                out += &format!("    # planned in: {because}");
+            }
+            out.push('\n');
+        }
+        for warning in &self.warnings {
+            out += &format!("warning[{}]: {}\n", warning.code, warning.text);
+        }
+        for what in self.interrupts() {
+            out += &format!("interrupts: {what}\n");
+        }
+        for what in self.destroys() {
+            out += &format!("DESTROYS: {what}\n");
+        }
+        for (number, stage) in self.stages.iter().enumerate() {
+            out += &format!("\nstage {}: {}\n", number + 1, stage.name);
+            for (host, steps) in &stage.hosts {
+                let instance = self.instances.get(host).map_or(String::new(), |name| format!(" ({name})"));
+                out += &format!("  {host}{instance}\n");
+                for step in steps {
+                    out += &format!("    {:<44} {}\n", step.id.0, step.title);
+                }
+            }
+        }
+        out += &format!(
+            "\n{} steps on {} nodes, digest {}\n",
+            self.steps().count(),
+            self.nodes().len(),
+            self.digest.0
+        );
+        out
+    }
 }

@@ -178,3 +178,147 @@ pub struct Scripts {
     /// Makes the fact hold; none: the step only waits or refuses.
     pub apply: Option<Script>,
 }
+
+/// Builders, so that playbooks read as lists of facts.
+impl Step {
+    /// A step with the usual bounds: 60 s for each half, no settling, no effect.
+    pub(crate) fn new(id: impl Into<String>, host: NodeAddr, title: impl Into<String>, fact: Fact) -> Self {
+        let id = id.into();
+        let tags = id.split('/').take(2).map(str::to_owned).collect();
+        Self {
+            id: StepId(id),
+            title: title.into(),
+            host,
+            tags,
+            fact,
+            effect: Effect::Plain,
+            limit_s: 60,
+            settle_s: 0,
+        }
+    }
+
+    pub(crate) fn file(id: &str, host: NodeAddr, path: &str, content: impl Into<String>) -> Self {
+        let fact = Fact::File {
+            path: path.to_owned(),
+            content: content.into(),
+            owner: "root:root".to_owned(),
+            mode: 0o644,
+            secret: false,
+            validate: None,
+        };
+        Self::new(id, host, path, fact)
+    }
+
+    pub(crate) fn directory(id: &str, host: NodeAddr, path: &str, owner: &str, mode: u32) -> Self {
+        let fact = Fact::Directory { path: path.to_owned(), owner: owner.to_owned(), mode };
+        Self::new(id, host, format!("directory {path}"), fact)
+    }
+
+    pub(crate) fn link(id: &str, host: NodeAddr, path: &str, target: &str) -> Self {
+        let fact = Fact::Link { path: path.to_owned(), target: target.to_owned() };
+        Self::new(id, host, format!("{path} → {target}"), fact)
+    }
+
+    pub(crate) fn packages(id: &str, host: NodeAddr, names: &[String]) -> Self {
+        let title = format!("packages {}", names.join(", "));
+        Self::new(id, host, title, Fact::Packages { names: names.to_vec() }).limit(900)
+    }
+
+    pub(crate) fn unit(id: &str, host: NodeAddr, name: &str, state: UnitState, files: &[&str]) -> Self {
+        let files = files.iter().map(|file| (*file).to_owned()).collect();
+        let enabled = Some(state != UnitState::Stopped);
+        let title = match state {
+            UnitState::Stopped => format!("{name} is stopped and disabled"),
+            UnitState::Running | UnitState::RunningElseReload | UnitState::RunningElseRestart => {
+                format!("{name} runs with its present files")
+            }
+        };
+        Self::new(id, host, title, Fact::Unit { name: name.to_owned(), enabled, state, files }).limit(180)
+    }
+
+    pub(crate) fn sql(
+        id: &str,
+        host: NodeAddr,
+        title: &str,
+        database: &str,
+        port: u16,
+        check: String,
+        apply: String,
+    ) -> Self {
+        Self::new(id, host, title, Fact::Sql { database: database.to_owned(), port, check, apply })
+    }
+
+    /// A command of root with check and apply.
+    pub(crate) fn command(id: &str, host: NodeAddr, title: &str, check: String, apply: String) -> Self {
+        let fact = Fact::Command { check, apply: Some(apply), stdin: None, user: "root".to_owned() };
+        Self::new(id, host, title, fact)
+    }
+
+    /// Something that must come true by itself within `settle_s` seconds.
+    pub(crate) fn wait(id: &str, host: NodeAddr, title: &str, check: String, settle_s: u32) -> Self {
+        let fact = Fact::Command { check, apply: None, stdin: None, user: "root".to_owned() };
+        Self::new(id, host, title, fact).settle(settle_s)
+    }
+
+    pub(crate) fn owner(mut self, new: &str) -> Self {
+        if let Fact::File { owner, .. } = &mut self.fact {
+            new.clone_into(owner);
+        }
+        self
+    }
+
+    pub(crate) fn mode(mut self, new: u32) -> Self {
+        if let Fact::File { mode, .. } = &mut self.fact {
+            *mode = new;
+        }
+        self
+    }
+
+    pub(crate) fn secret(mut self) -> Self {
+        if let Fact::File { secret, .. } = &mut self.fact {
+            *secret = true;
+        }
+        self
+    }
+
+    pub(crate) fn validate(mut self, command: &str) -> Self {
+        if let Fact::File { validate, .. } = &mut self.fact {
+            *validate = Some(command.to_owned());
+        }
+        self
+    }
+
+    pub(crate) fn stdin(mut self, text: impl Into<String>) -> Self {
+        if let Fact::Command { stdin, .. } = &mut self.fact {
+            *stdin = Some(text.into());
+        }
+        self
+    }
+
+    pub(crate) fn titled(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    pub(crate) fn tag(mut self, tag: &str) -> Self {
+        if !self.tags.iter().any(|known| known == tag) {
+            self.tags.push(tag.to_owned());
+        }
+        self
+    }
+
+    pub(crate) fn limit(mut self, seconds: u32) -> Self {
+        self.limit_s = seconds;
+        self
+    }
+
+    pub(crate) fn settle(mut self, seconds: u32) -> Self {
+        self.settle_s = seconds;
+        self
+    }
+
+    pub(crate) fn interrupts(mut self, what: impl Into<String>) -> Self {
+        self.effect = Effect::Interrupts(what.into());
+        self
+    }
+}

@@ -1,0 +1,130 @@
+//! pgBackRest: configuration, stanza, first full backup. Local repository: one per member, used by whoever leads.
+
+use crate::params::{flag, text};
+use crate::pgsql::members::{Member, Members};
+use crate::{Facts, Step};
+
+/// Whether backups are on.
+pub(crate) fn enabled(member: &Member) -> bool {
+    flag(&member.vars, "pgbackrest_enabled", true)
+}
+
+/// `/etc/pgbackrest/pgbackrest.conf`
+pub(crate) fn config(members: &Members, member: &Member, facts: &Facts) -> String {
+    let cpus = facts.cpus;
+    let few = cpus.div_ceil(4).clamp(2, 4);
+    let method = text(&member.vars, "pgbackrest_method", "local");
+    let mut repo = String::new();
+    let declared = member
+        .vars
+        .map("pgbackrest_repo")
+        .and_then(|repos| repos.get(&method))
+        .and_then(|repo| repo.as_map());
+    match declared {
+        Some(map) => {
+            for (key, value) in &map.0 {
+                let key = key.to_text().replace('_', "-");
+                let value = value.to_text().replace("${pg_cluster}", &members.name).replace(['\n', '\r'], "");
+                repo += &format!("repo1-{key}={value}\n");
+            }
+        }
+        None => repo += "repo1-path=/pg/backup\nrepo1-retention-full-type=count\nrepo1-retention-full=2\n",
+    }
+    format!(
+        "# Managed by Paddock\n[global]\n{repo}log-path={}\nlog-level-file=info\nlog-level-console=warn\nlock-path=/tmp/pgbackrest\nspool-path=/pg/spool\narchive-async=y\narchive-push-queue-max=4GiB\nstart-fast=y\nexpire-auto=y\ndelta=y\ncompress-type=zst\nprocess-max={few}\n\n[global:restore]\nprocess-max={}\n\n[{}]\npg1-path=/pg/data\npg1-port={}\npg1-socket-path=/var/run/postgresql\n",
+        text(&member.vars, "pgbackrest_log_dir", "/pg/log/pgbackrest"),
+        cpus.min(8),
+        members.name,
+        member.pg_port
+    )
+}
+
+/// Configuration; before PostgreSQL starts, so that archiving finds it.
+pub(crate) fn files(members: &Members, member: &Member, facts: &Facts) -> Vec<Step> {
+    if !enabled(member) {
+        return Vec::new();
+    }
+    let host = member.addr;
+    let home = members.backup_home(member);
+    let own = |id: &str, path: &str, mode| {
+        Step::directory(id, host, path, "postgres:postgres", mode).tag("pgbackrest")
+    };
+    vec![
+        own("pgsql/pgbackrest_config/dir", "/etc/pgbackrest", 0o750),
+        Step::file(
+            "pgsql/pgbackrest_config/pgbackrest.conf",
+            host,
+            "/etc/pgbackrest/pgbackrest.conf",
+            config(members, member, facts),
+        )
+        .owner("postgres:postgres")
+        .mode(0o640)
+        .secret()
+        .tag("pgbackrest"),
+        own("pgsql/pgbackrest_config/root", &text(&member.vars, "pg_fs_backup", "/data/backups"), 0o700),
+        own("pgsql/pgbackrest_config/home", &home, 0o700),
+        own("pgsql/pgbackrest_config/repo", &format!("{home}/backup"), 0o700),
+        Step::link("pgsql/pgbackrest_config/link", host, "/pg/backup", &format!("{home}/backup"))
+            .tag("pgbackrest"),
+    ]
+}
+
+/// The stanza, on every member of a local repository.
+pub(crate) fn stanza(members: &Members, member: &Member) -> Vec<Step> {
+    if !enabled(member) {
+        return Vec::new();
+    }
+    let name = &members.name;
+    // A stop file of a removed cluster of the same name would hold up archiving for ever.
+    let check = format!(
+        "[ -e /tmp/pgbackrest/{name}.stop ] && {{ echo 'archiving is stopped by /tmp/pgbackrest/{name}.stop'; exit 1; }}\ncd /\nout=$(runuser -u postgres -- pgbackrest --stanza={name} --output=json info 2>&1) || {{ echo \"$out\"; exit 1; }}\nprintf '%s' \"$out\" | python3 -c 'import json,sys; s=json.load(sys.stdin); sys.exit(0 if s and s[0].get(\"db\") else 1)' && exit 0\necho 'the stanza does not exist'; exit 1\n"
+    );
+    let apply = format!(
+        "rm -f /tmp/pgbackrest/{name}.stop\ncd / && runuser -u postgres -- pgbackrest --stanza={name} --no-online stanza-create\n"
+    );
+    vec![
+        Step::command(
+            "pgsql/pgbackrest_init/stanza",
+            member.addr,
+            &format!("stanza {name} exists"),
+            check,
+            apply,
+        )
+        .limit(180)
+        .tag("pgbackrest"),
+    ]
+}
+
+/// WAL arrives in the repository, and a full backup is there. On the member that leads.
+pub(crate) fn first_backup(members: &Members, member: &Member) -> Vec<Step> {
+    if !enabled(member) || member.vars.text("pg_upstream").is_some() {
+        return Vec::new();
+    }
+    let name = &members.name;
+    let host = member.addr;
+    let mut steps = vec![
+        Step::wait(
+            "pgsql/pgbackrest_init/check",
+            host,
+            "WAL arrives in the repository (pgbackrest check)",
+            format!("cd /\nout=$(runuser -u postgres -- pgbackrest --stanza={name} --archive-timeout=30 check 2>&1) && exit 0\necho \"$out\" | tail -3; exit 1\n"),
+            120,
+        )
+        .limit(90)
+        .tag("pgbackrest"),
+    ];
+    if flag(&member.vars, "pgbackrest_init_backup", true) {
+        let check = format!(
+            "cd /\nrunuser -u postgres -- pgbackrest --stanza={name} --output=json info | python3 -c 'import json,sys; s=json.load(sys.stdin); sys.exit(0 if any(b[\"type\"]==\"full\" and not b.get(\"error\") for x in s for b in x.get(\"backup\",[])) else 1)' && exit 0\necho 'there is no full backup'; exit 1\n"
+        );
+        let apply = format!(
+            "cd / && runuser -u postgres -- pgbackrest --stanza={name} --type=full --log-level-console=info backup\n"
+        );
+        steps.push(
+            Step::command("pgsql/pgbackrest_init/full", host, "a full backup exists", check, apply)
+                .limit(14_400)
+                .tag("pgbackrest"),
+        );
+    }
+    steps
+}

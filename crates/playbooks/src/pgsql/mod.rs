@@ -1,0 +1,186 @@
+//! `pgsql.yml`: a PostgreSQL cluster under Patroni, with its pooler, services and backups.
+//!
+//! Stage by stage as the reference has it, with two differences: nothing that runs is restarted merely because the play
+//! runs again, and SQL runs only where Patroni says the leader is.
+
+mod backup;
+mod haproxy;
+mod hba;
+mod members;
+mod patroni;
+mod pooler;
+mod provision;
+mod selector;
+mod sql;
+mod steps;
+mod verify;
+
+use crate::etcd::ETCDCTL_ENV;
+use crate::params::text;
+use crate::{Context, Need, Refusal, Stage, Step, Warning};
+use members::{Member, Members};
+use paddock_inventory::{InstanceRole, NodeAddr};
+use std::collections::BTreeMap;
+
+/// Certificates and dbsu keys of the clusters these hosts belong to.
+pub(crate) fn needs(ctx: &Context<'_>, hosts: &[NodeAddr]) -> Vec<Need> {
+    let mut out = Vec::new();
+    for cluster in ctx.inventory.clusters().values() {
+        if !cluster.instances.iter().any(|instance| hosts.contains(&instance.addr)) {
+            continue;
+        }
+        for instance in &cluster.instances {
+            let name = instance.id.to_string();
+            let sans = vec![
+                "localhost".into(),
+                cluster.name.to_string(),
+                name.clone(),
+                "127.0.0.1".into(),
+                instance.addr.to_string(),
+            ];
+            out.push(Need::Certificate {
+                name: format!("pgsql/{name}"),
+                key: format!("pgsql/{}", cluster.name),
+                cn: name.clone(),
+                sans,
+            });
+            out.push(Need::SshKey { name: format!("ssh/{name}") });
+        }
+    }
+    out
+}
+
+/// The stages of the play on these hosts. Stages of several clusters are interleaved, so that they run side by side.
+pub(crate) fn stages(
+    ctx: &Context<'_>,
+    hosts: &[NodeAddr],
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Stage>, Refusal> {
+    let mut out: Vec<Stage> = Vec::new();
+    for cluster in ctx.inventory.clusters().values() {
+        let mut members = Members::of(ctx, cluster);
+        if !members.all.iter().any(|member| hosts.contains(&member.addr)) {
+            continue;
+        }
+        members.version = version(ctx, &members, warnings)?;
+        for stage in cluster_stages(ctx, &members, hosts)? {
+            match out.iter_mut().find(|known| known.name == stage.name) {
+                Some(known) => {
+                    for (host, steps) in stage.hosts {
+                        known.hosts.entry(host).or_default().extend(steps);
+                    }
+                }
+                None => out.push(stage),
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// `pg_version`, which the nodes must be able to install; unset: 18, or the newest that the nodes have.
+fn version(ctx: &Context<'_>, members: &Members, warnings: &mut Vec<Warning>) -> Result<u32, Refusal> {
+    let first = members.all.first();
+    let declared = first.and_then(|member| member.vars.int("pg_version")).and_then(|v| u32::try_from(v).ok());
+    let wanted = declared.unwrap_or(18);
+    for member in &members.all {
+        let available = ctx.facts.of(member.addr).pg_versions;
+        if !ctx.facts.is_known(member.addr) || available.is_empty() || available.contains(&wanted) {
+            continue;
+        }
+        let list = available.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+        let newest = available.iter().max().copied().unwrap_or(wanted);
+        if declared.is_none() {
+            warnings.push(Warning {
+                code: "plan/version-chosen".into(),
+                text: format!("`pg_version` is not set and {} has PostgreSQL {list}: version {newest} is planned. Set `pg_version: {newest}` to make it explicit.", member.addr),
+            });
+            return Ok(newest);
+        }
+        return Err(Refusal {
+            code: "plan/version-missing".into(),
+            what: format!("cluster `{}` cannot have PostgreSQL {wanted}", members.name),
+            why: format!("{} can install version {list} only", member.addr),
+            fix: format!(
+                "set `pg_version: {newest}`, or add a package repository with version {wanted} to the node"
+            ),
+        });
+    }
+    Ok(wanted)
+}
+
+fn cluster_stages(ctx: &Context<'_>, members: &Members, hosts: &[NodeAddr]) -> Result<Vec<Stage>, Refusal> {
+    let chosen: Vec<&Member> = members.all.iter().filter(|member| hosts.contains(&member.addr)).collect();
+    let mut stages: Vec<Stage> = Vec::new();
+    let mut add = |name: &str, part: BTreeMap<NodeAddr, Vec<Step>>| {
+        let part: BTreeMap<_, _> = part.into_iter().filter(|(_, steps)| !steps.is_empty()).collect();
+        if !part.is_empty() {
+            stages.push(Stage { name: name.to_owned(), play: 0, hosts: part, serial: false });
+        }
+    };
+    let mut install = BTreeMap::new();
+    for member in &chosen {
+        install.insert(member.addr, steps::install(ctx, members, member));
+    }
+    add("Install", install);
+    let primary = members.primary().filter(|primary| hosts.contains(&primary.addr));
+    if let (Some(primary), Some((etcd, _))) = (primary, ctx.etcd_members().first()) {
+        add("DCS account", BTreeMap::from([(*etcd, vec![dcs_account(members, primary, *etcd)])]));
+    }
+    if let Some(primary) = primary {
+        let mut first = steps::launch_primary(members, primary);
+        first.extend(steps::hba(ctx, members, primary)?);
+        add("Primary", BTreeMap::from([(primary.addr, first)]));
+        add("Provision", BTreeMap::from([(primary.addr, provision::steps(members, primary))]));
+    }
+    let mut replicas = BTreeMap::new();
+    for member in chosen.iter().filter(|member| member.role != InstanceRole::Primary) {
+        let mut launch = steps::launch_replica(members, member);
+        launch.extend(steps::hba(ctx, members, member)?);
+        replicas.insert(member.addr, launch);
+    }
+    add("Replicas", replicas);
+    let mut backups = BTreeMap::new();
+    let mut first_backup = BTreeMap::new();
+    let mut pooler = BTreeMap::new();
+    let mut services = BTreeMap::new();
+    let mut check = BTreeMap::new();
+    for member in &chosen {
+        backups.insert(member.addr, backup::stanza(members, member));
+        let mut pool = pooler::steps(ctx, members, member)?;
+        pool.extend(steps::crontab(member));
+        pooler.insert(member.addr, pool);
+        let rendered = haproxy::services(members, member)?;
+        services.insert(member.addr, steps::services(members, member, &rendered));
+        let mut verify = vec![verify::streaming(members, member), verify::senders(members, member)];
+        verify.push(verify::hba(member));
+        verify.push(verify::pending(member));
+        verify.push(verify::haproxy(members, member, &rendered).tag("pg_service"));
+        check.insert(member.addr, verify);
+    }
+    if let Some(primary) = primary {
+        first_backup.insert(primary.addr, backup::first_backup(members, primary));
+    }
+    add("Backup stanza", backups);
+    add("First backup", first_backup);
+    add("Pooler", pooler);
+    add("Services", services);
+    add("Verify", check);
+    Ok(stages)
+}
+
+/// The cluster's own account in etcd, with rights on its prefix only. Runs on the first etcd member as root of etcd.
+fn dcs_account(members: &Members, primary: &Member, host: NodeAddr) -> Step {
+    let name = &members.name;
+    let namespace = text(&primary.vars, "pg_namespace", "/pg");
+    // With the trailing slash, or /pg/pg-test would match /pg/pg-test2/… too.
+    let prefix = format!("{}/{name}/", namespace.trim_end_matches('/'));
+    let check = format!(
+        "{ETCDCTL_ENV}read -r password\nctl() {{ etcdctl --command-timeout=5s \"$@\"; }}\nctl endpoint health >/dev/null 2>&1 || {{ echo 'etcd is not healthy' >&2; exit 2; }}\nctl role get {name} 2>/dev/null | grep -q '{prefix}' || {{ echo 'role {name} does not exist'; exit 1; }}\nETCDCTL_USER=\"{name}:$password\" ctl get --prefix {prefix} --limit 1 >/dev/null 2>&1 && exit 0\necho 'user {name} cannot read its prefix with its password'; exit 1\n"
+    );
+    let apply = format!(
+        "{ETCDCTL_ENV}read -r password\nctl() {{ etcdctl --command-timeout=5s \"$@\"; }}\nctl role list | grep -qx {name} || ctl role add {name} || exit 1\nctl role get {name} | grep -q '{prefix}' || ctl role grant-permission {name} --prefix=true readwrite {prefix} || exit 1\nif ctl user list | grep -qx {name}; then printf '%s\\n' \"$password\" | ctl user passwd {name} --interactive=false || exit 1\nelse printf '%s\\n' \"$password\" | ctl user add {name} --interactive=false || exit 1; fi\nctl user grant-role {name} {name}\n"
+    );
+    Step::command("pgsql/pg_etcd/account", host, &format!("etcd account {name} owns {prefix}"), check, apply)
+        .stdin(format!("{}\n", patroni::etcd_password(members, primary)))
+        .tag("pg_conf")
+}

@@ -1,0 +1,146 @@
+//! PgBouncer: configuration, databases, users with the hashes that PostgreSQL holds.
+
+use crate::params::{field, flag, int, maps, text};
+use crate::pgsql::hba::{self, Target};
+use crate::pgsql::members::{Member, Members};
+use crate::pgsql::sql::{self, Role};
+use crate::{Context, Refusal, Step, UnitState};
+use paddock_inventory::Value;
+
+/// Steps of one member.
+pub(crate) fn steps(ctx: &Context<'_>, members: &Members, member: &Member) -> Result<Vec<Step>, Refusal> {
+    let vars = &member.vars;
+    if !flag(vars, "pgbouncer_enabled", true) {
+        return Ok(Vec::new());
+    }
+    let host = member.addr;
+    let dbsu = text(vars, "pg_dbsu", "postgres");
+    let roles = sql::roles(member);
+    let pg = |step: Step| step.owner("postgres:postgres").mode(0o640);
+    let file = |name: &str| format!("/etc/pgbouncer/{name}");
+    Ok(vec![
+        Step::directory("pgsql/pgbouncer_dir/conf", host, "/etc/pgbouncer", "postgres:postgres", 0o750).tag("pgbouncer"),
+        pg(Step::file("pgsql/pgbouncer_config/pgbouncer.ini", host, &file("pgbouncer.ini"), ini(member, &dbsu))).tag("pgbouncer"),
+        pg(Step::file("pgsql/pgbouncer_config/database.txt", host, &file("database.txt"), databases(member))).tag("pgbouncer"),
+        pg(Step::file("pgsql/pgbouncer_config/useropts.txt", host, &file("useropts.txt"), user_options(member))).tag("pgbouncer"),
+        pg(Step::file("pgsql/pgbouncer_hba/pgb_hba.conf", host, &file("pgb_hba.conf"), hba::render(ctx, members, member, Target::PgBouncer)?)).tag("pgbouncer"),
+        user_list(member, &dbsu, &roles).tag("pgbouncer"),
+        Step::unit(
+            "pgsql/pgbouncer_reload/unit",
+            host,
+            "pgbouncer.service",
+            UnitState::RunningElseReload,
+            &["/etc/pgbouncer/pgbouncer.ini", "/etc/pgbouncer/database.txt", "/etc/pgbouncer/useropts.txt", "/etc/pgbouncer/pgb_hba.conf", "/etc/pgbouncer/userlist.txt"],
+        )
+        .tag("pgbouncer"),
+        Step::wait(
+            "pgsql/pgbouncer_reload/answers",
+            host,
+            &format!("PgBouncer answers on port {}", member.pgbouncer_port),
+            format!(
+                "cd /\nout=$(runuser -u {dbsu} -- psql -X -A -t -p {} -d pgbouncer -c 'SHOW VERSION' 2>&1) && exit 0\necho \"$out\"; exit 1\n",
+                member.pgbouncer_port
+            ),
+            20,
+        )
+        .tag("pgbouncer"),
+    ])
+}
+
+fn ini(member: &Member, dbsu: &str) -> String {
+    let vars = &member.vars;
+    let admin = text(vars, "pg_admin_username", "dbuser_dba");
+    let monitor = text(vars, "pg_monitor_username", "dbuser_monitor");
+    let listen = text(vars, "pg_listen", "0.0.0.0");
+    let listen =
+        listen.replace("${ip}", &member.addr.to_string()).replace("${lo}", "127.0.0.1").replace(' ', "");
+    let default =
+        ["extra_float_digits", "application_name", "TimeZone", "DateStyle", "IntervalStyle", "search_path"];
+    let ignore = vars.list("pgbouncer_ignore_param").map_or_else(
+        || default.join(", "),
+        |list| list.iter().map(Value::to_text).collect::<Vec<_>>().join(", "),
+    );
+    format!(
+        "; Managed by Paddock\n[databases]\n%include /etc/pgbouncer/database.txt\n\n[users]\n%include /etc/pgbouncer/useropts.txt\n\n[pgbouncer]\nlogfile = {}/pgbouncer.log\npidfile = /var/run/postgresql/pgbouncer.pid\nlisten_addr = {listen}\nlisten_port = {}\nunix_socket_dir = /var/run/postgresql\nauth_type = hba\nauth_file = /etc/pgbouncer/userlist.txt\nauth_hba_file = /etc/pgbouncer/pgb_hba.conf\nadmin_users = {dbsu}, {admin}\nstats_users = {dbsu}, {monitor}\npool_mode = {}\nmax_client_conn = 20000\ndefault_pool_size = 50\nreserve_pool_size = 30\nmin_pool_size = 0\nmax_db_connections = 100\nmax_user_connections = 100\nserver_lifetime = 600\nserver_login_retry = 1\nserver_reset_query = DISCARD ALL\nignore_startup_parameters = {ignore}\n",
+        text(vars, "pgbouncer_log_dir", "/pg/log/pgbouncer"),
+        member.pgbouncer_port,
+        text(vars, "pgbouncer_poolmode", "transaction"),
+    )
+}
+
+/// One line per declared database, and `postgres`.
+fn databases(member: &Member) -> String {
+    let mut out = format!("postgres = host=/var/run/postgresql port={}\n", member.pg_port);
+    for db in maps(&member.vars, "pg_databases") {
+        let pooled = db.get("pgbouncer").and_then(Value::as_bool).unwrap_or(true);
+        let Some(name) = field(&db, "name").filter(|name| pooled && name != "postgres") else { continue };
+        if field(&db, "state").as_deref() == Some("absent") || name.contains(['"', '\n', '\r']) {
+            continue;
+        }
+        out += &format!("\"{name}\" = host=/var/run/postgresql port={}", member.pg_port);
+        for (key, option) in [
+            ("pool_auth_user", "auth_user"),
+            ("pool_mode", "pool_mode"),
+            ("pool_size", "pool_size"),
+            ("pool_size_min", "min_pool_size"),
+            ("pool_reserve", "reserve_pool"),
+            ("pool_connlimit", "max_db_connections"),
+        ] {
+            if let Some(value) = field(&db, key).filter(|value| !value.contains(char::is_whitespace)) {
+                out += &format!(" {option}={value}");
+            }
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn user_options(member: &Member) -> String {
+    let mut out = String::new();
+    let admin = text(&member.vars, "pg_admin_username", "dbuser_dba");
+    let monitor = text(&member.vars, "pg_monitor_username", "dbuser_monitor");
+    out += &format!(
+        "{admin} = pool_mode=session max_user_connections={}\n",
+        int(&member.vars, "pg_admin_pool", 16)
+    );
+    out += &format!("{monitor} = pool_mode=session max_user_connections=8\n");
+    for user in maps(&member.vars, "pg_users") {
+        let mode = field(&user, "pool_mode").map(|mode| format!(" pool_mode={mode}"));
+        let limit = field(&user, "pool_connlimit").map(|limit| format!(" max_user_connections={limit}"));
+        let Some(name) = field(&user, "name") else { continue };
+        if mode.is_some() || limit.is_some() {
+            out += &format!("{name} ={}{}\n", mode.unwrap_or_default(), limit.unwrap_or_default());
+        }
+    }
+    out
+}
+
+/// The user list holds the hashes of the local PostgreSQL: a replica must have replayed the roles first.
+fn user_list(member: &Member, dbsu: &str, roles: &[Role]) -> Step {
+    let names: Vec<String> =
+        roles.iter().filter(|role| role.pooled).map(|role| sql::literal(&role.name)).collect();
+    let count = names.len();
+    let query = format!(
+        "SELECT '\"' || replace(rolname, '\"', '\"\"') || '\" \"' || replace(coalesce(rolpassword, ''), '\"', '\"\"') || '\"' FROM pg_authid WHERE rolname IN ({}) AND rolpassword IS NOT NULL ORDER BY rolname;",
+        if names.is_empty() { "''".to_owned() } else { names.join(", ") }
+    );
+    let wanted = format!(
+        "cd /\nquery=$(cat)\nlist=$(runuser -u {dbsu} -- psql -X -q -A -t -v ON_ERROR_STOP=1 -p {} -d postgres -c \"$query\") || exit 2\n[ \"$(printf '%s' \"$list\" | grep -c .)\" = {count} ] || {{ echo 'PostgreSQL here does not have all {count} pooled users with a password yet'; exit 1; }}\nwant=$(printf '\"{dbsu}\" \"\"\\n%s' \"$list\")\n",
+        member.pg_port
+    );
+    let check = format!(
+        "{wanted}f=/etc/pgbouncer/userlist.txt\n[ -f $f ] && [ \"$(cat $f)\" = \"$want\" ] && [ \"$(stat -c '%U %a' $f)\" = 'postgres 640' ] && exit 0\necho 'the user list differs (hashes, not shown)'; exit 1\n"
+    );
+    let apply = format!(
+        "{wanted}umask 077\nnew=$(mktemp /etc/pgbouncer/userlist.XXXXXX) && printf '%s\\n' \"$want\" >\"$new\" && chown postgres:postgres \"$new\" && chmod 640 \"$new\" && mv -f \"$new\" /etc/pgbouncer/userlist.txt\n"
+    );
+    Step::command(
+        "pgsql/pgbouncer_user/userlist.txt",
+        member.addr,
+        "the pooler's user list has PostgreSQL's hashes",
+        check,
+        apply,
+    )
+    .stdin(query)
+    .settle(30)
+}

@@ -1,0 +1,95 @@
+//! Roles, databases and what is inside them, on the leader.
+
+use crate::Step;
+use crate::params::{field, flag, maps};
+use crate::pgsql::members::{Member, Members};
+use crate::pgsql::sql;
+use crate::scripts::quote;
+
+/// Steps on the declared primary; the first refuses when another member leads.
+pub(crate) fn steps(members: &Members, primary: &Member) -> Vec<Step> {
+    let vars = &primary.vars;
+    if !flag(vars, "pg_provision", true) || vars.text("pg_upstream").is_some() {
+        return Vec::new();
+    }
+    let (host, port) = (primary.addr, primary.pg_port);
+    let mut steps = vec![leads(members, primary)];
+    for role in sql::roles(primary) {
+        steps.push(role_step(primary, &role));
+    }
+    for database in ["template1", "postgres"] {
+        let (check, apply) = sql::inside(vars, None, None);
+        let id = format!("pgsql/pg_init/{database}");
+        steps.push(
+            Step::sql(
+                &id,
+                host,
+                &format!("{database} has schemas, extensions and default privileges"),
+                database,
+                port,
+                check,
+                apply,
+            )
+            .limit(120),
+        );
+    }
+    for db in maps(vars, "pg_databases") {
+        if matches!(field(&db, "state").as_deref(), Some("absent" | "recreate")) {
+            // Dropping is destructive and has an operation of its own.
+            continue;
+        }
+        let Some((name, check, apply)) = sql::database(vars, &db) else { continue };
+        let id = format!("pgsql/pg_db/{name}");
+        steps.push(
+            Step::sql(&id, host, &format!("database {name}"), "postgres", port, check, apply).limit(600),
+        );
+        let owner = field(&db, "owner");
+        let (check, apply) = sql::inside(vars, owner.as_deref(), Some(&db));
+        let id = format!("pgsql/pg_db/{name}/inside");
+        steps.push(
+            Step::sql(
+                &id,
+                host,
+                &format!("{name} has its schemas, extensions and privileges"),
+                &name,
+                port,
+                check,
+                apply,
+            )
+            .limit(300),
+        );
+    }
+    steps
+}
+
+/// SQL on a replica would fail or, worse, be skipped: the declared primary must lead.
+fn leads(members: &Members, primary: &Member) -> Step {
+    let check = format!(
+        "cd /\nr=$(runuser -u postgres -- psql -XAtq -p {} -d postgres -c 'SELECT pg_is_in_recovery()') || exit 2\n[ \"$r\" = f ] && exit 0\necho '{} is declared primary of {} but does not lead now: switch over to it, or declare the member that leads as primary'\nexit 1\n",
+        primary.pg_port, primary.name, members.name
+    );
+    let mut step = Step::wait("pgsql/pg_init/leads", primary.addr, "the declared primary leads", check, 60);
+    for tag in ["pg_user", "pg_db", "pg_provision"] {
+        step = step.tag(tag);
+    }
+    step
+}
+
+/// A password cannot be compared with the hash PostgreSQL holds; a digest of what was last applied stands for it,
+/// in a directory that only root reads.
+fn role_step(primary: &Member, role: &sql::Role) -> Step {
+    let mark = quote(&format!("/etc/paddock/roles/{}.sha256", role.name.replace('/', "_")));
+    let psql = format!(
+        "runuser -u postgres -- psql -X -q -A -t -v ON_ERROR_STOP=1 -p {} -d postgres",
+        primary.pg_port
+    );
+    let check = format!(
+        "cd /\nsum=$(sha256sum | cut -c1-64)\nout=$({psql} -c {}) || exit 2\n[ \"$out\" = t ] || {{ echo 'the role or its attributes are missing'; exit 1; }}\n[ \"$(cat {mark} 2>/dev/null)\" = \"$sum\" ] && exit 0\necho 'its definition (or password) was changed since it was applied'; exit 1\n",
+        quote(&role.check)
+    );
+    let apply = format!(
+        "cd /\nset -o pipefail\nsql=$(cat; echo x); sql=${{sql%x}}\nprintf '%s' \"$sql\" | {psql} -f - || exit 1\numask 077; mkdir -p /etc/paddock/roles && printf '%s' \"$sql\" | sha256sum | cut -c1-64 >{mark}\n"
+    );
+    let id = format!("pgsql/pg_user/{}", role.name);
+    Step::command(&id, primary.addr, &format!("role {}", role.name), check, apply).stdin(role.apply.clone())
+}

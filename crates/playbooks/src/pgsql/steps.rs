@@ -1,0 +1,364 @@
+//! Steps of one member: installation, launch, HBA, services.
+
+use crate::params::{flag, password, text};
+use crate::pgsql::haproxy::Service;
+use crate::pgsql::hba::{self as rules, Target};
+use crate::pgsql::members::{Member, Members};
+use crate::pgsql::{backup, patroni};
+use crate::scripts::quote;
+use crate::{Context, Fact, Refusal, Step, UnitState};
+use paddock_inventory::Value;
+
+/// Accounts, packages, directories, certificates and configuration: everything before PostgreSQL starts.
+pub(crate) fn install(ctx: &Context<'_>, members: &Members, member: &Member) -> Vec<Step> {
+    let host = member.addr;
+    let vars = &member.vars;
+    let facts = ctx.facts.of(host);
+    let v = members.version;
+    let user = Fact::OsUser {
+        name: "postgres".into(),
+        uid: Some(543),
+        group: "postgres".into(),
+        home: text(vars, "pg_dbsu_home", "/var/lib/pgsql"),
+        shell: "/bin/bash".into(),
+    };
+    let mut steps = vec![Step::new("pgsql/pg_dbsu/user", host, "account postgres", user)];
+    steps.push(sudoers(member));
+    steps.extend(ssh(ctx, members, member));
+    let mut packages: Vec<String> =
+        ["patroni", "python3-etcd", "python3-psycopg2", "pgbouncer", "pgbackrest"].map(str::to_owned).into();
+    packages.splice(0..0, [format!("postgresql-{v}"), format!("postgresql-client-{v}")]);
+    let extensions = vars.list("pg_extensions").unwrap_or_default().iter().filter_map(Value::as_str);
+    // Aliases of Pigsty's package map that name nothing of Debian are left out; real names are taken as they are.
+    packages.extend(
+        extensions
+            .filter(|name| name.starts_with("postgresql-"))
+            .map(|name| name.replace("$v", &v.to_string())),
+    );
+    steps.push(Step::packages("pgsql/pg_pkg/packages", host, &packages));
+    let distro = String::from(
+        "for u in $(systemctl list-units --plain --no-legend 'postgresql@*' 2>/dev/null | cut -d' ' -f1); do echo \"$u runs beside Patroni\"; exit 1; done\nsystemctl is-enabled -q postgresql.service 2>/dev/null && { echo 'postgresql.service is enabled'; exit 1; }\nexit 0\n",
+    );
+    steps.push(Step::command(
+        "pgsql/pg_pkg/distro-units",
+        host,
+        "Debian's own PostgreSQL units are off",
+        distro,
+        "for u in $(systemctl list-units --plain --no-legend 'postgresql@*' | cut -d' ' -f1); do systemctl stop \"$u\" || exit 1; done\nsystemctl disable -q postgresql.service\n".into(),
+    ));
+    steps.push(Step::link(
+        "pgsql/pg_link/usr-pgsql",
+        host,
+        "/usr/pgsql",
+        &format!("/usr/lib/postgresql/{v}"),
+    ));
+    let home = members.data_home(member);
+    let main = text(vars, "pg_fs_main", "/data/postgres");
+    let own =
+        |id: &str, path: &str, mode| Step::directory(id, host, path, "postgres:postgres", mode).tag("pg_dir");
+    steps.push(own("pgsql/pg_dir/main", &main, 0o700));
+    steps.push(own("pgsql/pg_dir/home", &home, 0o700));
+    steps.push(Step::link("pgsql/pg_dir/pg", host, "/pg", &home));
+    for (name, mode) in [
+        ("data", 0o700),
+        ("bin", 0o700),
+        ("log", 0o750),
+        ("log/postgres", 0o750),
+        ("log/patroni", 0o750),
+        ("log/pgbouncer", 0o750),
+        ("log/pgbackrest", 0o750),
+        ("tmp", 0o700),
+        ("cert", 0o700),
+        ("conf", 0o700),
+        ("spool", 0o700),
+    ] {
+        steps.push(own(&format!("pgsql/pg_dir/{name}"), &format!("/pg/{name}"), mode));
+    }
+    let profile = "export PATH=/usr/pgsql/bin:/pg/bin:$PATH\nexport PGHOME=/usr/pgsql PGDATA=/pg/data\nalias pg='patronictl -c /etc/patroni/patroni.yml'\n";
+    steps.push(Step::file("pgsql/pg_alias/profile", host, "/etc/profile.d/pgsql.sh", profile));
+    let cert = |id: &str, path: &str, name: &str, mode| {
+        Step::file(id, host, path, ctx.material.get(name)).owner("postgres:postgres").mode(mode)
+    };
+    steps.push(cert("pgsql/pg_cert/ca.crt", "/pg/cert/ca.crt", "ca.crt", 0o644));
+    steps.push(cert(
+        "pgsql/pg_cert/server.crt",
+        "/pg/cert/server.crt",
+        &format!("pgsql/{}.crt", member.name),
+        0o644,
+    ));
+    steps.push(
+        cert(
+            "pgsql/pg_cert/server.key",
+            "/pg/cert/server.key",
+            &format!("pgsql/{}.key", members.name),
+            0o600,
+        )
+        .secret(),
+    );
+    steps.push(Step::directory("pgsql/pg_conf/dir", host, "/etc/patroni", "postgres:postgres", 0o700));
+    let conf = format!("/pg/conf/{}.yml", member.name);
+    steps.push(
+        Step::file("pgsql/pg_conf/patroni.yml", host, &conf, patroni::render(ctx, members, member, &facts))
+            .owner("postgres:postgres")
+            .mode(0o600)
+            .secret()
+            .titled("Patroni's configuration"),
+    );
+    steps.push(Step::link("pgsql/pg_conf/link", host, "/etc/patroni/patroni.yml", &conf));
+    steps.push(Step::file("pgsql/pg_conf/unit", host, "/etc/systemd/system/patroni.service", patroni::UNIT));
+    steps.extend(backup::files(members, member, &facts));
+    steps.push(pgpass(member));
+    steps
+}
+
+fn sudoers(member: &Member) -> Step {
+    let services = ["postgres", "pgbouncer", "patroni", "pgbackrest"];
+    let mut commands = Vec::new();
+    for service in services {
+        for verb in ["start", "stop", "status", "reload", "restart"] {
+            commands.push(format!("/usr/bin/systemctl {verb} {service}"));
+        }
+        commands.push(format!("/usr/bin/journalctl -u {service}"));
+    }
+    commands.push("/usr/bin/systemctl reload haproxy".to_owned());
+    let content = match text(&member.vars, "pg_dbsu_sudo", "limit").as_str() {
+        "none" => "# the dbsu has no sudo rights\n".to_owned(),
+        "all" => "%postgres ALL=(ALL) ALL\n".to_owned(),
+        "nopass" => "%postgres ALL=(ALL) NOPASSWD: ALL\n".to_owned(),
+        _ => format!("%postgres ALL=(ALL) NOPASSWD: {}\n", commands.join(", ")),
+    };
+    Step::file("pgsql/pg_dbsu/sudoers", member.addr, "/etc/sudoers.d/postgres", content)
+        .mode(0o440)
+        .validate("visudo -cqf {}")
+}
+
+/// The dbsu's key, the keys of all members, and no questions about host keys between them.
+fn ssh(ctx: &Context<'_>, members: &Members, member: &Member) -> Vec<Step> {
+    if !flag(&member.vars, "pg_dbsu_ssh_exchange", true) {
+        return Vec::new();
+    }
+    let authorized: String =
+        members.all.iter().map(|m| ctx.material.get(&format!("ssh/{}.pub", m.name)) + "\n").collect();
+    let key = ctx.material.get(&format!("ssh/{}.ssh", member.name));
+    let config = "StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n".to_owned();
+    [("id_ed25519", key, "600"), ("authorized_keys", authorized, "600"), ("config", config, "600")]
+        .into_iter()
+        .map(|(name, content, mode)| {
+            home_file(member, &format!("pgsql/pg_dbsu/{name}"), &format!(".ssh/{name}"), mode, content)
+        })
+        .collect()
+}
+
+fn pgpass(member: &Member) -> Step {
+    let vars = &member.vars;
+    let mut lines = String::new();
+    for (user, default, secret) in [
+        ("pg_replication_username", "replicator", "pg_replication_password"),
+        ("pg_admin_username", "dbuser_dba", "pg_admin_password"),
+        ("pg_monitor_username", "dbuser_monitor", "pg_monitor_password"),
+    ] {
+        let escaped = password(vars, secret).replace('\\', "\\\\").replace(':', "\\:");
+        lines += &format!("*:*:*:{}:{escaped}\n", text(vars, user, default));
+    }
+    home_file(member, "pgsql/pg_pass/pgpass", ".pgpass", "600", lines)
+}
+
+/// A secret file in the dbsu's home, wherever the distribution put that.
+fn home_file(member: &Member, id: &str, path: &str, mode: &str, content: String) -> Step {
+    let find = format!(
+        "home=$(getent passwd postgres | cut -d: -f6)\n[ -n \"$home\" ] || {{ echo 'no account postgres' >&2; exit 2; }}\nf=$home/{path}\n"
+    );
+    let check = format!(
+        "{find}[ -f \"$f\" ] && cmp -s \"$f\" - && [ \"$(stat -c '%U %a' \"$f\")\" = 'postgres {mode}' ] && exit 0\necho '{path} differs (not shown)'; exit 1\n"
+    );
+    let apply = format!(
+        "{find}set -e\numask 077\ninstall -d -o postgres -g postgres -m 700 \"$(dirname \"$f\")\" 2>/dev/null || true\nnew=$(mktemp \"$f.XXXXXX\")\ntrap 'rm -f \"$new\"' EXIT\ncat >\"$new\"\nchown postgres:postgres \"$new\"\nchmod {mode} \"$new\"\nmv -f \"$new\" \"$f\"\ntrap - EXIT\n"
+    );
+    Step::command(id, member.addr, &format!("~postgres/{path}"), check, apply).stdin(content)
+}
+
+fn patroni_unit(member: &Member) -> Step {
+    let files = [
+        format!("/pg/conf/{}.yml", member.name),
+        "/pg/cert/server.crt".to_owned(),
+        "/etc/systemd/system/patroni.service".to_owned(),
+    ];
+    let list: Vec<&str> = files.iter().map(String::as_str).collect();
+    Step::unit("pgsql/patroni/unit", member.addr, "patroni.service", UnitState::RunningElseReload, &list)
+        .tag("patroni_reload")
+        .tag("pg_launch")
+}
+
+/// Patroni on the declared primary, until it leads.
+pub(crate) fn launch_primary(members: &Members, member: &Member) -> Vec<Step> {
+    let standby = member.vars.text("pg_upstream").is_some();
+    let path = if standby { "standby-leader" } else { "primary" };
+    let url = format!("http://{}:{}", member.addr, member.patroni_port);
+    let name = &members.name;
+    // On a re-run after a failover another member leads: that is no failure of this step.
+    let check = format!(
+        "systemctl is-active -q patroni || {{ journalctl -q -u patroni -n 8 --no-pager -o cat; echo 'patroni is not active'; exit 1; }}\npython3 - <<'PADDOCK'\nimport json, sys, urllib.request\ntry:\n    urllib.request.urlopen('{url}/{path}', timeout=3); sys.exit(0)\nexcept urllib.error.HTTPError: pass\nexcept Exception as error: print(f'Patroni does not answer yet: {{error}}'); sys.exit(1)\ntry:\n    members = json.load(urllib.request.urlopen('{url}/cluster', timeout=3))['members']\nexcept Exception as error: print(error); sys.exit(1)\nleaders = [m['name'] for m in members if m['role'] in ('leader', 'standby_leader')]\nif leaders: sys.exit(0)\nprint('{name} has no leader yet: ' + ', '.join(f\"{{m['name']}} {{m['state']}}\" for m in members)); sys.exit(1)\nPADDOCK\n"
+    );
+    vec![
+        patroni_unit(member),
+        Step::wait("pgsql/pg_primary/leader", member.addr, &format!("{name} has a leader"), check, 180)
+            .tag("pg_launch"),
+    ]
+}
+
+/// Patroni on a replica, until it streams. The clone may take hours; its bytes are told.
+pub(crate) fn launch_replica(members: &Members, member: &Member) -> Vec<Step> {
+    let host = member.addr;
+    let urls: Vec<String> =
+        members.all.iter().map(|m| format!("'http://{}:{}'", m.addr, m.patroni_port)).collect();
+    let repl = text(&member.vars, "pg_replication_username", "replicator");
+    let find_leader = format!(
+        "python3 - <<'PADDOCK'\nimport json, sys, urllib.request\nfor url in [{}]:\n    try:\n        for m in json.load(urllib.request.urlopen(url + '/cluster', timeout=3))['members']:\n            if m['role'] in ('leader', 'standby_leader'): print(m['host'], m['port']); sys.exit(0)\n    except Exception: pass\nsys.exit(1)\nPADDOCK\n",
+        urls.join(", ")
+    );
+    let login = format!(
+        "cd /\nread -r ip port < <({find_leader})\n[ -n \"$ip\" ] || {{ echo 'no member of {} leads'; exit 1; }}\n[ \"$ip\" = {host} ] && exit 0\nout=$(runuser -u postgres -- env PGCONNECT_TIMEOUT=5 psql -XAtq -w \"host=$ip port=$port user={repl} dbname=postgres\" -c 'SELECT 1' 2>&1) && exit 0\necho \"$out\"; echo \"{repl} cannot log in to $ip: look at its password and the HBA rules there\"; exit 1\n",
+        members.name
+    );
+    let own = format!("http://{}:{}", host, member.patroni_port);
+    let streaming = format!(
+        "systemctl is-active -q patroni || {{ journalctl -q -u patroni -n 8 --no-pager -o cat; echo 'patroni is not active'; exit 1; }}\ntotal=$(cat /run/paddock/clone.total 2>/dev/null || echo -)\nif [ \"$total\" = - ]; then\n  read -r ip port < <({find_leader})\n  total=$(cd /; runuser -u postgres -- env PGCONNECT_TIMEOUT=3 psql -XAtq -w \"host=$ip port=$port user={repl} dbname=postgres\" -c 'SELECT sum(pg_database_size(oid))::bigint FROM pg_database' 2>/dev/null) && mkdir -p /run/paddock && echo \"$total\" >/run/paddock/clone.total\nfi\necho \"::progress $(du -sb /pg/data 2>/dev/null | cut -f1) ${{total:--}} bytes\"\npython3 - <<'PADDOCK'\nimport json, sys, urllib.request\ntry:\n    members = json.load(urllib.request.urlopen('{own}/cluster', timeout=3))['members']\nexcept Exception as error: print(f'Patroni does not answer yet: {{error}}'); sys.exit(1)\nme = [m for m in members if m['name'] == '{name}']\nif not me: print('{name} has not joined yet'); sys.exit(1)\nif me[0]['role'] in ('leader', 'standby_leader'): sys.exit(0)\nif me[0]['state'] in ('running', 'streaming') and isinstance(me[0].get('lag'), int): sys.exit(0)\nprint(f\"{name} is {{me[0]['state']}}, lag {{me[0].get('lag')}}\"); sys.exit(1)\nPADDOCK\n",
+        name = member.name
+    );
+    vec![
+        Step::wait("pgsql/pg_replica/login", host, "replication login to the leader works", login, 30)
+            .tag("pg_launch"),
+        patroni_unit(member),
+        Step::wait(
+            "pgsql/pg_replica/streaming",
+            host,
+            &format!("{} streams", member.name),
+            streaming,
+            86_400,
+        )
+        .tag("pg_launch"),
+    ]
+}
+
+/// PostgreSQL's HBA: written, looked at by PostgreSQL, taken back when it finds an error, then loaded.
+pub(crate) fn hba(ctx: &Context<'_>, members: &Members, member: &Member) -> Result<Vec<Step>, Refusal> {
+    let content = rules::render(ctx, members, member, Target::Postgres)?;
+    let host = member.addr;
+    let psql = format!("runuser -u postgres -- psql -XAtq -p {} -d postgres", member.pg_port);
+    let check = "f=/pg/data/pg_hba.conf\n[ -f $f ] || { echo 'does not exist'; exit 1; }\ndiff -u --label $f --label $f $f - && [ \"$(stat -c '%U %a' $f)\" = 'postgres 600' ] && exit 0\nexit 1\n";
+    let apply = format!(
+        "cd /\nf=/pg/data/pg_hba.conf\numask 077\nnew=$(mktemp $f.XXXXXX) || exit 1\ntrap 'rm -f \"$new\"' EXIT\ncat >\"$new\" && chown postgres:postgres \"$new\" || exit 1\n[ ! -f $f ] || cp -p $f $f.previous\nmv -f \"$new\" $f || exit 1\ntrap - EXIT\nbad=$({psql} -c \"SELECT 'line ' || line_number || ': ' || error FROM pg_hba_file_rules WHERE error IS NOT NULL\" 2>&1) && [ -z \"$bad\" ] && {{ rm -f $f.previous; exit 0; }}\n[ ! -f $f.previous ] || mv -f $f.previous $f\necho \"PostgreSQL refuses the new rules, the old file is back: $bad\" >&2; exit 1\n"
+    );
+    let loaded = format!(
+        "cd /\nok=$({psql} -c \"SELECT pg_conf_load_time() >= (pg_stat_file('pg_hba.conf')).modification\") || exit 2\n[ \"$ok\" = t ] && exit 0\necho 'PostgreSQL has not loaded the present pg_hba.conf'; exit 1\n"
+    );
+    let mut steps = vec![
+        Step::command(
+            "pgsql/pg_hba/pg_hba.conf",
+            host,
+            "pg_hba.conf has the declared rules",
+            check.into(),
+            apply,
+        )
+        .stdin(content),
+        Step::command(
+            "pgsql/pg_reload/reload",
+            host,
+            "PostgreSQL has loaded its HBA rules",
+            loaded,
+            format!("cd / && {psql} -c 'SELECT pg_reload_conf()' >/dev/null && sleep 1\n"),
+        )
+        .tag("pg_hba")
+        .settle(10),
+    ];
+    steps.extend(parameters(member, &psql));
+    Ok(steps)
+}
+
+/// `pg_parameters` own postgresql.auto.conf; without them the file is left alone.
+fn parameters(member: &Member, psql: &str) -> Vec<Step> {
+    let Some(map) = member.vars.map("pg_parameters").filter(|map| !map.0.is_empty()) else {
+        return Vec::new();
+    };
+    let mut content = "# Managed by Paddock: pg_parameters\n".to_owned();
+    for (key, value) in &map.0 {
+        content += &format!(
+            "{} = '{}'\n",
+            key.to_text(),
+            value.to_text().replace('\'', "''").replace(['\n', '\r'], " ")
+        );
+    }
+    let host = member.addr;
+    vec![
+        Step::file("pgsql/pg_param/auto.conf", host, "/pg/data/postgresql.auto.conf", content).owner("postgres:postgres").mode(0o600),
+        Step::command(
+            "pgsql/pg_param/reload",
+            host,
+            "PostgreSQL has loaded pg_parameters",
+            format!("cd /\nok=$({psql} -c \"SELECT pg_conf_load_time() >= (pg_stat_file('postgresql.auto.conf')).modification\") || exit 2\n[ \"$ok\" = t ] && exit 0\necho 'not loaded yet'; exit 1\n"),
+            format!("cd / && {psql} -c 'SELECT pg_reload_conf()' >/dev/null && sleep 1\n"),
+        )
+        .settle(10),
+    ]
+}
+
+/// The dbsu's crontab, when one is declared.
+pub(crate) fn crontab(member: &Member) -> Vec<Step> {
+    let lines: Vec<String> =
+        member.vars.list("pg_crontab").unwrap_or_default().iter().map(Value::to_text).collect();
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    let content = format!("# Managed by Paddock\n{}\n", lines.join("\n"));
+    let check = "want=$(cat)\nhave=$(crontab -u postgres -l 2>/dev/null)\n[ \"$have\" = \"$want\" ] && exit 0\ndiff -u --label crontab --label crontab <(echo \"$have\") <(echo \"$want\"); exit 1\n";
+    vec![
+        Step::command(
+            "pgsql/pg_crontab/crontab",
+            member.addr,
+            "the dbsu's crontab",
+            check.into(),
+            "crontab -u postgres -\n".into(),
+        )
+        .stdin(content),
+    ]
+}
+
+/// Service files, each checked before it is put in place; files of services no longer declared go.
+pub(crate) fn services(members: &Members, member: &Member, services: &[Service]) -> Vec<Step> {
+    let host = member.addr;
+    let name = &members.name;
+    let mut steps = Vec::new();
+    let mut names = Vec::new();
+    for service in services {
+        let file = format!("/etc/haproxy/conf.d/{name}-{}.cfg", service.name);
+        steps.push(
+            Step::file(&format!("pgsql/pg_service/{}", service.name), host, &file, service.content.clone())
+                .titled(format!("service {name}-{} on port {}", service.name, service.port))
+                .validate("haproxy -c -q -f /etc/haproxy/haproxy.cfg -f {}"),
+        );
+        names.push(file);
+    }
+    let keep = names.iter().map(|file| format!(" {} ", quote(file))).collect::<String>();
+    // By their head line, not by a glob: pg-test-*.cfg would catch files of a cluster named pg-test-2.
+    let stale = format!(
+        "stale() {{ grep -ls '^# Managed by Paddock: cluster {name}, service ' /etc/haproxy/conf.d/*.cfg | while read -r f; do case '{keep}' in *\" $f \"*) ;; *) echo \"$f\";; esac; done; }}\n"
+    );
+    steps.push(Step::command(
+        "pgsql/pg_service/stale",
+        host,
+        "no service file of the cluster is left over",
+        format!("{stale}out=$(stale)\n[ -z \"$out\" ] && exit 0\necho \"left over: $out\"; exit 1\n"),
+        format!("{stale}stale | xargs -r rm -f\n"),
+    ));
+    steps.push(
+        Step::unit(
+            "pgsql/pg_service/reload",
+            host,
+            "haproxy.service",
+            UnitState::RunningElseReload,
+            &["/etc/haproxy/haproxy.cfg", "/etc/haproxy/conf.d"],
+        )
+        .titled("HAProxy has loaded the services"),
+    );
+    steps
+}
