@@ -1,0 +1,151 @@
+//! `site WASM STYLE OUT`: makes `OUT/pkg` from the compiled browser half and the style sheets.
+//!
+//! wasm-bindgen as a library rather than its command line: compiling that tool takes longer than the product,
+//! and here the lock file keeps both halves of wasm-bindgen at one version. File names carry a hash of their
+//! content, so that browsers keep them for ever; `manifest.json` says which names are current:
+//! `{"js": "paddock.<hash>.js", "wasm": "paddock.<hash>.wasm", "css": "paddock.<hash>.css"}`.
+#![expect(clippy::print_stdout, reason = "a command line tool talks through it")]
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use wasm_bindgen_cli_support::Bindgen;
+
+fn main() -> Result<()> {
+    let args: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let [wasm, style, out] = args.as_slice() else {
+        bail!("usage: site WASM STYLE OUT");
+    };
+    let raw = fs::read(wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
+    let css = style_sheet(style)?;
+    // This tool's own version is part of what the result depends on.
+    let tool = fs::read(std::env::current_exe()?)?;
+    let stamp = hash(&[raw.as_slice(), css.as_bytes(), &tool].concat());
+    let pkg = out.join("pkg");
+    let stamp_file = out.join("stamp");
+    if fs::read_to_string(&stamp_file).is_ok_and(|then| then == stamp) && pkg.join("manifest.json").exists() {
+        println!("the site is current");
+        return Ok(());
+    }
+    // Made aside and renamed: a server that reads meanwhile sees the old site or the new one.
+    let new = out.join("pkg.new");
+    remove(&new)?;
+    fs::create_dir_all(&new)?;
+    make(raw, &css, &new)?;
+    remove(&pkg)?;
+    fs::rename(&new, &pkg).with_context(|| format!("cannot put the site at {}", pkg.display()))?;
+    fs::write(stamp_file, stamp)?;
+    Ok(())
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn make(raw: Vec<u8>, css: &str, to: &Path) -> Result<()> {
+    let mut bindgen = Bindgen::new();
+    bindgen.web(true)?.typescript(false).omit_default_module_path(true);
+    bindgen.remove_name_section(true).remove_producers_section(true);
+    let mut output = bindgen.input_bytes("paddock", raw).generate_output()?;
+    let wasm = output.wasm_mut().emit_wasm();
+    let js = output.js().to_owned();
+    // Their names carry a hash already, and the script imports them by these names.
+    for (identifier, list) in output.snippets() {
+        for (n, text) in list.iter().enumerate() {
+            put(to, &format!("snippets/{identifier}/inline{n}.js"), text.as_bytes())?;
+        }
+    }
+    for (path, text) in output.local_modules() {
+        put(to, &format!("snippets/{path}"), text.as_bytes())?;
+    }
+    let named = |ending: &str, content: &[u8]| -> Result<String> {
+        let name = format!("paddock.{}.{ending}", &hash(content)[..16]);
+        put(to, &name, content)?;
+        Ok(name)
+    };
+    let manifest = json!({
+        "js": named("js", js.as_bytes())?,
+        "wasm": named("wasm", &wasm)?,
+        "css": named("css", css.as_bytes())?,
+    });
+    fs::write(to.join("manifest.json"), format!("{manifest:#}\n"))?;
+    Ok(())
+}
+
+/// Writes a file with its brotli and gzip copies beside it.
+fn put(folder: &Path, name: &str, content: &[u8]) -> Result<()> {
+    let path = folder.join(name);
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+    let brotli = brotli_of(content)?;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(content)?;
+    fs::write(folder.join(format!("{name}.br")), &brotli)?;
+    fs::write(folder.join(format!("{name}.gz")), gzip.finish()?)?;
+    println!("{name}: {} bytes, {} with brotli", content.len(), brotli.len());
+    Ok(())
+}
+
+fn brotli_of(content: &[u8]) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let options = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
+    brotli::BrotliCompress(&mut &content[..], &mut out, &options)?;
+    Ok(out)
+}
+
+/// All style sheets as one: tokens, base, then the components by name.
+fn style_sheet(folder: &Path) -> Result<String> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "css") {
+            names.push(path);
+        }
+    }
+    names.sort_by_key(|path| (rank(path), path.clone()));
+    let mut css = String::new();
+    for path in names {
+        css += &fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        css.push('\n');
+    }
+    Ok(css)
+}
+
+fn rank(path: &Path) -> u8 {
+    match path.file_stem().and_then(|stem| stem.to_str()) {
+        Some("tokens") => 0,
+        Some("base") => 1,
+        _ => 2,
+    }
+}
+
+fn hash(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_come_first_then_base_then_the_rest_by_name() {
+        let mut paths: Vec<PathBuf> = ["b.css", "base.css", "a.css", "tokens.css"].map(PathBuf::from).into();
+        paths.sort_by_key(|path| (rank(path), path.clone()));
+        assert_eq!(paths, ["tokens.css", "base.css", "a.css", "b.css"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_hash_is_the_content_s() {
+        assert_eq!(&hash(b"abc")[..16], "ba7816bf8f01cfea");
+    }
+}

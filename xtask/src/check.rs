@@ -1,0 +1,157 @@
+//! `test` and its parts.
+
+use crate::lab::{DownAtEnd, Lab};
+use crate::rights::{self, Rights};
+use crate::tally::Tally;
+use crate::toolchain::{self, Toolchain};
+use crate::{command, end2end, report};
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+
+/// `frontend` is a browser's library: built for this machine beside the server it would mix up features.
+const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "frontend"];
+
+/// Runs one part, or all; the closing line counts what really ran.
+pub fn run(verb: &str) -> Result<ExitCode> {
+    let toolchain = toolchain::choose()?;
+    let parts: &[&str] =
+        if verb == "test" { &["lint", "unit", "integration", "e2e"] } else { std::slice::from_ref(&verb) };
+    let mut total = Tally::default();
+    for part in parts {
+        let counted = report::step(part, || match *part {
+            "lint" => lint(&toolchain),
+            "unit" => unit(&toolchain),
+            "integration" => integration(&toolchain),
+            _ => end2end::run(&toolchain),
+        });
+        // A part that could not run is a failure of it, not the end of the others.
+        let tally = counted.unwrap_or_else(|error| {
+            report::say(&format!("{part}: {error:#}"));
+            Tally::one(false)
+        });
+        report::say(&format!("{part}: {tally}"));
+        total += tally;
+    }
+    println!("{total}");
+    Ok(if total.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn lint(toolchain: &Toolchain) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let mut check = |what: &str, cargo: &mut Command| -> Result<()> {
+        let passed = report::step(what, || Ok(command::status(cargo)?.success()))?;
+        report::say(&format!("{what}: {}", if passed { "passed" } else { "FAILED" }));
+        tally += Tally::one(passed);
+        Ok(())
+    };
+    check("formatting", toolchain.cargo().args(["fmt", "--all", "--check"]))?;
+    let mut host = toolchain.cargo();
+    host.arg("clippy").args(WORKSPACE).args(["--all-targets", "--quiet", "--", "-D", "warnings"]);
+    check("clippy of the server's side", &mut host)?;
+    let mut browser = toolchain.cargo();
+    browser.args(["clippy", "-p", "frontend", "--target", "wasm32-unknown-unknown", "--quiet", "--"]);
+    check("clippy of the browser's side", browser.args(["-D", "warnings"]))?;
+    Ok(tally)
+}
+
+fn unit(toolchain: &Toolchain) -> Result<Tally> {
+    let mut cargo = toolchain.cargo();
+    counted(cargo.arg("test").args(WORKSPACE).args(["--no-fail-fast", "--quiet"]))
+}
+
+/// A test binary: the package's folder and the program.
+struct Binary {
+    folder: PathBuf,
+    program: PathBuf,
+}
+
+/// Every test whose name begins with `lab_`, in the lab's network, on nodes made for its binary.
+fn integration(toolchain: &Toolchain) -> Result<Tally> {
+    if rights::rights() == Rights::None {
+        bail!("these tests run on the lab's nodes, which need root, or sudo that asks for no password");
+    }
+    rights::install(rights::LAB)?;
+    // Built before, since there is no way out of the lab's network.
+    let binaries = report::step("building the tests", || binaries(toolchain))?;
+    let lab = Lab::of_tests();
+    report::step("building the lab's base", || lab.build())?;
+    let _down = DownAtEnd(lab.clone());
+    let mut tally = Tally::default();
+    for binary in &binaries {
+        let listed = command::output(Command::new(&binary.program).args(["--ignored", "--list", "lab_"]))?;
+        let tests = listed.lines().filter(|line| line.ends_with(": test")).count();
+        if tests == 0 {
+            continue;
+        }
+        let name = binary.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        lab.down()?;
+        lab.up()?;
+        report::say(&format!("{tests} tests of {name}"));
+        let mut run = lab.command();
+        run.arg("exec").arg(&binary.program).args(["--ignored", "--test-threads=1", "lab_"]);
+        tally += counted(run.current_dir(&binary.folder))?;
+    }
+    Ok(tally)
+}
+
+fn binaries(toolchain: &Toolchain) -> Result<Vec<Binary>> {
+    let mut cargo = toolchain.cargo();
+    cargo.arg("test").args(WORKSPACE).args(["--no-run", "--quiet", "--message-format=json"]);
+    let out = command::output(&mut cargo)?;
+    let messages = out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    Ok(messages.filter_map(|message| binary(&message)).collect())
+}
+
+fn binary(message: &Value) -> Option<Binary> {
+    let is_test = message["profile"]["test"].as_bool()?;
+    let folder = PathBuf::from(message["manifest_path"].as_str()?).parent()?.to_path_buf();
+    is_test.then_some(Binary { folder, program: message["executable"].as_str()?.into() })
+}
+
+/// Runs tests with their output passed on and read.
+pub fn counted(command: &mut Command) -> Result<Tally> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", command::shown(command)))?;
+    let mut tally = Tally::default();
+    let stdout = child.stdout.take().context("the output of the tests is piped")?;
+    for line in BufReader::new(stdout).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        tally.read(&line);
+        println!("{line}");
+    }
+    tally.ended(child.wait()?.success());
+    Ok(tally)
+}
+
+/// Criterion's benchmarks, in release; the arguments choose by name.
+pub fn bench(args: &[String]) -> Result<ExitCode> {
+    let toolchain = toolchain::choose()?;
+    command::run(toolchain.cargo().args(["bench", "--benches"]).args(WORKSPACE).arg("--").args(args))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_output_of_tests_is_counted_with_how_they_ended() {
+        let run = |script: &str| counted(Command::new("sh").args(["-c", script])).unwrap();
+        assert_eq!(
+            run("echo 'test result: ok. 2 passed; 0 failed; 0 ignored'"),
+            Tally { passed: 2, failed: 0 }
+        );
+        assert_eq!(
+            run("echo 'test result: FAILED. 2 passed; 1 failed'; exit 101"),
+            Tally { passed: 2, failed: 1 }
+        );
+        assert_eq!(run("exit 101"), Tally { passed: 0, failed: 1 });
+    }
+}

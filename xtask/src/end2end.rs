@@ -1,0 +1,101 @@
+//! The end-to-end tests: the console as `up` starts it, Chromium, and a look at the nodes.
+
+use crate::console::{self, Home};
+use crate::lab::{DownAtEnd, Lab};
+use crate::rights::{self, Rights};
+use crate::tally::Tally;
+use crate::toolchain::Toolchain;
+use crate::{build, check, command, place, report};
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Stops the console when dropped.
+struct StopAtEnd(Home);
+
+impl Drop for StopAtEnd {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.stop() {
+            report::say(&format!("the console could not be stopped: {error:#}"));
+        }
+    }
+}
+
+/// Runs every `end2end/*.test.mjs`, each against a new console and new nodes.
+pub fn run(toolchain: &Toolchain) -> Result<Tally> {
+    if rights::rights() == Rights::None {
+        bail!("these tests look at the lab's nodes, which need root, or sudo that asks for no password");
+    }
+    rights::install(rights::LAB)?;
+    rights::install(rights::BROWSER)?;
+    build::all(toolchain)?;
+    let folder = place::root().join("end2end");
+    install_packages(&folder)?;
+    let lab = Lab::of_tests();
+    report::step("building the lab's base", || lab.build())?;
+    let _down = DownAtEnd(lab.clone());
+    let mut tally = Tally::default();
+    for file in files(&folder)? {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        report::say(&name);
+        tally += one(&folder, &file, &lab)?;
+    }
+    Ok(tally)
+}
+
+fn one(folder: &Path, file: &Path, lab: &Lab) -> Result<Tally> {
+    let home = Home::of_tests();
+    home.stop()?;
+    home.remove()?;
+    lab.down()?;
+    lab.up()?;
+    let running = report::step("starting the console", || home.start(console::free_port()?, Some(lab)))?;
+    let _stop = StopAtEnd(home.clone());
+    let password =
+        home.take_password()?.context("a new console says the first admin's password, this one did not")?;
+    let artefacts = place::artefacts();
+    fs::create_dir_all(&artefacts)?;
+    let mut node = Command::new("node");
+    node.current_dir(folder).args(["--test", "--test-reporter=spec"]).arg(file);
+    node.env("PADDOCK_URL", running.url()).env("PADDOCK_PASSWORD", password);
+    node.env("PADDOCK_BINARY", place::server()).env("ARTEFACTS", &artefacts);
+    // The tests look at the nodes through the same script, as root or through sudo.
+    let script = lab.command();
+    let words = std::iter::once(script.get_program()).chain(script.get_args());
+    node.env("LAB", words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join("\n"));
+    node.envs(lab.environment());
+    let tally = check::counted(&mut node)?;
+    if tally.failed > 0 {
+        fs::copy(home.log(), artefacts.join("console.log")).context("cannot keep the console's log")?;
+        report::say(&format!("the end of the console's log:\n{}", command::tail(&home.log(), 40)));
+    }
+    Ok(tally)
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// `npm ci`, skipped while the lock file is what was installed.
+fn install_packages(folder: &Path) -> Result<()> {
+    let lock = fs::read(folder.join("package-lock.json"))?;
+    let installed = folder.join("node_modules/.installed");
+    if fs::read(&installed).is_ok_and(|then| then == lock) {
+        return Ok(());
+    }
+    report::step("npm ci", || {
+        let mut npm = Command::new("npm");
+        npm.current_dir(folder).args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
+        command::logged(&mut npm, "npm.log")?;
+        fs::write(&installed, &lock).context("cannot note what npm installed")
+    })
+}
