@@ -1,1 +1,22 @@
-//! Placeholder until its first module lands.
+//! Runs plans over SSH: connections, host keys, one framed shell per node, check and apply, events.
+//!
+//! It knows nothing of people, databases or pages: it takes a plan that may run, and gives events to a sink.
+
+mod dry_run;
+mod facts;
+mod host;
+mod host_key;
+mod outline;
+mod redact;
+mod run;
+mod shell;
+mod ssh;
+mod target;
+
+pub use dry_run::{CheckResult, Checked, dry_run};
+pub use facts::gather_facts;
+pub use outline::outline;
+pub use run::{EventSink, NotRunnable, RunnablePlan, SinkError, Stop, run};
+pub use shell::{Line, Ran, Shell};
+pub use ssh::{Pool, SshError, TcpStream};
+pub use target::{SshSettings, Target, Targets};

@@ -1,0 +1,58 @@
+//! Facts of nodes, read in parallel.
+
+use crate::{Pool, Targets};
+use paddock_inventory::NodeAddr;
+use paddock_playbooks::{Facts, HostFacts, Script};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Asks every node at once; one that does not answer in time is unreachable with its reason.
+pub async fn gather_facts(
+    pool: &Pool,
+    targets: &Targets,
+    nodes: &[NodeAddr],
+) -> BTreeMap<NodeAddr, HostFacts> {
+    let mut tasks = JoinSet::new();
+    let mut out = BTreeMap::new();
+    for node in nodes {
+        let Some(target) = targets.get(*node).cloned() else {
+            out.insert(*node, HostFacts::Unreachable { reason: "it is not in the inventory".to_owned() });
+            continue;
+        };
+        let pool = pool.clone();
+        let node = *node;
+        tasks.spawn(async move {
+            let script = Script { text: Facts::probe().to_owned(), stdin: None, user: "root".to_owned() };
+            let mut text = String::new();
+            let asked = async {
+                let mut shell = pool.shell(&target).await?;
+                shell
+                    .run(&script, Duration::from_secs(30), &mut |line| {
+                        if let crate::Line::Text(paddock_events::Stream::Out, line) = line {
+                            text.push_str(&line);
+                            text.push('\n');
+                        }
+                    })
+                    .await
+            };
+            let facts = match asked.await {
+                Err(error) => HostFacts::Unreachable { reason: format!("{error}; {}", error.fix()) },
+                Ok(ran) if ran.exit != 0 => {
+                    HostFacts::Unreachable { reason: format!("reading its facts failed: {}", ran.said()) }
+                }
+                Ok(_) => match Facts::parse(&text) {
+                    Ok(facts) => HostFacts::Known(facts),
+                    Err(reason) => HostFacts::Unreachable { reason },
+                },
+            };
+            (node, facts)
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        if let Ok((node, facts)) = done {
+            out.insert(node, facts);
+        }
+    }
+    out
+}

@@ -1,0 +1,49 @@
+//! Replaces secret values before an event exists.
+
+use std::collections::BTreeSet;
+
+const MASK: &str = "••••••";
+
+/// Knows the secrets of one plan.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Redactor {
+    /// Longest first, so that a secret inside another does not leave a rest.
+    values: Vec<String>,
+}
+
+impl Redactor {
+    /// Secrets of at least four characters; of longer texts (keys) each line counts.
+    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a String>) -> Self {
+        let mut values: BTreeSet<String> = BTreeSet::new();
+        for secret in secrets {
+            let lines = secret.lines().map(str::trim).filter(|line| line.chars().count() >= 4);
+            values.extend(lines.filter(|line| !line.starts_with("-----")).map(str::to_owned));
+        }
+        let mut values: Vec<String> = values.into_iter().collect();
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        Self { values }
+    }
+
+    /// The text without secrets.
+    pub(crate) fn clean(&self, text: &str) -> String {
+        let mut out = text.to_owned();
+        for value in &self.values {
+            if out.contains(value.as_str()) {
+                out = out.replace(value.as_str(), MASK);
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_replaced_longest_first() {
+        let secrets = ["pass".to_owned(), "password1".to_owned(), "abc".to_owned()];
+        let redactor = Redactor::new(&secrets);
+        assert_eq!(redactor.clean("a password1 abc pass"), "a •••••• abc ••••••");
+    }
+}
