@@ -1,1 +1,26 @@
-//! Placeholder until its first module lands.
+//! Tables: what the console must not forget. The only place with SQL.
+//!
+//! Functions are named for the question and take and return plain types; rows are private. It knows nothing
+//! of policy: who may, is decided above. What must be true of a write (a stale parent, a held lease, a
+//! runner that was replaced) is a condition of the write itself, and the answer says so.
+
+mod database;
+mod events;
+mod jobs;
+mod leases;
+mod pack;
+mod people;
+mod plans;
+mod revisions;
+mod sessions;
+mod settings;
+mod step_times;
+mod tokens;
+
+pub use database::{Store, StoreError};
+pub use events::{Appended, LinesBefore};
+pub use jobs::{JobState, NewJob, StoredJob};
+pub use leases::{Held, Taken};
+pub use people::{NewPerson, StoredPerson};
+pub use plans::{NewPlan, StoredPlan};
+pub use revisions::{NewRevision, StoredRevision};

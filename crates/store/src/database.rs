@@ -1,0 +1,154 @@
+//! Opening the database, and what can go wrong with it.
+
+use paddock_events::JobId;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
+
+/// The database of one console. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Many readers: WAL lets them read while somebody writes.
+    read: SqlitePool,
+    /// One writer: SQLite has one anyway, and waiting in a queue is fairer than in its busy handler.
+    write: SqlitePool,
+}
+
+/// Why the store did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database file could not be opened, or is of a later version.
+    #[error("cannot open the database {path}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The tables could not be brought to this version.
+    #[error("cannot migrate the database {path}")]
+    Migrate {
+        /// The file.
+        path: PathBuf,
+        /// Which migration and why.
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
+    /// A question failed.
+    #[error("the database failed to {what}")]
+    Query {
+        /// Which question.
+        what: &'static str,
+        /// What SQLite said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A stored value cannot be read; the file was changed by something else or is damaged.
+    #[error("the stored {what} cannot be read: {why}")]
+    Damaged {
+        /// Which value.
+        what: String,
+        /// Why.
+        why: String,
+    },
+    /// The name is taken.
+    #[error("`{0}` exists already")]
+    Exists(String),
+    /// Another runner has taken the job since; this one must stop.
+    #[error("job {job} is not run by this runner any more")]
+    Fenced {
+        /// Which job.
+        job: JobId,
+    },
+    /// Events were handed in that do not follow the stored ones.
+    #[error("events of job {job} do not follow each other: {got} came while {expected} was due")]
+    Gap {
+        /// Which job.
+        job: JobId,
+        /// The sequence number that was due.
+        expected: u64,
+        /// The one that came.
+        got: u64,
+    },
+}
+
+/// Names the question when it fails.
+pub(crate) trait Asking<T> {
+    /// Adds what was asked to the error.
+    fn asking(self, what: &'static str) -> Result<T, StoreError>;
+}
+
+impl<T> Asking<T> for Result<T, sqlx::Error> {
+    fn asking(self, what: &'static str) -> Result<T, StoreError> {
+        self.map_err(|source| StoreError::Query { what, source })
+    }
+}
+
+impl Store {
+    /// Opens the file, makes it when missing (mode 0600 on Unix), and brings its tables to this version.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        make_private(path).map_err(|error| StoreError::Open { path: path.into(), source: error.into() })?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // With WAL, NORMAL keeps the database whole through any crash; only a power cut may lose the
+            // last commits. A lost tail of a job's log is then redone by resume, which checks every step.
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(true)
+            // The command line may write (`paddock user add`) while a console runs.
+            .busy_timeout(Duration::from_secs(10));
+        let open = |source| StoreError::Open { path: path.into(), source };
+        let pool = |connections| {
+            SqlitePoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(20))
+        };
+        let write = pool(1).connect_with(options.clone()).await.map_err(open)?;
+        let migrated = MIGRATIONS.run(&write).await;
+        migrated.map_err(|source| StoreError::Migrate { path: path.into(), source })?;
+        let read = pool(4).connect_with(options).await.map_err(open)?;
+        Ok(Self { read, write })
+    }
+
+    /// Waits for what runs, then closes the file. Later questions fail.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+
+    pub(crate) fn reader(&self) -> &SqlitePool {
+        &self.read
+    }
+
+    pub(crate) fn writer(&self) -> &SqlitePool {
+        &self.write
+    }
+
+    /// A transaction that holds the write lock from its start, so that it never fails half-way for want of it.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.write.begin_with("BEGIN IMMEDIATE").await.asking("begin a transaction")
+    }
+}
+
+/// Makes an empty file that only its owner reads; SQLite gives its side files the same mode.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+/// A stored number that must be one of ours.
+pub(crate) fn to_u64(number: i64, what: &str) -> Result<u64, StoreError> {
+    u64::try_from(number)
+        .map_err(|_| StoreError::Damaged { what: what.to_owned(), why: format!("{number} is negative") })
+}
+
+/// A sequence number, size or count as SQLite keeps it; beyond 2^63 is out of reach.
+pub(crate) fn to_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,107 @@
+//! Who may sign in.
+
+use crate::database::Asking as _;
+use crate::{Store, StoreError};
+use paddock_events::PersonId;
+
+/// A person to be added.
+#[derive(Clone, Debug)]
+pub struct NewPerson {
+    /// Sign-in name; unique without regard to case.
+    pub name: String,
+    /// `viewer`, `operator`, `approver`, `admin`.
+    pub role: String,
+    /// PHC string.
+    pub password_hash: String,
+    /// Microseconds since the epoch.
+    pub created_us: i64,
+}
+
+/// A person as stored.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct StoredPerson {
+    id: i64,
+    /// Sign-in name.
+    pub name: String,
+    /// `viewer`, `operator`, `approver`, `admin`.
+    pub role: String,
+    /// PHC string.
+    pub password_hash: String,
+}
+
+impl StoredPerson {
+    /// Who.
+    pub fn id(&self) -> PersonId {
+        PersonId(self.id)
+    }
+}
+
+impl Store {
+    /// Adds a person; [`StoreError::Exists`] when the name is taken.
+    pub async fn add_person(&self, person: &NewPerson) -> Result<PersonId, StoreError> {
+        let added = sqlx::query_scalar(
+            "INSERT INTO person (name, role, password_hash, created_us) VALUES ($1, $2, $3, $4) RETURNING id",
+        )
+        .bind(&person.name)
+        .bind(&person.role)
+        .bind(&person.password_hash)
+        .bind(person.created_us)
+        .fetch_one(self.writer())
+        .await;
+        match added {
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                Err(StoreError::Exists(person.name.clone()))
+            }
+            added => added.map(PersonId).asking("add a person"),
+        }
+    }
+
+    /// Adds a person when there is nobody yet; none when there is.
+    pub async fn add_first_person(&self, person: &NewPerson) -> Result<Option<PersonId>, StoreError> {
+        let added: Option<i64> = sqlx::query_scalar(
+            "INSERT INTO person (name, role, password_hash, created_us)
+             SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM person) RETURNING id",
+        )
+        .bind(&person.name)
+        .bind(&person.role)
+        .bind(&person.password_hash)
+        .bind(person.created_us)
+        .fetch_optional(self.writer())
+        .await
+        .asking("add the first person")?;
+        Ok(added.map(PersonId))
+    }
+
+    /// Whether anybody can sign in.
+    pub async fn has_people(&self) -> Result<bool, StoreError> {
+        let any: i64 = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM person)")
+            .fetch_one(self.reader())
+            .await
+            .asking("look for people")?;
+        Ok(any != 0)
+    }
+
+    /// The person of a name.
+    pub async fn person_named(&self, name: &str) -> Result<Option<StoredPerson>, StoreError> {
+        sqlx::query_as("SELECT id, name, role, password_hash FROM person WHERE name = $1")
+            .bind(name)
+            .fetch_optional(self.reader())
+            .await
+            .asking("find a person by name")
+    }
+
+    /// The person of an id.
+    pub async fn person(&self, id: PersonId) -> Result<Option<StoredPerson>, StoreError> {
+        sqlx::query_as("SELECT id, name, role, password_hash FROM person WHERE id = $1")
+            .bind(id.0)
+            .fetch_optional(self.reader())
+            .await
+            .asking("find a person")
+    }
+
+    /// Removes a person and their tokens; false when there was none.
+    pub async fn remove_person(&self, id: PersonId) -> Result<bool, StoreError> {
+        let removed = sqlx::query("DELETE FROM person WHERE id = $1").bind(id.0).execute(self.writer()).await;
+        Ok(removed.asking("remove a person")?.rows_affected() > 0)
+    }
+}

@@ -1,0 +1,88 @@
+//! Plans as they were shown.
+
+use crate::database::Asking as _;
+use crate::pack::{pack_text, unpack_text};
+use crate::{Store, StoreError};
+use paddock_events::{JobId, PlanId, RevisionId};
+
+/// A plan to be kept. `plan` and `facts` are JSON that the console understands.
+#[derive(Clone, Debug)]
+pub struct NewPlan {
+    /// The inventory revision it was made from.
+    pub revision: RevisionId,
+    /// What was read is what runs.
+    pub digest: String,
+    /// The plan, JSON. Holds secrets.
+    pub plan: String,
+    /// What the nodes said, JSON.
+    pub facts: String,
+    /// Who asked for it.
+    pub author: String,
+    /// Microseconds since the epoch.
+    pub created_us: i64,
+}
+
+/// A kept plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPlan {
+    /// Its number.
+    pub id: PlanId,
+    /// The inventory revision it was made from.
+    pub revision: RevisionId,
+    /// What was read is what runs.
+    pub digest: String,
+    /// The plan, JSON.
+    pub plan: String,
+    /// What the nodes said, JSON.
+    pub facts: String,
+    /// Who asked for it.
+    pub author: String,
+    /// The job that ran it.
+    pub job: Option<JobId>,
+}
+
+impl Store {
+    /// Keeps a plan.
+    pub async fn add_plan(&self, plan: &NewPlan) -> Result<PlanId, StoreError> {
+        let (packed, facts) = (pack_text(&plan.plan)?, pack_text(&plan.facts)?);
+        let id = sqlx::query_scalar(
+            "INSERT INTO plan (revision, digest, plan, facts, author, created_us)
+             VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
+        )
+        .bind(plan.revision.0)
+        .bind(&plan.digest)
+        .bind(packed)
+        .bind(facts)
+        .bind(&plan.author)
+        .bind(plan.created_us)
+        .fetch_one(self.writer())
+        .await
+        .asking("keep a plan")?;
+        Ok(PlanId(id))
+    }
+
+    /// One plan.
+    pub async fn plan(&self, id: PlanId) -> Result<Option<StoredPlan>, StoreError> {
+        type Row = (i64, String, Vec<u8>, Vec<u8>, String, Option<i64>);
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT revision, digest, plan.plan, facts, plan.author, job.id
+             FROM plan LEFT JOIN job ON job.plan = plan.id WHERE plan.id = $1",
+        )
+        .bind(id.0)
+        .fetch_optional(self.reader())
+        .await
+        .asking("read a plan")?;
+        row.map(|(revision, digest, plan, facts, author, job)| {
+            Ok(StoredPlan {
+                id,
+                revision: RevisionId(revision),
+                digest,
+                plan: unpack_text(&plan, &format!("plan {id}"))?,
+                facts: unpack_text(&facts, &format!("facts of plan {id}"))?,
+                author,
+                job: job.map(JobId),
+            })
+        })
+        .transpose()
+    }
+}

@@ -1,0 +1,135 @@
+//! People, tokens, sessions, settings, step durations, revisions.
+mod common;
+
+use common::{NOW, fresh, revision};
+use paddock_store::{NewPerson, Store, StoreError};
+use std::collections::BTreeMap;
+
+fn person(name: &str) -> NewPerson {
+    NewPerson {
+        name: name.into(),
+        role: "operator".into(),
+        password_hash: "$argon2id$x".into(),
+        created_us: NOW,
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_unique_without_regard_to_case() {
+    let (_dir, store) = fresh().await;
+    assert!(!store.has_people().await.unwrap());
+    let ann = store.add_person(&person("ann")).await.unwrap();
+    assert!(matches!(store.add_person(&person("Ann")).await, Err(StoreError::Exists(name)) if name == "Ann"));
+    assert_eq!(store.person_named("ANN").await.unwrap().unwrap().id(), ann);
+    assert_eq!(store.person(ann).await.unwrap().unwrap().role, "operator");
+    assert!(store.has_people().await.unwrap());
+}
+
+#[tokio::test]
+async fn only_one_first_person_is_added_by_two_at_once() {
+    let (_dir, store) = fresh().await;
+    let (one, other) = (person("admin"), person("root"));
+    let (a, b) = tokio::join!(store.add_first_person(&one), store.add_first_person(&other));
+    assert_eq!(usize::from(a.unwrap().is_some()) + usize::from(b.unwrap().is_some()), 1);
+}
+
+#[tokio::test]
+async fn a_role_that_is_none_is_refused_by_the_database() {
+    let (_dir, store) = fresh().await;
+    let bad = NewPerson { role: "god".into(), ..person("zeus") };
+    assert!(matches!(store.add_person(&bad).await, Err(StoreError::Query { .. })));
+}
+
+#[tokio::test]
+async fn tokens_lead_to_their_person_and_go_with_them() {
+    let (_dir, store) = fresh().await;
+    let ann = store.add_person(&person("ann")).await.unwrap();
+    store.add_token(ann, "ci", &[7; 32], NOW).await.unwrap();
+    assert_eq!(store.person_of_token(&[7; 32]).await.unwrap().unwrap().name, "ann");
+    assert_eq!(store.person_of_token(&[8; 32]).await.unwrap(), None);
+    assert!(store.remove_person(ann).await.unwrap());
+    assert!(!store.remove_person(ann).await.unwrap());
+    assert_eq!(store.person_of_token(&[7; 32]).await.unwrap(), None);
+    assert_eq!(store.person(ann).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn sessions_expire() {
+    let (_dir, store) = fresh().await;
+    store.save_session("a", b"1", 100).await.unwrap();
+    store.save_session("a", b"2", 200).await.unwrap();
+    store.save_session("b", b"3", 100).await.unwrap();
+    assert_eq!(store.load_session("a", 150).await.unwrap(), Some((b"2".to_vec(), 200)));
+    assert_eq!(store.load_session("b", 100).await.unwrap(), None);
+    assert_eq!(store.delete_expired_sessions(150).await.unwrap(), 1);
+    store.delete_session("a").await.unwrap();
+    assert_eq!(store.load_session("a", 0).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn settings_and_durations_are_overwritten() {
+    let (_dir, store) = fresh().await;
+    assert_eq!(store.setting("x").await.unwrap(), None);
+    store.set_setting("x", "1").await.unwrap();
+    store.set_setting("x", "2").await.unwrap();
+    assert_eq!(store.setting("x").await.unwrap().as_deref(), Some("2"));
+    store.remember_step_times(&[("a".into(), 5), ("b".into(), 6)], NOW).await.unwrap();
+    store.remember_step_times(&[("a".into(), 9)], NOW).await.unwrap();
+    let expected = BTreeMap::from([("a".to_owned(), 9), ("b".to_owned(), 6)]);
+    assert_eq!(store.step_times().await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_stale_parent_saves_nothing() {
+    let (_dir, store) = fresh().await;
+    assert_eq!(store.newest_revision().await.unwrap(), None);
+    let one = store.add_revision(&revision(None, "a\r\n")).await.unwrap().unwrap();
+    assert_eq!(store.add_revision(&revision(None, "b")).await.unwrap(), None, "there is a first one");
+    let two = store.add_revision(&revision(Some(one), "b")).await.unwrap().unwrap();
+    assert_eq!(store.add_revision(&revision(Some(one), "c")).await.unwrap(), None, "one is not the newest");
+    assert_eq!(store.newest_revision().await.unwrap().unwrap().id(), two);
+    assert_eq!(store.revision(one).await.unwrap().unwrap().text, "a\r\n");
+}
+
+#[tokio::test]
+async fn two_who_save_on_the_same_parent_do_not_both_win() {
+    let (_dir, store) = fresh().await;
+    let one = store.add_revision(&revision(None, "a")).await.unwrap();
+    let tasks: Vec<_> = (0..8)
+        .map(|n| {
+            let store: Store = store.clone();
+            tokio::spawn(async move { store.add_revision(&revision(one, &n.to_string())).await.unwrap() })
+        })
+        .collect();
+    let mut winners = 0;
+    for task in tasks {
+        winners += usize::from(task.await.unwrap().is_some());
+    }
+    assert_eq!(winners, 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (dir, store) = fresh().await;
+    store.set_setting("x", "1").await.unwrap();
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", entry.file_name());
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_said_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("paddock.db");
+    std::fs::write(
+        &path,
+        "this is not a database, but long enough to have a header of one hundred bytes or more than that",
+    )
+    .unwrap();
+    let error = Store::open(&path).await.unwrap_err();
+    assert!(error.to_string().contains("paddock.db"), "{error}");
+}
