@@ -74,8 +74,11 @@ pub async fn dry_run(plan: &Plan, pool: &Pool, targets: &Targets) -> Vec<Checked
                 };
                 out.push(Checked { step: index, host, result });
                 if broken {
-                    break;
+                    return out;
                 }
+            }
+            if let Some(target) = &target {
+                pool.give_back(target, shell);
             }
             out
         });

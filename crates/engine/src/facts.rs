@@ -27,14 +27,18 @@ pub async fn gather_facts(
             let mut text = String::new();
             let asked = async {
                 let mut shell = pool.shell(&target).await?;
-                shell
+                let ran = shell
                     .run(&script, Duration::from_secs(30), &mut |line| {
                         if let crate::Line::Text(paddock_events::Stream::Out, line) = line {
                             text.push_str(&line);
                             text.push('\n');
                         }
                     })
-                    .await
+                    .await;
+                if ran.is_ok() {
+                    pool.give_back(&target, shell);
+                }
+                ran
             };
             let facts = match asked.await {
                 Err(error) => HostFacts::Unreachable { reason: format!("{error}; {}", error.fix()) },

@@ -45,14 +45,23 @@ impl HostRunner {
             return Ok(HostEnd { host, bad: Some((first, Outcome::Unreachable { reason })) });
         };
         let mut shell = HostShell { target, shell: None };
+        let end = self.steps(&mut shell, first, &steps).await;
+        if let Some(open) = shell.shell.take() {
+            self.pool.give_back(&shell.target, open);
+        }
+        end
+    }
+
+    async fn steps(&self, shell: &mut HostShell, first: u32, steps: &[Step]) -> Result<HostEnd, SinkError> {
+        let host = self.host;
         let mut index = first;
-        for step in &steps {
+        for step in steps {
             if self.stop.asked() {
                 return Ok(HostEnd { host, bad: Some((index, Outcome::Cancelled)) });
             }
             let begun = Instant::now();
             self.sink.emit(EventKind::StepStarted { step: index }).await?;
-            let outcome = self.step(&mut shell, index, step).await?;
+            let outcome = self.step(shell, index, step).await?;
             let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             self.sink
                 .emit(EventKind::StepFinished { step: index, outcome: outcome.clone(), duration_ms })
@@ -208,7 +217,9 @@ impl HostRunner {
             }
         }
         if cancelled {
-            shell.shell = None;
+            if let Some(open) = shell.shell.take() {
+                open.abandon().await;
+            }
             if let Some(pid) = pid
                 && let Err(error) = self.pool.kill_group(&shell.target, pid).await
             {

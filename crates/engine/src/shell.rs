@@ -185,6 +185,12 @@ impl Shell {
         Ok(Ran { exit, out: out.tail, err: err.tail })
     }
 
+    /// Ends a shell in the middle of a script, so that its channel does not count any more.
+    pub(crate) async fn abandon(self) {
+        // Closing is a courtesy: a connection that is gone has no channels.
+        drop(tokio::time::timeout(Duration::from_secs(2), self.channel.close()).await);
+    }
+
     fn lost(&self, why: String) -> SshError {
         SshError::Lost { node: self.target.node, why }
     }

@@ -135,12 +135,13 @@ struct Connection {
 pub struct Pool {
     settings: Arc<SshSettings>,
     open: Arc<Mutex<HashMap<Target, Arc<Connection>>>>,
+    idle: Arc<Mutex<HashMap<Target, Vec<Shell>>>>,
 }
 
 impl Pool {
     /// A pool without connections.
     pub fn new(settings: SshSettings) -> Self {
-        Self { settings: Arc::new(settings), open: Arc::default() }
+        Self { settings: Arc::new(settings), open: Arc::default(), idle: Arc::default() }
     }
 
     /// How the pool signs in.
@@ -148,12 +149,24 @@ impl Pool {
         &self.settings
     }
 
-    /// A root shell on the node, on a channel of its own.
+    /// A root shell on the node: an idle one, or a new one on a channel of its own. Give it back when done with it;
+    /// sshd allows some ten at once on one connection.
     pub async fn shell(&self, target: &Target) -> Result<Shell, SshError> {
+        let idle = self.idle.lock().ok().and_then(|mut idle| idle.get_mut(target).and_then(Vec::pop));
+        if let Some(shell) = idle {
+            return Ok(shell);
+        }
         let connection = self.connection(target).await?;
         let opened = timeout(self.settings.connect_timeout, connection.handle.channel_open_session()).await;
         let channel = self.opened(target, opened)?;
         Shell::start(channel, target, self.settings.connect_timeout).await
+    }
+
+    /// Keeps a shell whose last script has ended, for the next who asks.
+    pub fn give_back(&self, target: &Target, shell: Shell) {
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.entry(target.clone()).or_default().push(shell);
+        }
     }
 
     /// A stream to `host:port` as the node reaches it (`direct-tcpip`).
@@ -178,7 +191,9 @@ impl Pool {
             "kill -TERM -- -{pid} 2>/dev/null\nfor i in 1 2 3 4 5 6 7 8 9 10; do kill -0 -- -{pid} 2>/dev/null || exit 0; sleep 0.5; done\nkill -KILL -- -{pid} 2>/dev/null\nexit 0\n"
         );
         let script = paddock_playbooks::Script { text, stdin: None, user: "root".to_owned() };
-        shell.run(&script, Duration::from_secs(15), &mut |_| {}).await.map(|_| ())
+        shell.run(&script, Duration::from_secs(15), &mut |_| {}).await?;
+        self.give_back(target, shell);
+        Ok(())
     }
 
     /// Forgets a connection, so that the next use makes a new one.
@@ -186,10 +201,16 @@ impl Pool {
         if let Ok(mut open) = self.open.lock() {
             open.remove(target);
         }
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.remove(target);
+        }
     }
 
     /// Ends all connections.
     pub async fn close(&self) {
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.clear();
+        }
         let all: Vec<Arc<Connection>> = match self.open.lock() {
             Ok(mut open) => open.drain().map(|(_, connection)| connection).collect(),
             Err(_) => Vec::new(),

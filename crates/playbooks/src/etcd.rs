@@ -51,7 +51,7 @@ pub(crate) fn stages(ctx: &Context<'_>, hosts: &[NodeAddr]) -> Result<Vec<Stage>
     let mut verify = BTreeMap::new();
     for (host, seq) in &members {
         install.insert(*host, install_steps(ctx, *host, *seq, &cluster, &members));
-        start.insert(*host, start_steps(ctx, *host));
+        start.insert(*host, start_steps(*host));
         verify.insert(*host, verify_steps(ctx, *host));
     }
     let first = members.first().map(|(host, _)| *host);
@@ -78,9 +78,10 @@ fn install_steps(
     let name = format!("{cluster}-{seq}");
     let initial: Vec<String> =
         members.iter().map(|(ip, seq)| format!("{cluster}-{seq}=https://{ip}:{peer}")).collect();
-    let tls = "  cert-file: /etc/etcd/server.crt\n  key-file: /etc/etcd/server.key\n  trusted-ca-file: /etc/etcd/ca.crt\n";
+    // Clients show a password, not a certificate: etcd 3.4's gateway, which Patroni uses, refuses certificates with a name.
+    let tls = "  cert-file: /etc/etcd/server.crt\n  key-file: /etc/etcd/server.key\n";
     let config = format!(
-        "# Managed by Paddock: etcd.yml\nname: {name}\ndata-dir: {data}\nlisten-client-urls: https://{host}:{client},https://127.0.0.1:{client}\nadvertise-client-urls: https://{host}:{client}\nlisten-peer-urls: https://{host}:{peer}\ninitial-advertise-peer-urls: https://{host}:{peer}\ninitial-cluster: {}\ninitial-cluster-state: new\ninitial-cluster-token: {cluster}\nheartbeat-interval: {}\nelection-timeout: {}\nquota-backend-bytes: 8589934592\nauto-compaction-mode: periodic\nauto-compaction-retention: 24h\nclient-transport-security:\n{tls}  client-cert-auth: false\npeer-transport-security:\n{tls}  client-cert-auth: true\n",
+        "# Managed by Paddock: etcd.yml\nname: {name}\ndata-dir: {data}\nlisten-client-urls: https://{host}:{client},https://127.0.0.1:{client}\nadvertise-client-urls: https://{host}:{client}\nlisten-peer-urls: https://{host}:{peer}\ninitial-advertise-peer-urls: https://{host}:{peer}\ninitial-cluster: {}\ninitial-cluster-state: new\ninitial-cluster-token: {cluster}\nheartbeat-interval: {}\nelection-timeout: {}\nquota-backend-bytes: 8589934592\nauto-compaction-mode: periodic\nauto-compaction-retention: 24h\n# Patroni speaks to the gateway; a configuration file turns its default off.\nenable-grpc-gateway: true\nclient-transport-security:\n{tls}peer-transport-security:\n{tls}  trusted-ca-file: /etc/etcd/ca.crt\n  client-cert-auth: true\n",
         initial.join(","),
         int(&vars, "etcd_heartbeat_interval", 100),
         int(&vars, "etcd_election_timeout", 1000),
@@ -127,9 +128,7 @@ fn etcdctl_env(vars: &paddock_inventory::Vars, host: NodeAddr, _members: &[(Node
     )
 }
 
-fn start_steps(ctx: &Context<'_>, host: NodeAddr) -> Vec<Step> {
-    let vars = ctx.vars(host);
-    let client = port(&vars, "etcd_port", 2379);
+fn start_steps(host: NodeAddr) -> Vec<Step> {
     vec![
         Step::unit(
             "etcd/etcd_launch/unit",
@@ -149,7 +148,7 @@ fn start_steps(ctx: &Context<'_>, host: NodeAddr) -> Vec<Step> {
             host,
             "the member is healthy over TLS",
             format!(
-                "{ETCDCTL_ENV}out=$(etcdctl --command-timeout=3s endpoint health 2>&1) && exit 0\n# Before there is a root user, credentials are refused; the member itself is then asked without.\nout=$(env -u ETCDCTL_USER etcdctl --command-timeout=3s --endpoints=https://{host}:{client} endpoint health 2>&1) && exit 0\necho \"$out\"; exit 1\n"
+                "{ETCDCTL_ENV}out=$(etcdctl --command-timeout=3s endpoint health 2>&1) && exit 0\n# Before there is a root user, credentials are refused; the member itself is then asked without.\nout=$(env -u ETCDCTL_USER etcdctl --command-timeout=3s endpoint health 2>&1) && exit 0\necho \"$out\"; exit 1\n"
             ),
             60,
         ),
@@ -160,7 +159,7 @@ fn start_steps(ctx: &Context<'_>, host: NodeAddr) -> Vec<Step> {
 fn rbac_steps(ctx: &Context<'_>, host: NodeAddr) -> Vec<Step> {
     let secret = password(&ctx.vars(host), "etcd_root_password");
     let check = format!(
-        "cat >/dev/null\n{ETCDCTL_ENV}out=$(env -u ETCDCTL_USER etcdctl --command-timeout=5s get --limit 1 --prefix / 2>&1)\ncase \"$out\" in *'user name is empty'*|*'authentication is not'*|*'permission denied'*) ;; *) echo 'etcd answers without a password'; exit 1;; esac\netcdctl --command-timeout=5s user get root >/dev/null 2>&1 || {{ echo \"root's password is not the declared one\"; exit 1; }}\n"
+        "cat >/dev/null\n{ETCDCTL_ENV}env -u ETCDCTL_USER etcdctl --command-timeout=5s get --limit 1 --prefix / >/dev/null 2>&1 && {{ echo 'etcd answers without a password'; exit 1; }}\netcdctl --command-timeout=5s user get root >/dev/null 2>&1 || {{ echo \"root's password is not the declared one\"; exit 1; }}\n"
     );
     let apply = format!(
         "{ETCDCTL_ENV}read -r password\nplain() {{ env -u ETCDCTL_USER etcdctl --command-timeout=5s \"$@\"; }}\nplain user list 2>/dev/null | grep -qx root || printf '%s\\n' \"$password\" | plain user add root --interactive=false || exit 1\nplain role list 2>/dev/null | grep -qx root || plain role add root || exit 1\nplain user grant-role root root || exit 1\nplain auth enable || exit 1\n"

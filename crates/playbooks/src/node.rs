@@ -95,13 +95,7 @@ fn hosts_step(ctx: &Context<'_>, host: NodeAddr, vars: &Vars) -> Step {
         }
     }
     let block: String = lines.iter().map(|line| format!("{line} # pigsty dns\n")).collect();
-    let check = "grep '# pigsty dns$' /etc/hosts | diff -u --label /etc/hosts --label /etc/hosts - /dev/fd/3 3<<<\"$(cat)\" && exit 0\nexit 1\n";
-    // The block may be empty: a here-string adds a newline, which diff would see.
-    let check = if block.is_empty() {
-        "cat >/dev/null\ngrep '# pigsty dns$' /etc/hosts && exit 1\nexit 0\n"
-    } else {
-        check
-    };
+    let check = "want=$(cat)\nhave=$(grep '# pigsty dns$' /etc/hosts)\n[ \"$have\" = \"$want\" ] && exit 0\ndiff -u --label /etc/hosts --label /etc/hosts <(echo \"$have\") <(echo \"$want\"); exit 1\n";
     let apply = "set -e\nnew=$(mktemp /etc/hosts.XXXXXX)\ntrap 'rm -f \"$new\"' EXIT\n{ grep -v '# pigsty dns$' /etc/hosts || true; cat; } >\"$new\"\nchmod 644 \"$new\"\nmv -f \"$new\" /etc/hosts\ntrap - EXIT\n";
     Step::command(
         "node/node_hosts/hosts",
@@ -145,10 +139,10 @@ fn haproxy(host: NodeAddr, vars: &Vars) -> Vec<Step> {
     let client = text(vars, "haproxy_client_timeout", "24h");
     let server = text(vars, "haproxy_server_timeout", "24h");
     let config = format!(
-        "# Managed by Paddock: node.yml. Services are in /etc/haproxy/conf.d.\nglobal\n    user haproxy\n    group haproxy\n    stats socket /var/run/haproxy.sock mode 600 level admin\n    maxconn 65535\n\ndefaults\n    mode tcp\n    retries 3\n    timeout queue 3s\n    timeout connect 3s\n    timeout check 3s\n    timeout client {client}\n    timeout server {server}\n\nlisten stats\n    bind *:{stats}\n    mode http\n    http-request use-service prometheus-exporter if {{ path /metrics }}\n    stats enable\n    stats uri /haproxy/{name}/\n    stats refresh 10s\n{auth}"
+        "# Managed by Paddock: node.yml. Services are in /etc/haproxy/conf.d.\nglobal\n    user haproxy\n    group haproxy\n    stats socket /var/run/haproxy.sock mode 600 level admin\n    # a node with a low limit of open files serves fewer connections instead of none\n    no strict-limits\n    maxconn 65535\n\ndefaults\n    mode tcp\n    retries 3\n    timeout queue 3s\n    timeout connect 3s\n    timeout check 3s\n    timeout client {client}\n    timeout server {server}\n\nlisten stats\n    bind *:{stats}\n    mode http\n    http-request use-service prometheus-exporter if {{ path /metrics }}\n    stats enable\n    stats uri /haproxy/{name}/\n    stats refresh 10s\n{auth}"
     );
     // Debian's unit knows one file; the drop-in adds the directory and checks both before a reload.
-    let drop_in = "[Service]\nEnvironment=\nEnvironment=CONFIG=/etc/haproxy/haproxy.cfg PIDFILE=/run/haproxy.pid\nExecStart=\nExecStart=/usr/sbin/haproxy -Ws -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/conf.d -p $PIDFILE\nExecReload=\nExecReload=/usr/sbin/haproxy -c -q -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/conf.d\nExecReload=/bin/kill -USR2 $MAINPID\n";
+    let drop_in = "[Service]\nLimitNOFILE=262144\nEnvironment=\nEnvironment=CONFIG=/etc/haproxy/haproxy.cfg PIDFILE=/run/haproxy.pid\nExecStart=\nExecStart=/usr/sbin/haproxy -Ws -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/conf.d -p $PIDFILE\nExecReload=\nExecReload=/usr/sbin/haproxy -c -q -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/conf.d\nExecReload=/bin/kill -USR2 $MAINPID\n";
     vec![
         Step::directory("node/haproxy/dir", host, "/etc/haproxy", "root:root", 0o700),
         Step::directory("node/haproxy/conf.d", host, "/etc/haproxy/conf.d", "root:root", 0o700),

@@ -148,7 +148,7 @@ fn unit(name: &str, enabled: Option<bool>, state: UnitState, files: &[String]) -
     let n = quote(name);
     let stamp = quote(&format!("/run/paddock/{name}.loaded"));
     let mut check = "bad=0\n".to_owned();
-    let mut apply = "systemctl daemon-reload\n".to_owned();
+    let mut apply = format!("systemctl daemon-reload\nsystemctl reset-failed {n} 2>/dev/null\n");
     match enabled {
         Some(true) => {
             check +=

@@ -77,7 +77,13 @@ fn databases(member: &Member) -> String {
         if field(&db, "state").as_deref() == Some("absent") || name.contains(['"', '\n', '\r']) {
             continue;
         }
-        out += &format!("\"{name}\" = host=/var/run/postgresql port={}", member.pg_port);
+        // PgBouncer 1.18 takes no quoted names; others would break the whole file.
+        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-$".contains(&b));
+        if !plain {
+            out += &format!("; {} is left out: PgBouncer cannot name it\n", name.escape_default());
+            continue;
+        }
+        out += &format!("{name} = host=/var/run/postgresql port={}", member.pg_port);
         for (key, option) in [
             ("pool_auth_user", "auth_user"),
             ("pool_mode", "pool_mode"),
