@@ -1,1 +1,12 @@
-//! Placeholder until its first module lands.
+//! What is running now: Patroni's REST API and HAProxy's statistics, read through SSH channels.
+//!
+//! Nothing on the nodes is opened to the console for this. What cannot be read is said as unknown, with its reason.
+
+mod get;
+mod haproxy;
+mod health;
+mod patroni;
+mod read;
+
+pub use health::{LAG_BOUND_BYTES, judge};
+pub use read::read_cluster;

@@ -1,0 +1,89 @@
+//! Patroni's answers as values.
+
+use paddock_events::{MemberRole, MemberState};
+use serde_json::Value;
+
+/// One member in `GET /cluster`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Seen {
+    pub(crate) name: String,
+    pub(crate) host: String,
+    pub(crate) role: MemberRole,
+    pub(crate) state: MemberState,
+    pub(crate) timeline: Option<u32>,
+    pub(crate) lag_bytes: Option<u64>,
+    pub(crate) pending_restart: bool,
+}
+
+/// `GET /cluster`: members and whether it is paused. None when it is not Patroni's JSON.
+pub(crate) fn cluster(text: &str) -> Option<(Vec<Seen>, bool)> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let members = value.get("members")?.as_array()?.iter().filter_map(member).collect();
+    Some((members, value.get("pause").and_then(Value::as_bool).unwrap_or(false)))
+}
+
+fn member(value: &Value) -> Option<Seen> {
+    let text = |key: &str| value.get(key).and_then(Value::as_str);
+    let role = match text("role")? {
+        // 3.x says `master` in places, 4.x `primary`.
+        "leader" | "master" | "primary" => MemberRole::Primary,
+        "standby_leader" => MemberRole::StandbyLeader,
+        "sync_standby" | "quorum_standby" => MemberRole::SyncStandby,
+        "replica" => MemberRole::Replica,
+        _ => MemberRole::Unknown,
+    };
+    let lag = value.get("lag").or_else(|| value.get("replay_lag")).and_then(Value::as_u64);
+    let leads = matches!(role, MemberRole::Primary | MemberRole::StandbyLeader);
+    let state = match text("state").unwrap_or("unknown") {
+        "streaming" => MemberState::Streaming,
+        // Patroni 3.0 says `running` for a streaming replica; only a known lag tells it from one that does not stream.
+        "running" if !leads && lag.is_some() => MemberState::Streaming,
+        "running" => MemberState::Running,
+        "unknown" => MemberState::Unknown,
+        down @ ("stopped" | "crashed" | "start failed" | "restart failed" | "stop failed" | "stopping"
+        | "initdb failed") => MemberState::Down(down.to_owned()),
+        busy => MemberState::Busy(busy.to_owned()),
+    };
+    Some(Seen {
+        name: text("name")?.to_owned(),
+        host: text("host").unwrap_or("").to_owned(),
+        role,
+        state,
+        timeline: value.get("timeline").and_then(Value::as_u64).and_then(|line| u32::try_from(line).ok()),
+        lag_bytes: if leads { None } else { lag },
+        pending_restart: value.get("pending_restart").and_then(Value::as_bool).unwrap_or(false),
+    })
+}
+
+/// `GET /patroni`: PostgreSQL's version, and whether a restart is pending.
+pub(crate) fn instance(text: &str) -> (Option<String>, bool) {
+    let Ok(value) = serde_json::from_str::<Value>(text) else { return (None, false) };
+    let version = value.get("server_version").and_then(Value::as_u64);
+    // 150020 is 15.20
+    let version = version.filter(|v| *v >= 100_000).map(|v| format!("{}.{}", v / 10_000, v % 10_000));
+    (version, value.get("pending_restart").and_then(Value::as_bool).unwrap_or(false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_of_patroni_3_reads() {
+        let text = r#"{"members": [
+            {"name": "pg-test-1", "role": "leader", "state": "running", "host": "10.10.10.11", "timeline": 1},
+            {"name": "pg-test-2", "role": "replica", "state": "running", "host": "10.10.10.12", "timeline": 1, "lag": 0},
+            {"name": "pg-test-3", "role": "replica", "state": "creating replica", "host": "10.10.10.13", "lag": "unknown"}],
+            "pause": true}"#;
+        let (members, paused) = cluster(text).unwrap();
+        assert!(paused);
+        assert_eq!((members[0].role, members[0].state.clone()), (MemberRole::Primary, MemberState::Running));
+        assert_eq!((members[1].lag_bytes, members[1].state.clone()), (Some(0), MemberState::Streaming));
+        assert_eq!(
+            (members[2].lag_bytes, members[2].state.clone()),
+            (None, MemberState::Busy("creating replica".into()))
+        );
+        assert_eq!(instance(r#"{"server_version": 150020}"#), (Some("15.20".into()), false));
+        assert_eq!(cluster("<html>"), None);
+    }
+}
