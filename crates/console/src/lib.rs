@@ -2,6 +2,27 @@
 //!
 //! Nothing below this crate knows who is signed in; nothing above it decides.
 
+mod clock;
+mod clusters;
 mod console;
+mod feed;
+mod inventory;
+mod jobs;
+mod keeping;
+mod live;
+mod log;
+mod masking;
+mod passwords;
+mod people;
+mod pki;
+mod plan_page;
+mod plans;
+mod policy;
+mod problems;
+mod recovery;
+mod runner;
+mod sessions;
+mod ssh_keys;
+mod words;
 
 pub use console::{Actor, Console, EventFeed, PersonRole, Settings, TopologyFeed};

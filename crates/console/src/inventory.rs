@@ -1,0 +1,384 @@
+//! The inventory: revisions, findings, merging, the form of a new cluster.
+
+use crate::clock::now_us;
+use crate::masking::mask_inventory;
+use crate::passwords::random_text;
+use crate::policy::{Action, authorise, may, verdict};
+use crate::problems::{from_edit, from_name, from_store, internal, problem};
+use crate::{Actor, Console};
+use paddock_events::{
+    CheckedText, FindingLevel, FindingRow, InventoryPage, NewCluster, Problem, ProblemKind, RevisionId, Saved,
+};
+use paddock_inventory::{
+    Finding, InstanceRole, Inventory, Map, NewGroup, NodeAddr, Severity, Value, add_cluster, merge3,
+};
+use paddock_store::{NewRevision, StoredRevision};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Larger texts are refused; 10,000 instances take some 2 MiB.
+const MAX_TEXT: usize = 16 << 20;
+/// Each fix is a whole text: beyond this many, findings come without one.
+const MAX_FIXES: usize = 20;
+
+/// The revision in force, read once.
+#[derive(Clone, Debug)]
+pub(crate) struct Current {
+    pub(crate) revision: RevisionId,
+    pub(crate) saved: (String, i64),
+    pub(crate) inventory: Arc<Inventory>,
+    pub(crate) findings: Arc<Vec<FindingRow>>,
+}
+
+/// Reads a text off the async threads: 10,000 instances take a quarter of a second.
+async fn read(text: String) -> Result<(Inventory, Vec<FindingRow>), Problem> {
+    let task = tokio::task::spawn_blocking(move || {
+        let (inventory, findings) = Inventory::read(text);
+        let rows = rows(inventory.text(), &findings);
+        (inventory, rows)
+    });
+    task.await.map_err(|error| internal("the inventory could not be read", &error))
+}
+
+fn rows(text: &str, findings: &[Finding]) -> Vec<FindingRow> {
+    let mut fixes = 0;
+    let row = |finding: &Finding| {
+        let span = finding.span;
+        let covered = text.get(span.start..span.end).unwrap_or_default();
+        let further = u32::try_from(covered.matches('\n').count()).unwrap_or(0);
+        let last_line = covered.rsplit('\n').next().unwrap_or_default();
+        let width = u32::try_from(last_line.chars().count()).unwrap_or(0);
+        let fix = finding.fix.as_ref().filter(|_| fixes < MAX_FIXES);
+        fixes += usize::from(fix.is_some());
+        FindingRow {
+            code: finding.code.to_owned(),
+            level: match finding.severity {
+                Severity::Warning => FindingLevel::Warning,
+                Severity::Error => FindingLevel::Error,
+            },
+            line: span.line,
+            column: span.column,
+            end_line: span.line + further,
+            end_column: if further == 0 { span.column + width } else { 1 + width },
+            message: finding.message.clone(),
+            help: finding.help.clone(),
+            fixed_text: fix.map(|fix| fix.apply(text)),
+        }
+    };
+    findings.iter().map(row).collect()
+}
+
+fn check_size(text: &str) -> Result<(), Problem> {
+    if text.len() <= MAX_TEXT && !text.contains('\0') {
+        return Ok(());
+    }
+    Err(problem(
+        "inventory/too-large",
+        ProblemKind::Request,
+        "the text was not taken",
+        format!("it has {} bytes (at most {MAX_TEXT}) or holds a zero byte", text.len()),
+        "is it the right file?",
+    ))
+}
+
+impl Console {
+    /// The first revision of a new console, from a file. Does nothing when there is a revision.
+    pub(crate) async fn seed_inventory(&self, path: &Path) -> Result<(), Problem> {
+        if self.inner.store.newest_revision().await.map_err(from_store)?.is_some() {
+            return Ok(());
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            problem(
+                "console/seed-inventory",
+                ProblemKind::World,
+                format!("the first inventory {} cannot be read", path.display()),
+                error.to_string(),
+                "right the path in the configuration, or leave it out and write the inventory in the browser",
+            )
+        })?;
+        check_size(&text)?;
+        let new = NewRevision {
+            parent: None,
+            text,
+            author: "paddock".into(),
+            message: format!("from {}", path.file_name().unwrap_or_default().to_string_lossy()),
+            saved_us: now_us(),
+        };
+        let saved = self.inner.store.add_revision(&new).await.map_err(from_store)?;
+        if let Some(revision) = saved {
+            tracing::info!(revision.id = %revision, "took {} as the first inventory", path.display());
+        }
+        Ok(())
+    }
+
+    /// The revision in force, from memory when it is still the newest.
+    pub(crate) async fn current(&self) -> Result<Option<Current>, Problem> {
+        let newest = self.inner.store.newest_revision().await.map_err(from_store)?;
+        let Some(newest) = newest else { return Ok(None) };
+        let kept = self.inner.current.lock().ok().and_then(|kept| kept.clone());
+        if let Some(kept) = kept.filter(|kept| kept.revision == newest.id()) {
+            return Ok(Some(kept));
+        }
+        let (revision, saved) = (newest.id(), (newest.author.clone(), newest.saved_us));
+        let (inventory, findings) = read(newest.text).await?;
+        let current =
+            Current { revision, saved, inventory: Arc::new(inventory), findings: Arc::new(findings) };
+        if let Ok(mut kept) = self.inner.current.lock() {
+            *kept = Some(current.clone());
+        }
+        Ok(Some(current))
+    }
+
+    /// The newest inventory with its findings.
+    pub async fn inventory(&self, actor: &Actor) -> Result<InventoryPage, Problem> {
+        authorise(actor, Action::See)?;
+        let may_save = verdict(actor, Action::Edit, None);
+        let Some(current) = self.current().await? else {
+            return Ok(InventoryPage {
+                revision: None,
+                text: String::new(),
+                findings: Vec::new(),
+                saved_by: None,
+                may_save,
+            });
+        };
+        let mut findings = current.findings.as_ref().clone();
+        let text = if may(actor.role, Action::Edit).is_ok() {
+            current.inventory.text().to_owned()
+        } else {
+            // A fix is a whole text, passwords and all.
+            findings.iter_mut().for_each(|finding| finding.fixed_text = None);
+            mask_inventory(&current.inventory)
+        };
+        Ok(InventoryPage {
+            revision: Some(current.revision),
+            text,
+            findings,
+            saved_by: Some(current.saved),
+            may_save,
+        })
+    }
+
+    /// Findings of a text that is not saved.
+    pub async fn check_inventory(&self, actor: &Actor, text: String) -> Result<CheckedText, Problem> {
+        authorise(actor, Action::Edit)?;
+        check_size(&text)?;
+        Ok(CheckedText { findings: read(text).await?.1 })
+    }
+
+    /// Saves a revision. A stale `base` is merged when the edits do not touch, else it is a conflict.
+    /// A text that cannot be read as YAML is refused; other findings do not hinder saving.
+    /// An unchanged text makes no revision: the newest one is given.
+    pub async fn save_inventory(
+        &self,
+        actor: &Actor,
+        base: Option<RevisionId>,
+        text: String,
+        message: String,
+    ) -> Result<Saved, Problem> {
+        authorise(actor, Action::Edit)?;
+        check_size(&text)?;
+        refuse_broken(&text).await?;
+        let mut message = message.trim().to_owned();
+        if message.is_empty() {
+            message = "edited".into();
+        }
+        // Somebody may save between our look and our write: then look again. Each round needs one more such save.
+        for _ in 0..20 {
+            let newest = self.inner.store.newest_revision().await.map_err(from_store)?;
+            let merged = match &newest {
+                Some(newest) if Some(newest.id()) != base => {
+                    let merged = self.merged(base, &text, newest).await?;
+                    let Some(merged) = merged else {
+                        let (newest, theirs) = (newest.id(), newest.text.clone());
+                        return Ok(Saved::Conflict { newest, theirs, yours: text });
+                    };
+                    refuse_broken(&merged).await?;
+                    merged
+                }
+                Some(_) | None => text.clone(),
+            };
+            if let Some(newest) = newest.as_ref().filter(|newest| newest.text == merged) {
+                return Ok(Saved::Revision { revision: newest.id() });
+            }
+            let new = NewRevision {
+                parent: newest.map(|newest| newest.id()),
+                text: merged,
+                author: actor.name.clone(),
+                message: message.clone(),
+                saved_us: now_us(),
+            };
+            if let Some(revision) = self.inner.store.add_revision(&new).await.map_err(from_store)? {
+                tracing::info!(revision.id = %revision, person.id = %actor.id, "saved the inventory");
+                return Ok(Saved::Revision { revision });
+            }
+        }
+        Err(problem(
+            "inventory/busy",
+            ProblemKind::Conflict,
+            "the inventory was not saved",
+            "others saved it again and again meanwhile",
+            "save once more",
+        ))
+    }
+
+    /// The text merged with what was saved since `base`; none when the edits touch or there is no common base.
+    async fn merged(
+        &self,
+        base: Option<RevisionId>,
+        ours: &str,
+        newest: &StoredRevision,
+    ) -> Result<Option<String>, Problem> {
+        let Some(base) = base else { return Ok(None) };
+        let Some(base) = self.inner.store.revision(base).await.map_err(from_store)? else { return Ok(None) };
+        let (ours, theirs) = (ours.to_owned(), newest.text.clone());
+        let task = tokio::task::spawn_blocking(move || merge3(&base.text, &ours, &theirs).ok());
+        task.await.map_err(|error| internal("the edits could not be merged", &error))
+    }
+
+    /// The text with the new cluster added, not saved: the form's preview.
+    pub async fn preview_new_cluster(
+        &self,
+        actor: &Actor,
+        text: String,
+        form: NewCluster,
+    ) -> Result<String, Problem> {
+        authorise(actor, Action::Edit)?;
+        check_size(&text)?;
+        let group = new_group(&form)?;
+        let (inventory, _) = read(text).await?;
+        add_cluster(&inventory, &group).map_err(|error| from_edit(&error))
+    }
+}
+
+async fn refuse_broken(text: &str) -> Result<(), Problem> {
+    let (inventory, findings) = read(text.to_owned()).await?;
+    if !inventory.is_broken() {
+        return Ok(());
+    }
+    let why = findings.first().map_or_else(String::new, |first| {
+        format!("line {}, column {}: {}", first.line, first.column, first.message)
+    });
+    Err(problem(
+        "inventory/broken",
+        ProblemKind::Request,
+        "the text was not saved: it cannot be read as YAML",
+        why,
+        "right the marked place and save again; your text is still in the editor",
+    ))
+}
+
+/// The form as a group of the inventory. `pg_seq` counts from 1 in the form's order.
+fn new_group(form: &NewCluster) -> Result<NewGroup, Problem> {
+    let name = form.name.trim().parse().map_err(|error| from_name(&error))?;
+    let refuse = |why: String| {
+        problem(
+            "inventory/bad-form",
+            ProblemKind::Request,
+            "the form is not right",
+            why,
+            "right it and try again",
+        )
+    };
+    if form.instances.is_empty() {
+        return Err(refuse("a cluster needs at least one instance".into()));
+    }
+    let mut instances: Vec<(NodeAddr, u32, InstanceRole)> = Vec::new();
+    for (seq, (addr, role)) in (1..).zip(&form.instances) {
+        let addr: NodeAddr = addr.trim().parse().map_err(|error| from_name(&error))?;
+        let role = role.trim().parse().map_err(|error| from_name(&error))?;
+        if instances.iter().any(|(known, _, _)| *known == addr) {
+            return Err(refuse(format!(
+                "{addr} is in the form twice; a node holds one instance of a cluster"
+            )));
+        }
+        instances.push((addr, seq, role));
+    }
+    let primaries = instances.iter().filter(|(_, _, role)| *role == InstanceRole::Primary).count();
+    if primaries != 1 {
+        return Err(refuse(format!("a cluster has exactly one primary; the form has {primaries}")));
+    }
+    let text = |text: &str| Value::Text(text.to_owned());
+    let entry = |key: &str, value: Value| (text(key), value);
+    let mut vars = Vec::new();
+    if !form.version.trim().is_empty() {
+        let version = form.version.trim().parse::<i64>();
+        vars.push(entry(
+            "pg_version",
+            Value::Int(version.map_err(|_| refuse("the version is a major number: 15".into()))?),
+        ));
+    }
+    let (database, owner) = (form.database.trim(), form.owner.trim());
+    if !database.is_empty() || !owner.is_empty() {
+        let identifier = |name: &str| {
+            let start = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+            start
+                && name.len() <= 63
+                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        };
+        for name in [database, owner].into_iter().filter(|name| !name.is_empty()) {
+            if !identifier(name) {
+                return Err(refuse(format!(
+                    "`{name}`: lower-case letters, digits and `_`, not beginning with a digit"
+                )));
+            }
+        }
+        if !owner.is_empty() {
+            let password = if form.password.is_empty() { random_text(24) } else { form.password.clone() };
+            let roles = Value::List(vec![text("dbrole_admin")]);
+            let user = vec![
+                entry("name", text(owner)),
+                entry("password", text(&password)),
+                entry("pgbouncer", Value::Bool(true)),
+                entry("roles", roles),
+            ];
+            vars.push(entry("pg_users", Value::List(vec![Value::Map(Map(user))])));
+        }
+        if !database.is_empty() {
+            let mut with = vec![entry("name", text(database))];
+            if !owner.is_empty() {
+                with.push(entry("owner", text(owner)));
+            }
+            vars.push(entry("pg_databases", Value::List(vec![Value::Map(Map(with))])));
+        }
+    }
+    Ok(NewGroup { name, instances, vars: Map(vars) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(instances: &[(&str, &str)]) -> NewCluster {
+        let instances =
+            instances.iter().map(|(addr, role)| ((*addr).to_owned(), (*role).to_owned())).collect();
+        NewCluster { name: "pg-test".into(), instances, ..NewCluster::default() }
+    }
+
+    #[test]
+    fn a_form_that_cannot_work_is_refused_with_its_reason() {
+        for (form, why) in [
+            (form(&[]), "at least one instance"),
+            (form(&[("10.0.0.1", "replica")]), "the form has 0"),
+            (form(&[("10.0.0.1", "primary"), ("10.0.0.1", "replica")]), "twice"),
+            (form(&[("10.0.0.x", "primary")]), "10.0.0.x"),
+            (form(&[("10.0.0.1", "boss")]), "boss"),
+            (NewCluster { name: "a b".into(), ..form(&[("10.0.0.1", "primary")]) }, "a b"),
+            (NewCluster { database: "X;".into(), ..form(&[("10.0.0.1", "primary")]) }, "X;"),
+            (NewCluster { version: "new".into(), ..form(&[("10.0.0.1", "primary")]) }, "15"),
+        ] {
+            let refused = new_group(&form).unwrap_err();
+            assert!(refused.why.contains(why), "{refused}");
+        }
+    }
+
+    #[test]
+    fn findings_cover_what_they_are_about() {
+        let text = "all:\n  children:\n    pg-a:\n      hosts:\n        10.0.0.1: { pg_seq: 1, pg_role: primary }\n        10.0.0.2: { pg_seq: 1, pg_role: primary }\n      vars: { pg_cluster: pg-a }\n";
+        let rows = rows(text, &Inventory::read(text).1);
+        assert!(rows.iter().any(|row| row.level == FindingLevel::Error), "{rows:?}");
+        for row in rows {
+            assert!((row.line, row.column) <= (row.end_line, row.end_column), "{row:?}");
+        }
+    }
+}

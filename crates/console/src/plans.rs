@@ -1,0 +1,163 @@
+//! Plans: made from facts and the inventory in force, kept as they were shown, checked on the nodes.
+
+use crate::clock::{now_us, utc};
+use crate::inventory::Current;
+use crate::pki;
+use crate::policy::{Action, authorise};
+use crate::problems::{from_refusal, from_store, internal, no_plan, problem};
+use crate::{Actor, Console};
+use paddock_engine::{CheckResult, Targets, dry_run, gather_facts};
+use paddock_events::{DryRun, PlanId, Problem, ProblemKind};
+use paddock_inventory::{Inventory, NodeAddr};
+use paddock_playbooks::{FactSet, HostFacts, Intent, Material, Plan};
+use paddock_store::{NewPlan, StoredPlan};
+
+/// A stored plan, read.
+pub(crate) struct KeptPlan {
+    pub(crate) stored: StoredPlan,
+    pub(crate) plan: Plan,
+}
+
+impl Console {
+    /// Reads facts from the nodes, plans, stores the plan.
+    pub async fn plan(&self, actor: &Actor, intent: Intent) -> Result<PlanId, Problem> {
+        authorise(actor, Action::Plan)?;
+        let Current { revision, inventory, .. } = self.inventory_in_force().await?;
+        let nodes = paddock_playbooks::hosts_concerned(&inventory, &intent).map_err(from_refusal)?;
+        let targets = self.targets(&inventory);
+        let mut facts = FactSet(gather_facts(&self.inner.pool, &targets, &nodes).await);
+        self.note_reachability(&mut facts);
+        // Refusals come before keys are made, so that a plan that cannot be leaves nothing behind.
+        paddock_playbooks::plan(&inventory, &facts, &Material::default(), &intent).map_err(from_refusal)?;
+        let material = self.material(&inventory, &intent).await?;
+        let plan = paddock_playbooks::plan(&inventory, &facts, &material, &intent).map_err(from_refusal)?;
+        let json = |json: Result<String, serde_json::Error>| {
+            json.map_err(|error| internal("the plan cannot be kept", &error))
+        };
+        let new = NewPlan {
+            revision,
+            digest: plan.digest.0.clone(),
+            plan: json(serde_json::to_string(&plan))?,
+            facts: json(serde_json::to_string(&facts))?,
+            author: actor.name.clone(),
+            created_us: now_us(),
+        };
+        let id = self.inner.store.add_plan(&new).await.map_err(from_store)?;
+        tracing::info!(plan.id = %id, person.id = %actor.id, "planned: {}", plan.title);
+        Ok(id)
+    }
+
+    /// Runs every check of the plan on the nodes and changes nothing.
+    pub async fn dry_run(&self, actor: &Actor, id: PlanId) -> Result<DryRun, Problem> {
+        authorise(actor, Action::Plan)?;
+        let kept = self.kept_plan(id).await?;
+        let current = self.inventory_in_force().await?;
+        let targets = self.targets(&current.inventory);
+        let checked = dry_run(&kept.plan, &self.inner.pool, &targets).await;
+        let mut out = DryRun { holding: 0, would_change: Vec::new(), unknown: Vec::new() };
+        let steps: Vec<_> = kept.plan.steps().map(|(_, _, step)| step).collect();
+        for one in checked {
+            let Some(step) = steps.get(one.step as usize) else { continue };
+            let (host, id) = (one.host.to_string(), step.id.0.clone());
+            match one.result {
+                CheckResult::Holds => out.holding += 1,
+                CheckResult::WouldChange(how) => out.would_change.push((host, id, step.title.clone(), how)),
+                CheckResult::Unknown(why) => out.unknown.push((host, id, why)),
+            }
+        }
+        Ok(out)
+    }
+
+    /// The inventory in force, or what to do when there is none.
+    pub(crate) async fn inventory_in_force(&self) -> Result<Current, Problem> {
+        self.current().await?.ok_or_else(|| {
+            problem(
+                "inventory/none",
+                ProblemKind::NotFound,
+                "there is no inventory yet",
+                "nothing has been saved",
+                "open the inventory page, write one and save it",
+            )
+        })
+    }
+
+    pub(crate) fn targets(&self, inventory: &Inventory) -> Targets {
+        Targets::from_inventory(inventory, self.inner.pool.settings())
+    }
+
+    pub(crate) async fn kept_plan(&self, id: PlanId) -> Result<KeptPlan, Problem> {
+        let stored = self.inner.store.plan(id).await.map_err(from_store)?.ok_or_else(|| no_plan(id))?;
+        let plan = serde_json::from_str(&stored.plan).map_err(|error| {
+            tracing::error!(plan.id = %id, "a stored plan cannot be read: {error}");
+            problem(
+                "plan/outdated",
+                ProblemKind::Conflict,
+                format!("plan {id} cannot be read any more"),
+                "it was made by another version of Paddock",
+                "plan again",
+            )
+        })?;
+        Ok(KeptPlan { stored, plan })
+    }
+
+    /// Refuses a plan that the inventory in force would not give any more. What the nodes said then is taken as it
+    /// was: the steps check the nodes themselves.
+    pub(crate) async fn refuse_stale(&self, kept: &KeptPlan) -> Result<(), Problem> {
+        let current = self.inventory_in_force().await?;
+        if current.revision == kept.stored.revision {
+            return Ok(());
+        }
+        let facts: FactSet = serde_json::from_str(&kept.stored.facts)
+            .map_err(|error| internal("the plan's facts cannot be read", &error))?;
+        let stale = |why: String| {
+            problem(
+                "plan/stale",
+                ProblemKind::Conflict,
+                format!("plan {} is stale: plan again", kept.stored.id),
+                why,
+                "plan again and read what has changed",
+            )
+        };
+        let changed = format!(
+            "the inventory has changed since (revision {} then, {} now)",
+            kept.stored.revision, current.revision
+        );
+        let refused = |refusal: paddock_playbooks::Refusal| stale(format!("{changed}: {}", refusal.why));
+        // Needs may be refused as well when what was planned is not declared any more.
+        let needs = paddock_playbooks::needs(&current.inventory, &kept.plan.intent).map_err(refused)?;
+        let material = self.make(needs).await?;
+        let again = paddock_playbooks::plan(&current.inventory, &facts, &material, &kept.plan.intent);
+        if again.map_err(refused)?.digest == kept.plan.digest { Ok(()) } else { Err(stale(changed)) }
+    }
+
+    async fn material(&self, inventory: &Inventory, intent: &Intent) -> Result<Material, Problem> {
+        let needs = paddock_playbooks::needs(inventory, intent).map_err(from_refusal)?;
+        self.make(needs).await
+    }
+
+    /// Keys and certificates, one maker at a time: two plans must not make two keys for one name.
+    async fn make(&self, needs: Vec<paddock_playbooks::Need>) -> Result<Material, Problem> {
+        let _one = self.inner.pki.lock().await;
+        let dir = self.inner.settings.state_dir.join("pki");
+        let made = tokio::task::spawn_blocking(move || pki::ensure(&dir, &needs)).await;
+        made.map_err(|error| internal("keys could not be made", &error))?
+    }
+
+    /// Remembers since when a node has not answered, and says so in its reason.
+    fn note_reachability(&self, facts: &mut FactSet) {
+        let Ok(mut since) = self.inner.unreachable_since.lock() else { return };
+        for (node, known) in &mut facts.0 {
+            let node: NodeAddr = *node;
+            match known {
+                HostFacts::Unreachable { reason } => {
+                    let first = *since.entry(node).or_insert_with(now_us);
+                    *reason += &format!(" (seen so since {})", utc(first));
+                }
+                HostFacts::Known(_) => {
+                    since.remove(&node);
+                }
+                HostFacts::Assumed => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Who may do what: one function, asked by every use case before anything else.
+
+use crate::problems::problem;
+use crate::{Actor, PersonRole};
+use paddock_events::{Problem, ProblemKind, Verdict};
+
+/// What somebody wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Look at clusters, inventory, plans, jobs and their logs.
+    See,
+    /// Change the inventory, or have a text checked.
+    Edit,
+    /// Read facts from nodes and make a plan, or check one there.
+    Plan,
+    /// Start, resume or stop a job that destroys nothing.
+    Run,
+}
+
+impl Action {
+    fn words(self) -> &'static str {
+        match self {
+            Self::See => "look at this",
+            Self::Edit => "edit the inventory",
+            Self::Plan => "make or check plans",
+            Self::Run => "run, resume or stop jobs",
+        }
+    }
+
+    fn least(self) -> PersonRole {
+        match self {
+            Self::See => PersonRole::Viewer,
+            Self::Edit | Self::Plan | Self::Run => PersonRole::Operator,
+        }
+    }
+}
+
+/// Decides whether a role may do something. Roles include the ones below them.
+pub(crate) fn may(role: PersonRole, action: Action) -> Result<(), Problem> {
+    if role >= action.least() {
+        return Ok(());
+    }
+    Err(problem(
+        "people/forbidden",
+        ProblemKind::Forbidden,
+        format!("you may not {}", action.words()),
+        format!("your role is {}; it takes at least {}", role.as_str(), action.least().as_str()),
+        "ask an admin for that role",
+    ))
+}
+
+/// The gate of every use case.
+pub(crate) fn authorise(actor: &Actor, action: Action) -> Result<(), Problem> {
+    may(actor.role, action)
+}
+
+/// The same decision for a control on a page, with a further reason that stands against it.
+pub(crate) fn verdict(actor: &Actor, action: Action, hindrance: Option<Problem>) -> Verdict {
+    match (may(actor.role, action), hindrance) {
+        (Err(problem), _) | (Ok(()), Some(problem)) => Verdict::Refused { problem },
+        (Ok(()), None) => Verdict::Allowed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use PersonRole::{Admin, Approver, Operator, Viewer};
+
+    #[test]
+    fn every_role_has_its_row() {
+        let table = [
+            (Viewer, [true, false, false, false]),
+            (Operator, [true, true, true, true]),
+            (Approver, [true, true, true, true]),
+            (Admin, [true, true, true, true]),
+        ];
+        for (role, expected) in table {
+            let got = [Action::See, Action::Edit, Action::Plan, Action::Run]
+                .map(|action| may(role, action).is_ok());
+            assert_eq!(got, expected, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_role_it_takes() {
+        let refused = may(Viewer, Action::Run).unwrap_err();
+        assert_eq!(refused.kind, ProblemKind::Forbidden);
+        assert_eq!(refused.why, "your role is viewer; it takes at least operator");
+    }
+}

@@ -1,0 +1,182 @@
+//! Runs a job: the engine's run, its log and its leases, as one task that the console owns.
+
+use crate::Console;
+use crate::clock::now_us;
+use crate::log::{Log, Stamped};
+use crate::problems::problem;
+use async_trait::async_trait;
+use paddock_engine::{EventSink, RunnablePlan, SinkError, Stop};
+use paddock_events::{Event, EventKind, JobId, JobOutcome, JobView, Problem, ProblemKind};
+use paddock_store::StoreError;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+/// How long a lease lives without being prolonged, in microseconds.
+pub(crate) const LEASE_US: i64 = 30_000_000;
+const PROLONG_EVERY: Duration = Duration::from_secs(8);
+/// Events that wait to be stored; beyond this the engine waits.
+const WAITING: usize = 4_096;
+/// Batches that a follower may be behind before it reads from the store again.
+const BEHIND: usize = 256;
+
+/// A job that this process runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    pub(crate) events: mpsc::Sender<Stamped>,
+    /// Stored batches, as they are stored.
+    pub(crate) stored: broadcast::Sender<Arc<Vec<Event>>>,
+    pub(crate) stop: Stop,
+    /// Drops the run where it is: the last resort of a console that must end.
+    abort: CancellationToken,
+    /// A person asked for the end, so it is `cancelled`; else a console that ends makes it `interrupted`.
+    asked: Arc<AtomicBool>,
+}
+
+impl Running {
+    pub(crate) fn asked(&self) {
+        self.asked.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Hands the engine's events to the log.
+struct Sink {
+    running: Running,
+}
+
+#[async_trait]
+impl EventSink for Sink {
+    async fn emit(&self, kind: EventKind) -> Result<(), SinkError> {
+        let kind = match kind {
+            EventKind::JobFinished { outcome: JobOutcome::Cancelled }
+                if !self.running.asked.load(Ordering::SeqCst) =>
+            {
+                EventKind::JobFinished { outcome: JobOutcome::Interrupted }
+            }
+            kind => kind,
+        };
+        let sent = self.running.events.send((now_us(), kind)).await;
+        sent.map_err(|_| SinkError("the console's database takes no more events of this job".into()))
+    }
+}
+
+impl Console {
+    /// Runs a job that was started in the store, under its fence. `view` is its picture so far.
+    pub(crate) async fn spawn_job(
+        &self,
+        job: JobId,
+        fence: u64,
+        plan: RunnablePlan,
+        view: JobView,
+        resumed_from: Option<u32>,
+    ) -> Result<(), Problem> {
+        let current = self.inventory_in_force().await?;
+        let targets = self.targets(&current.inventory);
+        let (events, waiting) = mpsc::channel(WAITING);
+        let (stored, _) = broadcast::channel(BEHIND);
+        let running = Running {
+            events,
+            stored: stored.clone(),
+            stop: Stop::default(),
+            abort: CancellationToken::new(),
+            asked: Arc::default(),
+        };
+        // Poisoned only by a panic in the few lines that hold it; the map itself is whole.
+        self.inner.running.lock().unwrap_or_else(PoisonError::into_inner).insert(job, running.clone());
+        let log = Log { store: self.inner.store.clone(), job, fence, view, waiting, stored };
+        let log = self.inner.tasks.spawn(log.keep(running.stop.clone()));
+        let leases = self.inner.tasks.spawn(prolong(self.clone(), job, fence, running.clone()));
+        let console = self.clone();
+        self.inner.tasks.spawn(async move {
+            let sink: Arc<dyn EventSink> = Arc::new(Sink { running: running.clone() });
+            let work = paddock_engine::run(
+                &plan,
+                &console.inner.pool,
+                &targets,
+                Arc::clone(&sink),
+                resumed_from,
+                &running.stop,
+            );
+            let last = tokio::select! {
+                ended = work => match ended {
+                    Ok(_) => None,
+                    Err(error) => Some(JobOutcome::Failed { reason: error.to_string(), step: None }),
+                },
+                () = running.abort.cancelled() => Some(JobOutcome::Interrupted),
+            };
+            if let Some(outcome) = last {
+                // Not taken when the log itself is what broke; then the job is ended like a dead console's.
+                let told = sink.emit(EventKind::JobFinished { outcome }).await;
+                if let Err(error) = told {
+                    tracing::error!(job.id = %job, "the end of job {job} could not be stored: {error}");
+                }
+            }
+            leases.abort();
+            // The log ends when nobody can send it an event any more: not we, and not who would cancel.
+            drop(sink);
+            if let Ok(mut jobs) = console.inner.running.lock() {
+                jobs.remove(&job);
+            }
+            drop(running);
+            if let Err(error) = log.await {
+                tracing::error!(job.id = %job, "the log of job {job} ended badly: {error}");
+            }
+            tracing::info!(job.id = %job, "job {job} has ended");
+        });
+        Ok(())
+    }
+
+    pub(crate) fn refuse_closing(&self) -> Result<(), Problem> {
+        if !self.inner.closing.is_cancelled() {
+            return Ok(());
+        }
+        Err(problem(
+            "console/closing",
+            ProblemKind::World,
+            "no job is started now",
+            "the console is shutting down",
+            "try again when it is up",
+        ))
+    }
+
+    /// Lets running jobs reach a step's end, then (after `bound`) signals what runs, then leaves it.
+    pub(crate) async fn stop_jobs(&self, bound: Duration) {
+        let running = |console: &Self| -> Vec<Running> {
+            console.inner.running.lock().map(|jobs| jobs.values().cloned().collect()).unwrap_or_default()
+        };
+        let none_runs = |console: &Self| running(console).is_empty();
+        let steps: [(Duration, fn(&Running)); 3] = [
+            (bound, |job| job.stop.after_step.cancel()),
+            (Duration::from_secs(5), |job| job.stop.now.cancel()),
+            (Duration::from_secs(5), |job| job.abort.cancel()),
+        ];
+        for (wait, act) in steps {
+            running(self).iter().for_each(act);
+            let until = tokio::time::Instant::now() + wait;
+            while !none_runs(self) && tokio::time::Instant::now() < until {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+/// Prolongs the job's leases until it is aborted. A runner that was replaced stops at once.
+async fn prolong(console: Console, job: JobId, fence: u64, running: Running) {
+    loop {
+        tokio::time::sleep(PROLONG_EVERY).await;
+        match console.inner.store.prolong_leases(job, fence, now_us() + LEASE_US).await {
+            Ok(()) => {}
+            Err(StoreError::Fenced { .. }) => {
+                tracing::error!(job.id = %job, "job {job} was taken by another console; this one stops working on it");
+                running.stop.now.cancel();
+                return;
+            }
+            // Tried again before the lease expires; a database that stays away ends the log, and with it the job.
+            Err(error) => {
+                tracing::warn!(job.id = %job, "the leases of job {job} were not prolonged: {error}")
+            }
+        }
+    }
+}
