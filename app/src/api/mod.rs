@@ -1,0 +1,22 @@
+//! Server functions: the actor from the session, one method of the console, its answer or its problem.
+//!
+//! The server provides three values as context for pages and for `/api/{*fn_name}` alike: `paddock_console::Console`,
+//! [`Session`] and [`crate::Assets`] (the last for pages only). Each function is a public endpoint; the console authorises.
+
+mod clusters;
+mod error;
+mod inventory;
+mod jobs;
+mod plans;
+#[cfg(feature = "ssr")]
+mod session;
+
+pub use clusters::{cluster, clusters, me};
+pub use error::ApiError;
+pub use inventory::{check_inventory, inventory, preview_new_cluster, save_inventory};
+pub use jobs::{cancel, job, job_events, jobs, resume};
+pub use plans::{dry_run, make_plan, plan, run};
+#[cfg(feature = "ssr")]
+pub use session::Session;
+#[cfg(feature = "ssr")]
+use session::{actor, answer, console};

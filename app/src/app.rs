@@ -1,0 +1,35 @@
+//! The routes and what surrounds every page.
+
+use crate::components::{Clock, Header};
+use crate::live::Live;
+use crate::pages::{ClusterView, ClustersView, InventoryView, JobView, JobsView, NotFound, PlanView, SignIn};
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::components::{FlatRoutes, Route, Router};
+use leptos_router::{SsrMode, path};
+
+/// All pages. Each is rendered whole by the server before it is sent: readable without the WASM.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    Clock::provide();
+    Live::provide();
+    view! {
+        <Title formatter=|text: String| if text.is_empty() { "Paddock".to_owned() } else { format!("{text} · Paddock") }/>
+        <Router>
+            <a class="skip" href="#main">"Skip to content"</a>
+            <Header/>
+            <main id="main" tabindex="-1">
+                <FlatRoutes fallback=NotFound>
+                    <Route path=path!("/sign-in") view=SignIn ssr=SsrMode::Async/>
+                    <Route path=path!("/") view=ClustersView ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:name") view=ClusterView ssr=SsrMode::Async/>
+                    <Route path=path!("/inventory") view=InventoryView ssr=SsrMode::Async/>
+                    <Route path=path!("/plans/:id") view=PlanView ssr=SsrMode::Async/>
+                    <Route path=path!("/jobs") view=JobsView ssr=SsrMode::Async/>
+                    <Route path=path!("/jobs/:id") view=JobView ssr=SsrMode::Async/>
+                </FlatRoutes>
+            </main>
+        </Router>
+    }
+}

@@ -1,0 +1,97 @@
+//! The head of every page: where one is, who one is, and whether what is shown is live.
+
+use crate::live::{Link, Live};
+use crate::{api, paths};
+use leptos::prelude::*;
+use leptos_router::components::A;
+use leptos_router::hooks::use_location;
+
+/// Brand, navigation, connection, person.
+#[component]
+pub fn Header() -> impl IntoView {
+    let me = Resource::new_blocking(|| (), |()| api::me());
+    let path = use_location().pathname;
+    let current = move |page: &'static str| {
+        let path = path.get();
+        let here = match page {
+            paths::CLUSTERS => path == "/" || path.starts_with("/clusters"),
+            paths::JOBS => path.starts_with("/jobs") || path.starts_with("/plans"),
+            _ => path.starts_with(page),
+        };
+        here.then_some("page")
+    };
+    view! {
+        <header class="top">
+            <A href=paths::CLUSTERS attr:class="brand">
+                <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">
+                    <path d="M2 7h16M2 13h16M6 3v14M14 3v14"/>
+                </svg>
+                "Paddock"
+            </A>
+            <nav aria-label="Main">
+                <a href=paths::CLUSTERS aria-current=move || current(paths::CLUSTERS)>"Clusters"</a>
+                <a href=paths::INVENTORY aria-current=move || current(paths::INVENTORY)>"Inventory"</a>
+                <a href=paths::JOBS aria-current=move || current(paths::JOBS)>"Jobs"</a>
+            </nav>
+            <div class="end">
+                <Connection/>
+                <ThemeSwitch/>
+                <Suspense>
+                    {move || Suspend::new(async move {
+                        let me = me.await.ok().flatten();
+                        me.map(|me| view! {
+                            <span class="me">{me.name}" "<span class="role">{me.role}</span></span>
+                            <form method="post" action=paths::SIGN_OUT>
+                                <button class="quiet small">"Sign out"</button>
+                            </form>
+                        })
+                    })}
+                </Suspense>
+            </div>
+        </header>
+    }
+}
+
+/// Whether live data come in.
+#[component]
+fn Connection() -> impl IntoView {
+    let live = Live::get();
+    let look = move || match live.link.get() {
+        Link::Idle => ("link quiet", ""),
+        Link::Connecting => ("link busy", "Connecting"),
+        Link::Live => ("link good", "Live"),
+        Link::Lost => ("link warn", "Reconnecting"),
+    };
+    view! { <span class=move || look().0 role="status">{move || look().1}</span> }
+}
+
+/// Light, dark, or as the system has it.
+#[component]
+fn ThemeSwitch() -> impl IntoView {
+    let turn = move |_| {
+        let Some(root) = document().document_element() else { return };
+        let dark = root.get_attribute("data-theme").map_or_else(
+            || {
+                window()
+                    .match_media("(prefers-color-scheme: dark)")
+                    .ok()
+                    .flatten()
+                    .is_some_and(|query| query.matches())
+            },
+            |theme| theme == "dark",
+        );
+        let theme = if dark { "light" } else { "dark" };
+        // A browser without storage keeps the theme for this page only.
+        root.set_attribute("data-theme", theme).ok();
+        if let Ok(Some(storage)) = window().local_storage() {
+            storage.set_item("theme", theme).ok();
+        }
+    };
+    view! {
+        <button type="button" class="quiet small theme" on:click=turn aria-label="Switch between light and dark">
+            <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+                <circle cx="8" cy="8" r="6"/><path d="M8 2a6 6 0 0 1 0 12z"/>
+            </svg>
+        </button>
+    }
+}

@@ -1,0 +1,26 @@
+//! A resource on a page: loading, problem, or what it is for.
+
+use super::ProblemBox;
+use crate::api::ApiError;
+use leptos::prelude::*;
+
+/// What a page asks the console for.
+pub type Loaded<T> = Resource<Result<T, ApiError>>;
+
+/// Shows a resource: a calm line while it loads, the problem when it fails, else `render`.
+pub fn load<T>(resource: Loaded<T>, render: impl Fn(T) -> AnyView + Copy + Send + Sync + 'static) -> AnyView
+where
+    T: Clone + Send + Sync + 'static,
+{
+    view! {
+        <Transition fallback=|| view! { <p class="loading" role="status">"Loading…"</p> }>
+            {move || Suspend::new(async move {
+                match resource.await {
+                    Ok(value) => render(value),
+                    Err(ApiError(problem)) => view! { <ProblemBox problem/> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
+}

@@ -1,0 +1,19 @@
+//! Parts that pages share; they know no route and call no server function, the header apart.
+
+mod badge;
+mod clock;
+mod header;
+mod load;
+mod log;
+mod problem;
+mod topology;
+mod yaml_editor;
+
+pub use badge::{Badge, Tone, health, outcome, step_state};
+pub use clock::{Clock, Since, When};
+pub use header::Header;
+pub use load::load;
+pub use log::{Log, LogLine, LogPane};
+pub use problem::{Copyable, ProblemBox, RefusedNote};
+pub use topology::{TopologyPicture, member_words, role_words};
+pub use yaml_editor::YamlEditor;

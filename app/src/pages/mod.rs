@@ -1,0 +1,37 @@
+//! One file per page.
+
+mod add_cluster;
+mod cluster;
+mod clusters;
+mod inventory;
+mod job;
+mod job_state;
+mod jobs;
+mod not_found;
+mod plan;
+mod sign_in;
+mod stages;
+
+pub use cluster::ClusterView;
+pub use clusters::ClustersView;
+pub use inventory::InventoryView;
+pub use job::JobView;
+pub use jobs::JobsView;
+pub use not_found::NotFound;
+pub use plan::PlanView;
+pub use sign_in::SignIn;
+
+/// Text for a page's title. Leptos writes titles into the document's head without escaping them, so only letters,
+/// digits and a few harmless signs pass.
+fn title(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric() || " -_.,:()".contains(*c)).take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_hostile_name_is_harmless_in_a_title() {
+        assert_eq!(super::title("</title><script>alert(1)"), "titlescriptalert(1)");
+        assert_eq!(super::title("pg-test (15)"), "pg-test (15)");
+    }
+}

@@ -1,0 +1,9 @@
+//! From values to what a person reads: pure, no browser, tested natively.
+
+pub mod change;
+pub mod ends;
+pub mod estimate;
+pub mod picture;
+pub mod size;
+pub mod time;
+pub mod yaml;

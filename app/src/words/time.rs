@@ -1,0 +1,102 @@
+//! Times and durations. The first render shows UTC; what depends on "now" comes later, from the browser's clock.
+
+/// Year, month, day of a day count since 1970-01-01 (Howard Hinnant's `civil_from_days`).
+fn civil(days: i64) -> (i64, i64, i64) {
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let (day, month) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
+    (yoe + era * 400 + i64::from(month <= 2), month, day)
+}
+
+/// `2026-11-24 11:02:03 UTC`.
+pub fn utc(at_us: i64) -> String {
+    let seconds = at_us.div_euclid(1_000_000);
+    let (year, month, day) = civil(seconds.div_euclid(86_400));
+    format!("{year:04}-{month:02}-{day:02} {} UTC", clock(at_us))
+}
+
+/// `2026-11-24T11:02:03Z`, for `<time datetime>`.
+pub fn iso(at_us: i64) -> String {
+    utc(at_us).replacen(' ', "T", 1).replace(" UTC", "Z")
+}
+
+/// `11:02:03`: the time of day in UTC.
+pub fn clock(at_us: i64) -> String {
+    let second = at_us.div_euclid(1_000_000).rem_euclid(86_400);
+    format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+}
+
+/// `just now`, `12 s ago`, `5 min ago`, `3 h ago`, `2 days ago`.
+pub fn ago(at_us: i64, now_us: i64) -> String {
+    let seconds = (now_us - at_us).max(0) / 1_000_000;
+    match seconds {
+        0..2 => "just now".to_owned(),
+        2..60 => format!("{seconds} s ago"),
+        60..3_600 => format!("{} min ago", seconds / 60),
+        3_600..86_400 => format!("{} h ago", seconds / 3_600),
+        86_400..172_800 => "1 day ago".to_owned(),
+        _ => format!("{} days ago", seconds / 86_400),
+    }
+}
+
+/// `87 ms`, `2.4 s`, `48 s`, `3 min 05 s`, `1 h 02 min`.
+pub fn duration(ms: u64) -> String {
+    let seconds = ms / 1_000;
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..10_000 => format!("{}.{} s", seconds, ms % 1_000 / 100),
+        10_000..60_000 => format!("{seconds} s"),
+        60_000..3_600_000 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
+    }
+}
+
+/// Milliseconds from one time to another, never negative.
+pub fn between_ms(from_us: i64, to_us: i64) -> u64 {
+    u64::try_from((to_us - from_us) / 1_000).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn utc_is_the_calendar_s() {
+        let cases = [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (-1, "1969-12-31 23:59:59 UTC"),
+            (951_782_400_000_000, "2000-02-29 00:00:00 UTC"),
+            (1_795_518_123_000_000, "2026-11-24 11:02:03 UTC"),
+        ];
+        for (given, expect) in cases {
+            assert_eq!(utc(given), expect);
+        }
+        assert_eq!(iso(0), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn durations_read_well() {
+        let cases = [
+            (87, "87 ms"),
+            (2_450, "2.4 s"),
+            (48_900, "48 s"),
+            (185_000, "3 min 05 s"),
+            (3_720_000, "1 h 02 min"),
+        ];
+        for (given, expect) in cases {
+            assert_eq!(duration(given), expect);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_runs_ahead_gives_no_negative_age() {
+        assert_eq!(ago(5_000_000, 0), "just now");
+        assert_eq!(ago(0, 59_999_999), "59 s ago");
+        assert_eq!(ago(0, 86_400_000_000), "1 day ago");
+        assert_eq!(between_ms(5_000_000, 0), 0);
+    }
+}

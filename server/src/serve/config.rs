@@ -1,0 +1,95 @@
+//! Settings: flags over environment over `paddock.toml` over defaults.
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Flags of `paddock serve`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ServeArgs {
+    /// Settings file.
+    #[arg(long, env = "PADDOCK_CONFIG")]
+    config: Option<PathBuf>,
+    /// Address to listen on, unless a socket is handed over (LISTEN_FDS).
+    #[arg(long, env = "PADDOCK_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// Directory of database, CA and SSH key.
+    #[arg(long, env = "PADDOCK_STATE_DIR")]
+    state_dir: Option<PathBuf>,
+    /// Directory that holds `pkg/`, the browser's files.
+    #[arg(long, env = "PADDOCK_SITE_ROOT")]
+    site_root: Option<PathBuf>,
+    /// First inventory of a new console.
+    #[arg(long, env = "PADDOCK_SEED_INVENTORY")]
+    seed_inventory: Option<PathBuf>,
+    /// Private key for the nodes.
+    #[arg(long, env = "PADDOCK_SSH_KEY")]
+    ssh_key: Option<PathBuf>,
+    /// Host keys of the nodes.
+    #[arg(long, env = "PADDOCK_KNOWN_HOSTS")]
+    known_hosts: Option<PathBuf>,
+    /// SSH user when the inventory names none.
+    #[arg(long, env = "PADDOCK_SSH_USER")]
+    ssh_user: Option<String>,
+    /// The console is reached by HTTPS only: cookies are marked Secure.
+    #[arg(long, env = "PADDOCK_SECURE_COOKIES")]
+    secure_cookies: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    listen: Option<SocketAddr>,
+    state_dir: Option<PathBuf>,
+    site_root: Option<PathBuf>,
+    seed_inventory: Option<PathBuf>,
+    ssh_key: Option<PathBuf>,
+    known_hosts: Option<PathBuf>,
+    ssh_user: Option<String>,
+    secure_cookies: Option<bool>,
+}
+
+/// Settings after precedence.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) state_dir: PathBuf,
+    pub(crate) site_root: PathBuf,
+    pub(crate) seed_inventory: Option<PathBuf>,
+    pub(crate) ssh_key: Option<PathBuf>,
+    pub(crate) known_hosts: Option<PathBuf>,
+    pub(crate) ssh_user: String,
+    pub(crate) secure_cookies: bool,
+}
+
+impl Config {
+    pub(crate) fn read(args: ServeArgs) -> Result<Self> {
+        let file = match &args.config {
+            Some(path) => read_file(path)?,
+            None if PathBuf::from("paddock.toml").exists() => read_file(&PathBuf::from("paddock.toml"))?,
+            None => File::default(),
+        };
+        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share/paddock"));
+        Ok(Self {
+            listen: args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            state_dir: args
+                .state_dir
+                .or(file.state_dir)
+                .or_else(home)
+                .context("no state directory: give --state-dir, or set HOME")?,
+            site_root: args.site_root.or(file.site_root).unwrap_or_else(|| PathBuf::from("site")),
+            seed_inventory: args.seed_inventory.or(file.seed_inventory),
+            ssh_key: args.ssh_key.or(file.ssh_key),
+            known_hosts: args.known_hosts.or(file.known_hosts),
+            ssh_user: args.ssh_user.or(file.ssh_user).unwrap_or_else(|| "root".to_owned()),
+            secure_cookies: args.secure_cookies || file.secure_cookies.unwrap_or(false),
+        })
+    }
+}
+
+fn read_file(path: &PathBuf) -> Result<File> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("{} is not a settings file", path.display()))
+}

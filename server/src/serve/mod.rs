@@ -1,0 +1,82 @@
+//! `paddock serve`: opens the console, takes a socket, answers until it is told to stop.
+
+mod config;
+mod guard;
+mod pages;
+mod router;
+mod session;
+mod socket;
+
+pub(crate) use config::ServeArgs;
+
+use anyhow::{Context as _, Result, anyhow};
+use config::Config;
+use paddock_console::{Console, Settings};
+use std::io::Write as _;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// How long running jobs get to reach a step's end when the process is told to stop.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
+    let config = Config::read(args)?;
+    let listener = listener(&config)?;
+    let settings = Settings {
+        state_dir: config.state_dir.clone(),
+        ssh_key: config.ssh_key.clone(),
+        known_hosts: config.known_hosts.clone(),
+        ssh_user: config.ssh_user.clone(),
+        seed_inventory: config.seed_inventory.clone(),
+    };
+    let console = Console::open(settings).await.map_err(|problem| anyhow!("{problem}"))?;
+    let url = format!("http://{}", config.listen);
+    if let Some(password) = console.first_admin().await.map_err(|problem| anyhow!("{problem}"))? {
+        // Shown once, on standard output only: it must not land in a log that is kept.
+        let mut out = std::io::stdout();
+        writeln!(out, "{url}\nfirst sign-in as `admin`, password: {password}")
+            .context("cannot print the password")?;
+        out.flush().context("cannot print the password")?;
+    }
+    tracing::info!(%url, state_dir = %config.state_dir.display(), "the console answers");
+    let app = router::router(console.clone(), &config)?;
+    axum::serve(listener, app.into_make_service())
+        .with_graceful_shutdown(told_to_stop())
+        .await
+        .context("cannot serve")?;
+    tracing::info!("told to stop: running jobs get to the end of their step");
+    if tokio::time::timeout(DRAIN, console.shut_down()).await.is_err() {
+        tracing::warn!("jobs did not stop in time; they are interrupted and can be resumed");
+    }
+    Ok(())
+}
+
+/// A socket that was opened for us (systemd, `cargo xtask up`), else our own.
+fn listener(config: &Config) -> Result<TcpListener> {
+    let given = listenfd::ListenFd::from_env()
+        .take_tcp_listener(0)
+        .context("the socket that was handed over is unusable")?;
+    let socket = match given {
+        Some(socket) => socket,
+        None => std::net::TcpListener::bind(config.listen)
+            .with_context(|| format!("cannot listen on {}: is another program there?", config.listen))?,
+    };
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket).context("cannot use the listening socket")
+}
+
+async fn told_to_stop() {
+    let mut term = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(term) => term,
+        Err(error) => {
+            tracing::error!(%error, "cannot wait for SIGTERM");
+            return std::future::pending().await;
+        }
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        // Without SIGINT there is still SIGTERM.
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

@@ -1,0 +1,52 @@
+//! Sign-in and sign-out: plain forms, so that they work without JavaScript.
+
+use super::router::AppState;
+use super::session;
+use axum::extract::{Form, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use paddock_app::paths;
+use serde::Deserialize;
+use tower_sessions::Session;
+
+#[derive(Deserialize)]
+pub(super) struct SignIn {
+    name: String,
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /sign-in`
+pub(super) async fn sign_in(
+    State(state): State<AppState>,
+    session: Session,
+    Form(form): Form<SignIn>,
+) -> Response {
+    let next = if paths::is_local(&form.next) { form.next } else { paths::CLUSTERS.to_owned() };
+    let refused = |code: &str| {
+        let to = paths::sign_in(&next);
+        let sign = if to.contains('?') { '&' } else { '?' };
+        Redirect::to(&format!("{to}{sign}refused={code}")).into_response()
+    };
+    match state.console.sign_in(&form.name, &form.password).await {
+        Ok(actor) => match session::begin(&session, actor.id()).await {
+            Ok(()) => Redirect::to(&next).into_response(),
+            Err(error) => {
+                tracing::error!(%error, "cannot begin a session");
+                refused("1")
+            }
+        },
+        Err(problem) => {
+            tracing::info!(person.name = %form.name, code = %problem.code, "sign-in refused");
+            refused("1")
+        }
+    }
+}
+
+/// `POST /sign-out`
+pub(super) async fn sign_out(session: Session) -> Response {
+    if let Err(error) = session.flush().await {
+        tracing::error!(%error, "cannot end a session");
+    }
+    Redirect::to(paths::SIGN_IN).into_response()
+}

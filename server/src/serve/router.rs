@@ -1,0 +1,125 @@
+//! All addresses of the console.
+
+use super::config::Config;
+use super::{guard, pages, session, socket};
+use anyhow::{Context as _, Result};
+use axum::extract::{FromRef, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use leptos::config::LeptosOptions;
+use leptos::prelude::provide_context;
+use leptos_axum::{LeptosRoutes as _, generate_route_list, handle_server_fns_with_context};
+use paddock_app::api::Session as AppSession;
+use paddock_app::{App, Assets, paths, shell};
+use paddock_console::Console;
+use tower_http::services::ServeDir;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_sessions::cookie::SameSite;
+use tower_sessions::cookie::time::Duration;
+use tower_sessions::{Expiry, SessionManagerLayer};
+
+/// What handlers share.
+#[derive(Clone, FromRef)]
+pub(crate) struct AppState {
+    pub(crate) console: Console,
+    pub(crate) assets: Assets,
+    pub(crate) leptos: LeptosOptions,
+}
+
+/// The whole service.
+pub(crate) fn router(console: Console, config: &Config) -> Result<Router> {
+    let assets = assets(config)?;
+    let site_root = config.site_root.to_string_lossy().into_owned();
+    let leptos =
+        LeptosOptions::builder().output_name("paddock").site_root(site_root).site_addr(config.listen).build();
+    let state = AppState { console: console.clone(), assets, leptos };
+    let sessions = SessionManagerLayer::new(session::Store(console))
+        .with_name("paddock")
+        .with_same_site(SameSite::Lax)
+        .with_http_only(true)
+        .with_secure(config.secure_cookies)
+        .with_expiry(Expiry::OnInactivity(Duration::hours(12)));
+    let context = {
+        let state = state.clone();
+        move || {
+            provide_context(state.console.clone());
+            provide_context(state.assets.clone());
+            let session = leptos::prelude::use_context::<axum::http::request::Parts>()
+                .and_then(|parts| parts.extensions.get::<AppSession>().cloned());
+            provide_context(session.unwrap_or_default());
+        }
+    };
+    let files = ServeDir::new(config.site_root.join("pkg")).precompressed_br().precompressed_gzip();
+    let files = tower::ServiceBuilder::new()
+        // Names carry a hash of their content.
+        .layer(SetResponseHeaderLayer::overriding(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("public, max-age=31536000, immutable"),
+        ))
+        .service(files);
+    let router = Router::new()
+        .route(paths::SIGN_OUT, post(pages::sign_out))
+        .route(paths::SOCKET, get(socket::open))
+        .route("/api/app/{*name}", post(server_function).get(server_function))
+        .leptos_routes_with_context(&state, generate_route_list(App), context, shell)
+        .route(paths::SIGN_IN, post(pages::sign_in))
+        .layer(middleware::from_fn_with_state(state.clone(), identify))
+        .layer(sessions)
+        .nest_service("/pkg", files)
+        .route("/healthz", get(|| async { "ok\n" }))
+        .fallback(not_found)
+        .layer(middleware::from_fn(guard::guard))
+        .layer(tower_http::trace::TraceLayer::new_for_http())
+        .with_state(state);
+    Ok(router)
+}
+
+fn assets(config: &Config) -> Result<Assets> {
+    let path = config.site_root.join("pkg/manifest.json");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            serde_json::from_str(&text).with_context(|| format!("{} is not a list of assets", path.display()))
+        }
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "no browser files: pages show, but are not live");
+            Ok(Assets::default())
+        }
+    }
+}
+
+/// Finds out who asks; a page for somebody who is not signed in leads to the sign-in page.
+async fn identify(
+    State(state): State<AppState>,
+    session: tower_sessions::Session,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let who = session::who(&state.console, &session).await;
+    let path = request.uri().path().to_owned();
+    let open = path == paths::SIGN_IN || path.starts_with("/api/") || path == paths::SOCKET;
+    if who.actor.is_none() && !open {
+        let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str()).to_owned();
+        return Redirect::to(&paths::sign_in(&wanted)).into_response();
+    }
+    request.extensions_mut().insert(who);
+    next.run(request).await
+}
+
+async fn server_function(
+    State(state): State<AppState>,
+    Extension(who): Extension<AppSession>,
+    request: Request,
+) -> impl IntoResponse {
+    let context = move || {
+        provide_context(state.console.clone());
+        provide_context(who.clone());
+    };
+    handle_server_fns_with_context(context, request).await
+}
+
+async fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "there is nothing at this address\n").into_response()
+}

@@ -1,0 +1,71 @@
+//! Sessions in the console's database, and who they belong to.
+
+use async_trait::async_trait;
+use paddock_app::api::Session as AppSession;
+use paddock_console::Console;
+use paddock_events::PersonId;
+use std::fmt;
+use time::OffsetDateTime;
+use tower_sessions::session::{Id, Record};
+use tower_sessions::session_store::{Error, Result, SessionStore};
+
+/// Key of the person's id in a session.
+const PERSON: &str = "person";
+
+/// Keeps sessions where everything else is kept.
+#[derive(Clone)]
+pub(crate) struct Store(pub(crate) Console);
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+fn backend(problem: &paddock_events::Problem) -> Error {
+    Error::Backend(problem.to_string())
+}
+
+#[async_trait]
+impl SessionStore for Store {
+    async fn save(&self, record: &Record) -> Result<()> {
+        let data = serde_json::to_vec(&record.data).map_err(|error| Error::Encode(error.to_string()))?;
+        let expires = record.expiry_date.unix_timestamp();
+        self.0.session_save(&record.id.to_string(), &data, expires).await.map_err(|problem| backend(&problem))
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        let found = self.0.session_load(&id.to_string()).await.map_err(|problem| backend(&problem))?;
+        let Some((data, expires)) = found else { return Ok(None) };
+        let data = serde_json::from_slice(&data).map_err(|error| Error::Decode(error.to_string()))?;
+        let expiry_date =
+            OffsetDateTime::from_unix_timestamp(expires).map_err(|error| Error::Decode(error.to_string()))?;
+        Ok(Some(Record { id: *id, data, expiry_date }))
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        self.0.session_delete(&id.to_string()).await.map_err(|problem| backend(&problem))
+    }
+}
+
+/// Who a request comes from. A person who was removed is nobody.
+pub(crate) async fn who(console: &Console, session: &tower_sessions::Session) -> AppSession {
+    let person: Option<i64> = match session.get(PERSON).await {
+        Ok(person) => person,
+        Err(error) => {
+            tracing::error!(%error, "cannot read a session");
+            None
+        }
+    };
+    let Some(person) = person else { return AppSession::default() };
+    AppSession { actor: console.actor(PersonId(person)).await.ok() }
+}
+
+/// Begins a session under a new id, so that an id known before sign-in is worth nothing.
+pub(crate) async fn begin(
+    session: &tower_sessions::Session,
+    person: PersonId,
+) -> std::result::Result<(), String> {
+    session.cycle_id().await.map_err(|error| error.to_string())?;
+    session.insert(PERSON, person.0).await.map_err(|error| error.to_string())
+}

@@ -1,0 +1,163 @@
+//! The one WebSocket: subscriptions in, events and pictures out (`paddock_events::wire`).
+
+use super::router::AppState;
+use axum::Extension;
+use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use futures::{SinkExt as _, StreamExt as _};
+use paddock_app::api::Session as AppSession;
+use paddock_console::{Actor, Console};
+use paddock_events::{ClientMessage, Problem, ProblemKind, ServerMessage};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// Pause between signs of life.
+const PING: Duration = Duration::from_secs(10);
+/// A reader that takes longer for one message loses its socket; the events are stored, and it comes back.
+const SLOW: Duration = Duration::from_secs(20);
+/// Subscriptions of one socket.
+const SUBSCRIPTIONS: usize = 32;
+/// Largest message from a browser.
+const MESSAGE: usize = 16 << 10;
+
+/// `GET /ws`
+pub(super) async fn open(
+    State(state): State<AppState>,
+    Extension(who): Extension<AppSession>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let Some(actor) = who.actor else {
+        return (StatusCode::UNAUTHORIZED, "sign in first\n").into_response();
+    };
+    upgrade.max_message_size(MESSAGE).on_upgrade(move |socket| talk(socket, state.console, actor))
+}
+
+async fn talk(socket: WebSocket, console: Console, actor: Actor) {
+    let (mut out, mut incoming) = socket.split();
+    let (sender, mut queue) = mpsc::channel::<ServerMessage>(64);
+    let mut subscriptions = JoinSet::new();
+    let mut ping = tokio::time::interval(PING);
+    loop {
+        let message = tokio::select! {
+            message = incoming.next() => match message {
+                Some(Ok(Message::Text(text))) => {
+                    take(&text, &console, &actor, &sender, &mut subscriptions);
+                    continue;
+                }
+                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+                Some(Ok(_)) => continue,
+            },
+            message = queue.recv() => match message {
+                Some(message) => message,
+                None => break,
+            },
+            _ = ping.tick() => ServerMessage::Ping,
+        };
+        let text = match serde_json::to_string(&message) {
+            Ok(text) => text,
+            Err(error) => {
+                tracing::error!(%error, "cannot write a message");
+                break;
+            }
+        };
+        match timeout(SLOW, out.send(Message::Text(text.into()))).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => break,
+        }
+    }
+    subscriptions.shutdown().await;
+}
+
+fn take(
+    text: &str,
+    console: &Console,
+    actor: &Actor,
+    sender: &mpsc::Sender<ServerMessage>,
+    subscriptions: &mut JoinSet<()>,
+) {
+    while subscriptions.try_join_next().is_some() {}
+    let refuse = |what: &str, why: String| {
+        let problem = Problem {
+            code: "socket/bad-message".into(),
+            kind: ProblemKind::Request,
+            what: what.into(),
+            why,
+            fix: "reload the page".into(),
+        };
+        // A queue that is full has a reader that is slow; it will be cut off by its own sends.
+        drop(sender.try_send(ServerMessage::Problem { problem }));
+    };
+    let message: ClientMessage = match serde_json::from_str(text) {
+        Ok(message) => message,
+        Err(error) => return refuse("the message was not understood", error.to_string()),
+    };
+    if subscriptions.len() >= SUBSCRIPTIONS {
+        return refuse("too many subscriptions on one socket", format!("at most {SUBSCRIPTIONS}"));
+    }
+    subscriptions.spawn(follow(message, console.clone(), actor.clone(), sender.clone()));
+}
+
+/// Sends one subscription's messages until it ends or the socket closes.
+async fn follow(message: ClientMessage, console: Console, actor: Actor, sender: mpsc::Sender<ServerMessage>) {
+    let refused = match message {
+        ClientMessage::SubscribeJob { job, from_seq } => {
+            match console.follow_job(&actor, job, from_seq).await {
+                Ok(mut feed) => {
+                    while let Some(events) = feed.recv().await {
+                        if sender.send(ServerMessage::Events { job, events }).await.is_err() {
+                            return;
+                        }
+                    }
+                    None
+                }
+                Err(problem) => Some(problem),
+            }
+        }
+        ClientMessage::SubscribeCluster { cluster } => {
+            follow_cluster(&console, &actor, &cluster, &sender).await
+        }
+        ClientMessage::SubscribeFleet => match console.clusters(&actor).await {
+            Ok(rows) => {
+                let mut all = JoinSet::new();
+                for row in rows {
+                    let (console, actor, sender) = (console.clone(), actor.clone(), sender.clone());
+                    all.spawn(async move { follow_cluster(&console, &actor, &row.name, &sender).await });
+                }
+                while all.join_next().await.is_some() {}
+                None
+            }
+            Err(problem) => Some(problem),
+        },
+    };
+    if let Some(problem) = refused {
+        // The socket may be closed already; then nobody waits for the reason.
+        drop(sender.send(ServerMessage::Problem { problem }).await);
+    }
+}
+
+async fn follow_cluster(
+    console: &Console,
+    actor: &Actor,
+    cluster: &str,
+    sender: &mpsc::Sender<ServerMessage>,
+) -> Option<Problem> {
+    let mut feed = match console.follow_cluster(actor, cluster).await {
+        Ok(feed) => feed,
+        Err(problem) => return Some(problem),
+    };
+    loop {
+        let seen = feed.borrow_and_update().clone();
+        if let Some(topology) = seen
+            && sender.send(ServerMessage::Topology { topology }).await.is_err()
+        {
+            return None;
+        }
+        if feed.changed().await.is_err() {
+            return None;
+        }
+    }
+}
