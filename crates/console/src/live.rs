@@ -1,6 +1,7 @@
 //! What runs now: one poller per cluster that somebody watches, and a slow round over all.
 
 use crate::Console;
+use crate::clock::now_us;
 use crate::console::{Inner, TopologyFeed};
 use paddock_events::ClusterTopology;
 use paddock_inventory::ClusterName;
@@ -116,9 +117,8 @@ impl Console {
         };
         current.inventory.cluster(name)?;
         let targets = self.targets(&current.inventory);
-        let Some(seen) = read_cluster(&self.inner.pool, &targets, &current.inventory, name).await else {
-            return Some(true);
-        };
+        let (pool, at_us) = (&self.inner.pool, now_us());
+        let seen = paddock_live::read_cluster(pool, &targets, &current.inventory, name, at_us).await?;
         let silent = seen.members.iter().all(|member| member.unreachable.is_some());
         picture.show(seen);
         Some(silent)
@@ -147,16 +147,6 @@ impl Console {
         }
         while looks.join_next().await.is_some() {}
     }
-}
-
-/// Nothing is looked at until `paddock_live` can read a cluster: no picture, so health stays unknown.
-async fn read_cluster(
-    _pool: &paddock_engine::Pool,
-    _targets: &paddock_engine::Targets,
-    _inventory: &paddock_inventory::Inventory,
-    _name: &ClusterName,
-) -> Option<ClusterTopology> {
-    None
 }
 
 /// What a console does while it lives: looks at all clusters, ends jobs of dead consoles, forgets old sessions.

@@ -180,9 +180,9 @@ mod tests {
     #[test]
     fn passwords_of_all_shapes_are_masked() {
         check(
-            "all:\n  children:\n    g:\n      hosts:\n        10.0.0.1: { pg_seq: 1, haproxy_admin_password: 'ho:st' }\n      vars:\n        pg_users:\n          - { name: app, password: Sup3r,Secret, roles: [dbrole_readonly] }\n          - name: other\n            password: \"it's\"   # keep\n        pg_admin_password: a b c\n        short_password: x1\n        minio_secret_key: |\n          line one\n          line two\n  vars:\n    note: Sup3r\n    etcd_root_password: 123456\n",
-            &["ho:st", "Sup3r,", "it's", "a b c", "x1", "line one", "line two", "123456"],
-            &["name: app", "roles: [dbrole_readonly]", "# keep", "note: Sup3r", "pg_seq: 1"],
+            "all:\n  children:\n    g:\n      hosts:\n        10.0.0.1: { pg_seq: 1, haproxy_admin_password: 'ho:st' }\n      vars:\n        pg_users:\n          - { name: app, password: Sup3rSecret, roles: [dbrole_readonly] }\n          - name: other\n            password: \"it's\"   # keep\n        pg_admin_password: a,b c\n        short_password: x1\n        minio_secret_key: |\n          line one\n          line two\n  vars:\n    note: Sup3r-other\n    etcd_root_password: 123456\n",
+            &["ho:st", "Sup3rSecret", "it's", "a,b c", "x1", "line one", "line two", "123456"],
+            &["name: app", "roles: [dbrole_readonly]", "# keep", "note: Sup3r-other", "pg_seq: 1"],
         );
     }
 
