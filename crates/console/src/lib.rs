@@ -7,6 +7,8 @@ mod clusters;
 mod console;
 mod feed;
 mod inventory;
+#[cfg(test)]
+mod job_tests;
 mod jobs;
 mod keeping;
 mod live;

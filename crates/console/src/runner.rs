@@ -175,7 +175,7 @@ async fn prolong(console: Console, job: JobId, fence: u64, running: Running) {
             }
             // Tried again before the lease expires; a database that stays away ends the log, and with it the job.
             Err(error) => {
-                tracing::warn!(job.id = %job, "the leases of job {job} were not prolonged: {error}")
+                tracing::warn!(job.id = %job, "the leases of job {job} were not prolonged: {error}");
             }
         }
     }

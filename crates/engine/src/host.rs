@@ -54,8 +54,7 @@ impl HostRunner {
 
     async fn steps(&self, shell: &mut HostShell, first: u32, steps: &[Step]) -> Result<HostEnd, SinkError> {
         let host = self.host;
-        let mut index = first;
-        for step in steps {
+        for (index, step) in (first..).zip(steps) {
             if self.stop.asked() {
                 return Ok(HostEnd { host, bad: Some((index, Outcome::Cancelled)) });
             }
@@ -69,7 +68,6 @@ impl HostRunner {
             if !outcome.is_good() {
                 return Ok(HostEnd { host, bad: Some((index, outcome)) });
             }
-            index += 1;
         }
         Ok(HostEnd { host, bad: None })
     }

@@ -118,7 +118,7 @@ impl Shell {
                     said.push_str(&String::from_utf8_lossy(&data));
                 }
                 Ok(Some(ChannelMsg::ExtendedData { data, .. })) => {
-                    said.push_str(&String::from_utf8_lossy(&data))
+                    said.push_str(&String::from_utf8_lossy(&data));
                 }
                 Ok(Some(_)) => {}
             }
@@ -169,7 +169,7 @@ impl Shell {
             match message {
                 Some(ChannelMsg::Data { data }) => out.take(&data, Stream::Out, &nonce, &mut passed, each),
                 Some(ChannelMsg::ExtendedData { data, .. }) => {
-                    err.take(&data, Stream::Err, &nonce, &mut passed, each)
+                    err.take(&data, Stream::Err, &nonce, &mut passed, each);
                 }
                 None | Some(ChannelMsg::Close | ChannelMsg::Eof) => {
                     return Err(self.lost("the shell ended".to_owned()));

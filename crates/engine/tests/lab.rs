@@ -51,13 +51,13 @@ impl EventSink for Recorder {
         };
         match &kind {
             EventKind::Line { step: Some(step), text, .. } => {
-                println!("      {}: {text}", name(&view, *step))
+                println!("      {}: {text}", name(&view, *step));
             }
             EventKind::StepFinished { step, outcome, duration_ms } => {
                 println!("  {} {outcome:?} {duration_ms} ms", name(&view, *step));
             }
             EventKind::StageStarted { stage } => {
-                println!("stage {}", view.outline.stages[*stage as usize].name)
+                println!("stage {}", view.outline.stages[*stage as usize].name);
             }
             _ => {}
         }

@@ -299,7 +299,7 @@ fn raw_hosts<'a>(hosts: &'a Node, group: &str, findings: &mut Vec<Finding>) -> V
             }
         }
         Kind::Scalar { text, .. } if !hosts.is_null() => {
-            add_host(text, hosts.span, None, group, &mut found, findings)
+            add_host(text, hosts.span, None, group, &mut found, findings);
         }
         Kind::Scalar { .. } | Kind::List { .. } => {}
     }

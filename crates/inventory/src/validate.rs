@@ -204,7 +204,7 @@ fn instances(inventory: &Inventory, raw: &[RawGroup<'_>], findings: &mut Vec<Fin
             }
             let vars = inventory.vars(host.addr);
             let seq = vars.value("pg_seq").and_then(Value::as_int);
-            if !seq.is_some_and(|seq| u32::try_from(seq).is_ok()) {
+            if seq.is_none_or(|seq| u32::try_from(seq).is_err()) {
                 let what =
                     if vars.value("pg_seq").is_some() { "not a whole number from 0" } else { "missing" };
                 let span = node_span(host.vars, "pg_seq").unwrap_or(host.key);
@@ -214,7 +214,7 @@ fn instances(inventory: &Inventory, raw: &[RawGroup<'_>], findings: &mut Vec<Fin
                 );
             }
             let role = vars.text("pg_role");
-            if !role.as_deref().is_some_and(|role| role.parse::<InstanceRole>().is_ok()) {
+            if role.as_deref().is_none_or(|role| role.parse::<InstanceRole>().is_err()) {
                 let span = node_span(host.vars, "pg_role").unwrap_or(host.key);
                 let message = match role {
                     Some(role) => format!("`{role}` is not an instance role"),
@@ -311,7 +311,7 @@ fn etcd(inventory: &Inventory, raw: &[RawGroup<'_>], findings: &mut Vec<Finding>
         );
     }
     for host in group.iter().flat_map(|group| &group.hosts) {
-        if !inventory.vars(host.addr).int("etcd_seq").is_some_and(|seq| seq >= 0) {
+        if inventory.vars(host.addr).int("etcd_seq").is_none_or(|seq| seq < 0) {
             findings.push(
                 Finding::error(
                     "etcd/bad-seq",
@@ -337,10 +337,10 @@ fn lists(vars: &Node, findings: &mut Vec<Finding>) {
             "pg_users" | "pg_default_roles" => named(value, "user", findings),
             "pg_databases" => named(value, "database", findings),
             "pg_services" | "pg_default_services" => {
-                services(value, key.text() == Some("pg_services"), findings)
+                services(value, key.text() == Some("pg_services"), findings);
             }
             "pg_hba_rules" | "pgb_hba_rules" | "pg_default_hba_rules" | "pgb_default_hba_rules" => {
-                hba(value, findings)
+                hba(value, findings);
             }
             _ => {}
         }

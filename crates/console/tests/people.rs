@@ -1,0 +1,136 @@
+//! Signing in, tokens, sessions, and every use case for every role.
+mod common;
+
+use common::{PASSWORD, create, opened, saved, somebody};
+use paddock_console::{Console, PersonRole, Settings};
+use paddock_events::{JobId, NewCluster, PersonId, PlanId, Problem, ProblemKind};
+
+#[tokio::test]
+async fn the_first_admin_is_made_once_and_signs_in() {
+    let (_dir, console) = opened().await;
+    let password = console.first_admin().await.unwrap().unwrap();
+    assert_eq!(console.first_admin().await.unwrap(), None);
+    let actor = console.sign_in("Admin", &password).await.unwrap();
+    assert_eq!((actor.role(), console.me(&actor).role.as_str()), (PersonRole::Admin, "admin"));
+    console.shut_down().await;
+}
+
+#[tokio::test]
+async fn an_unknown_name_and_a_wrong_password_get_the_same_answer() {
+    let (_dir, console) = opened().await;
+    somebody(&console, PersonRole::Viewer).await;
+    let wrong = console.sign_in("viewer", "not the password").await.unwrap_err();
+    let unknown = console.sign_in("nobody", PASSWORD).await.unwrap_err();
+    assert_eq!(wrong, unknown);
+    for _ in 0..4 {
+        console.sign_in("viewer", "not the password").await.unwrap_err();
+    }
+    let paused = console.sign_in("viewer", PASSWORD).await.unwrap_err();
+    assert_eq!(paused.code, "people/back-off", "the right password waits, too");
+    console.shut_down().await;
+}
+
+#[tokio::test]
+async fn names_and_passwords_are_checked_before_they_are_taken() {
+    let (_dir, console) = opened().await;
+    let code = |result: Result<PersonId, Problem>| result.unwrap_err().code;
+    assert_eq!(code(console.add_person("a b", PersonRole::Viewer, PASSWORD).await), "people/bad-name");
+    assert_eq!(code(console.add_person("ann", PersonRole::Viewer, "short").await), "people/weak-password");
+    console.add_person("ann", PersonRole::Viewer, PASSWORD).await.unwrap();
+    assert_eq!(code(console.add_person("ANN", PersonRole::Viewer, PASSWORD).await), "console/exists");
+    console.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_token_acts_for_its_person_until_they_are_gone() {
+    let (_dir, console) = opened().await;
+    let ann = somebody(&console, PersonRole::Operator).await;
+    let token = console.new_token("operator", "ci").await.unwrap();
+    assert!(token.starts_with("pdk_"));
+    assert_eq!(console.actor_by_token(&token).await.unwrap(), ann);
+    assert_eq!(console.actor_by_token("pdk_no").await.unwrap_err().kind, ProblemKind::SignedOut);
+    assert_eq!(console.new_token("nobody", "x").await.unwrap_err().kind, ProblemKind::NotFound);
+    assert!(console.remove_person(ann.id()).await.unwrap());
+    assert_eq!(console.actor_by_token(&token).await.unwrap_err().kind, ProblemKind::SignedOut);
+    assert_eq!(console.actor(ann.id()).await.unwrap_err().kind, ProblemKind::SignedOut);
+    console.shut_down().await;
+}
+
+#[tokio::test]
+async fn sessions_are_kept_over_a_restart_and_expire() {
+    let (dir, console) = opened().await;
+    console.session_save("s", b"data", i64::MAX).await.unwrap();
+    console.session_save("old", b"data", 1).await.unwrap();
+    console.shut_down().await;
+    let console = Console::open(common::settings(&dir)).await.unwrap();
+    assert_eq!(console.session_load("s").await.unwrap(), Some((b"data".to_vec(), i64::MAX)));
+    assert_eq!(console.session_load("old").await.unwrap(), None);
+    console.session_delete("s").await.unwrap();
+    assert_eq!(console.session_load("s").await.unwrap(), None);
+    console.shut_down().await;
+}
+
+#[tokio::test]
+async fn every_use_case_asks_who_it_is_for() {
+    let (_dir, console) = opened().await;
+    let admin = somebody(&console, PersonRole::Admin).await;
+    saved(&console, &admin, None, &common::closed_port_text()).await;
+    let form = NewCluster {
+        name: "pg-x".into(),
+        instances: vec![("127.0.0.3".into(), "primary".into())],
+        ..NewCluster::default()
+    };
+    for role in [PersonRole::Viewer, PersonRole::Operator, PersonRole::Approver] {
+        let actor = somebody(&console, role).await;
+        let edits = role >= PersonRole::Operator;
+        let text = || common::closed_port_text();
+        let (plan, job) = (PlanId(99), JobId(99));
+        // What is not there answers NotFound to who may ask, and Forbidden to who may not.
+        let rows: Vec<(&str, bool, Result<(), Problem>)> = vec![
+            ("clusters", true, console.clusters(&actor).await.map(drop)),
+            ("cluster", true, console.cluster(&actor, "pg-test").await.map(drop)),
+            ("follow_cluster", true, console.follow_cluster(&actor, "pg-test").await.map(drop)),
+            ("inventory", true, console.inventory(&actor).await.map(drop)),
+            ("plan_page", true, console.plan_page(&actor, plan).await.map(drop)),
+            ("jobs", true, console.jobs(&actor, 10).await.map(drop)),
+            ("job", true, console.job(&actor, job).await.map(drop)),
+            ("job_events", true, console.job_events(&actor, job, 0, 10).await.map(drop)),
+            ("follow_job", true, console.follow_job(&actor, job, 0).await.map(drop)),
+            ("check_inventory", edits, console.check_inventory(&actor, text()).await.map(drop)),
+            (
+                "save_inventory",
+                edits,
+                console.save_inventory(&actor, None, text(), String::new()).await.map(drop),
+            ),
+            ("preview", edits, console.preview_new_cluster(&actor, text(), form.clone()).await.map(drop)),
+            ("plan", edits, console.plan(&actor, create()).await.map(drop)),
+            ("dry_run", edits, console.dry_run(&actor, plan).await.map(drop)),
+            ("run", edits, console.run(&actor, plan).await.map(drop)),
+            ("cancel", edits, console.cancel(&actor, job, false).await),
+            ("resume", edits, console.resume(&actor, job).await),
+        ];
+        for (name, allowed, result) in rows {
+            let forbidden = result.as_ref().is_err_and(|problem| problem.kind == ProblemKind::Forbidden);
+            assert_eq!(forbidden, !allowed, "{name} as {role:?}: {result:?}");
+        }
+    }
+    console.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_seed_that_is_not_there_is_said_and_one_that_is_becomes_the_first_revision() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pigsty.yml");
+    let settings = Settings { seed_inventory: Some(path.clone()), ..common::settings(&dir) };
+    let refused = Console::open(settings.clone()).await.err().unwrap();
+    assert_eq!(refused.code, "console/seed-inventory");
+    std::fs::write(&path, common::TEXT).unwrap();
+    let console = Console::open(settings.clone()).await.unwrap();
+    let admin = somebody(&console, PersonRole::Admin).await;
+    assert_eq!(console.inventory(&admin).await.unwrap().text, common::TEXT);
+    console.shut_down().await;
+    std::fs::write(&path, "all: {}\n").unwrap();
+    let console = Console::open(settings).await.unwrap();
+    assert_eq!(console.inventory(&admin).await.unwrap().text, common::TEXT, "only the first time");
+    console.shut_down().await;
+}

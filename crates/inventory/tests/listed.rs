@@ -1,0 +1,24 @@
+//! Every finding code is listed in docs/findings.md, and nothing else is.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+const AREAS: [&str; 10] =
+    ["yaml/", "file/", "group/", "host/", "global/", "pgsql/", "etcd/", "list/", "service/", "hba/"];
+
+fn codes(text: &str, quote: char) -> BTreeSet<String> {
+    let words = text.split(quote).filter(|word| AREAS.iter().any(|area| word.starts_with(area)));
+    words.filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '/' || c == '-')).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_code_is_in_the_docs() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut used = BTreeSet::new();
+    for entry in std::fs::read_dir(here.join("src")).unwrap() {
+        used.extend(codes(&std::fs::read_to_string(entry.unwrap().path()).unwrap(), '"'));
+    }
+    let listed = codes(&std::fs::read_to_string(here.join("../../docs/findings.md")).unwrap(), '`');
+    assert!(used.len() > 20, "{used:?}");
+    assert_eq!(used, listed);
+}

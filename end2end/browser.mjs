@@ -1,0 +1,38 @@
+// Chromium as Debian ships it, and pictures of pages.
+import { chromium } from 'playwright-core';
+import { join } from 'node:path';
+
+const FLAGS = [
+  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync',
+];
+
+export const open = () => chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+
+/** A page signed in as the first admin. */
+export async function signedIn(browser) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: process.env.PADDOCK_URL });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  const errors = [];
+  page.on('pageerror', (error) => errors.push(String(error)));
+  await page.goto('/');
+  await page.getByLabel('Name').fill('admin');
+  await page.getByLabel('Password').fill(process.env.PADDOCK_PASSWORD);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { name: 'Clusters' }).waitFor();
+  return { page, context, errors };
+}
+
+/** Pictures of a page in both themes and two widths. */
+export async function pictures(page, name) {
+  for (const scheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme: scheme });
+    for (const [width, height] of [[1440, 900], [360, 740]]) {
+      await page.setViewportSize({ width, height });
+      await page.screenshot({ path: join(process.env.ARTEFACTS, `${name}-${width}-${scheme}.png`), fullPage: true });
+    }
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 1440, height: 900 });
+}
