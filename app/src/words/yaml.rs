@@ -132,9 +132,12 @@ fn before_colon(rest: &str) -> bool {
 }
 
 fn quoted(rest: &str, quote: char) -> usize {
-    let mut chars = rest.char_indices().skip(1);
+    let mut chars = rest.char_indices().skip(1).peekable();
     while let Some((at, c)) = chars.next() {
         if c == '\\' && quote == '"' {
+            chars.next();
+        } else if c == quote && quote == '\'' && chars.peek().is_some_and(|(_, next)| *next == quote) {
+            // Doubled, a single quote stands for itself.
             chars.next();
         } else if c == quote {
             return at + 1;
@@ -175,7 +178,6 @@ mod tests {
         ];
         for (line, expect) in cases {
             let got = written(line);
-            // A doubled quote inside single quotes is two quoted pieces to this lexer; the colour is the same.
             assert_eq!(got, expect, "{line}");
         }
     }

@@ -29,7 +29,9 @@ fn read(criterion: &mut Criterion) {
     let text = fleet();
     let (inventory, findings) = Inventory::read(text.as_str());
     assert_eq!((inventory.clusters().len(), findings.len()), (1000, 0), "{findings:?}");
-    criterion.bench_function("read_10000_instances", |bench| bench.iter(|| Inventory::read(black_box(text.as_str()))));
+    criterion.bench_function("read_10000_instances", |bench| {
+        bench.iter(|| Inventory::read(black_box(text.as_str())))
+    });
 }
 
 criterion_group!(benches, read);

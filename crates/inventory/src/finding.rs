@@ -106,7 +106,8 @@ pub fn render_findings(path: &str, text: &str, findings: &[Finding]) -> String {
             let covered = text.get(span.start..span.end).unwrap_or("").lines().next().unwrap_or("");
             let carets = "^".repeat(covered.chars().count().clamp(1, 80));
             let shown: String = line.chars().take(200).collect();
-            let _ok = writeln!(out, " {number} | {shown}\n {} | {pad}{carets}", " ".repeat(number.len())).is_ok();
+            let _ok =
+                writeln!(out, " {number} | {shown}\n {} | {pad}{carets}", " ".repeat(number.len())).is_ok();
         }
         if let Some(help) = &finding.help {
             let _ok = writeln!(out, "   = help: {help}").is_ok();

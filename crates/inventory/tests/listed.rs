@@ -8,7 +8,10 @@ const AREAS: [&str; 10] =
 
 fn codes(text: &str, quote: char) -> BTreeSet<String> {
     let words = text.split(quote).filter(|word| AREAS.iter().any(|area| word.starts_with(area)));
-    words.filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '/' || c == '-')).map(str::to_owned).collect()
+    words
+        .filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '/' || c == '-'))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
