@@ -80,6 +80,8 @@ test('the plan is read, run and watched; a reload in the middle loses and double
 
 test('the topology shows one primary and two streaming replicas', async () => {
   await page.goto('/clusters/pg-test');
+  await page.getByRole('heading', { name: 'Members' }).waitFor();
+  await pictures(page, 'cluster-first');
   const members = page.getByRole('table').filter({ hasText: 'Instance' }).first();
   await members.getByText(/streaming/i).nth(1).waitFor({ timeout: 60_000 });
   assert.equal(await members.getByRole('row').filter({ hasText: /primary/i }).filter({ hasText: /running/i }).count(), 1);

@@ -56,7 +56,7 @@ impl Log {
             match self.store(&events).await {
                 Ok(finished) => {
                     // Nobody listening is fine: whoever comes later reads the store.
-                    let _ = self.stored.send(Arc::new(events)).is_ok();
+                    drop(self.stored.send(Arc::new(events)));
                     if finished {
                         break;
                     }

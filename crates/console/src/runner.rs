@@ -147,6 +147,7 @@ impl Console {
             console.inner.running.lock().map(|jobs| jobs.values().cloned().collect()).unwrap_or_default()
         };
         let none_runs = |console: &Self| running(console).is_empty();
+        #[expect(clippy::type_complexity, reason = "read once, here")]
         let steps: [(Duration, fn(&Running)); 3] = [
             (bound, |job| job.stop.after_step.cancel()),
             (Duration::from_secs(5), |job| job.stop.now.cancel()),

@@ -1,4 +1,6 @@
 //! Revisions, merging, conflicts, masking, the form, and the clusters that come of it.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
 mod common;
 
 use common::{TEXT, opened, save, saved, somebody};

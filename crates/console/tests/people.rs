@@ -1,4 +1,6 @@
 //! Signing in, tokens, sessions, and every use case for every role.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
 mod common;
 
 use common::{PASSWORD, create, opened, saved, somebody};

@@ -1,4 +1,6 @@
 //! Planning against nodes that do not answer.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
 mod common;
 
 use common::{closed_port_text, create, opened, saved, somebody};

@@ -162,9 +162,8 @@ impl Shell {
         let (mut out, mut err) = (Collector::default(), Collector::default());
         let mut passed = 0;
         while out.ended.is_none() || err.ended.is_none() {
-            let message = match timeout_at(end, self.channel.wait()).await {
-                Err(_) => return Err(self.lost(format!("no word within {seconds} s and the grace after it"))),
-                Ok(message) => message,
+            let Ok(message) = timeout_at(end, self.channel.wait()).await else {
+                return Err(self.lost(format!("no word within {seconds} s and the grace after it")));
             };
             match message {
                 Some(ChannelMsg::Data { data }) => out.take(&data, Stream::Out, &nonce, &mut passed, each),

@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask integration` builds this and runs it by `lab exec`. Variables: LAB_DIR (keys), LAB_USER.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
+
 use async_trait::async_trait;
 use paddock_engine::{
     CheckResult, EventSink, Pool, RunnablePlan, SinkError, SshSettings, Stop, Targets, dry_run, gather_facts,

@@ -30,7 +30,7 @@ fn read(criterion: &mut Criterion) {
     let (inventory, findings) = Inventory::read(text.as_str());
     assert_eq!((inventory.clusters().len(), findings.len()), (1000, 0), "{findings:?}");
     criterion.bench_function("read_10000_instances", |bench| {
-        bench.iter(|| Inventory::read(black_box(text.as_str())))
+        bench.iter(|| Inventory::read(black_box(text.as_str())));
     });
 }
 

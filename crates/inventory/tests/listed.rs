@@ -1,5 +1,7 @@
 //! Every finding code is listed in docs/findings.md, and nothing else is.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

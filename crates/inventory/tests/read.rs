@@ -1,5 +1,7 @@
 //! The inventory through its public surface: forms seen in the wild, types, precedence, patterns, edits.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
+
 use paddock_inventory::{
     ClusterName, HostPattern, InstanceRole, Inventory, Level, Map, NewGroup, NodeAddr, PatternError,
     Severity, Value, VarTarget, add_cluster, add_instance, remove_cluster, remove_instance, render_findings,

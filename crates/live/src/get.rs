@@ -51,9 +51,11 @@ async fn ask(
             Limited::new(answer.into_body(), SIZE).collect().await.map_err(|error| error.to_string())?;
         Ok((status, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
     };
-    // The connection's task ends with this function: it lives in the same select.
+    tokio::pin!(answering);
+    // The connection's work is done here, too. Patroni closes after each answer: what was read is then still to be taken.
     tokio::select! {
-        answer = answering => answer,
-        ended = connection => Err(ended.err().map_or("the connection ended".to_owned(), |error| error.to_string())),
+        biased;
+        answer = &mut answering => answer,
+        _closed = connection => answering.await,
     }
 }

@@ -55,6 +55,7 @@ pub enum DataDir {
 /// What is known of one node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "known", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "almost all are `Known`; a box would only cost")]
 pub enum HostFacts {
     /// Not asked (offline plan): assume a prepared Debian 12 node with 2 CPUs and 4 GiB.
     Assumed,

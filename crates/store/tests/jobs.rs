@@ -1,4 +1,6 @@
 //! Jobs, leases and the event log.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
 mod common;
 
 use common::{LEASE, NOW, finished, fresh, job_with, line, lines, plan, started, step_started};

@@ -1,4 +1,6 @@
 //! People, tokens, sessions, settings, step durations, revisions.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
 mod common;
 
 use common::{NOW, fresh, revision};
