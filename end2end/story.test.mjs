@@ -59,7 +59,7 @@ test('the form adds a cluster to the inventory and saving makes a revision', asy
   await pictures(page, 'inventory');
 });
 
-test('the plan is read, run and watched; a reload in the middle loses and doubles no line', async () => {
+test('the plan is read, run and watched; a reload in the middle goes on with the job', async () => {
   await page.goto('/clusters/pg-test');
   await pictures(page, 'cluster-declared');
   await page.getByRole('button', { name: /^Create/ }).click();
