@@ -80,7 +80,7 @@ fn assert_gapless(events: &[Event], from: u64) {
 }
 
 #[tokio::test]
-async fn a_job_on_a_dead_node_fails_with_the_step_and_can_be_x() {
+async fn a_job_on_a_dead_node_fails_with_the_step_and_can_be_resumed_but_not_run_twice() {
     let mut bench = bench().await;
     let plan = bench.plan().await;
     let page = bench.console.plan_page(&bench.ann, plan).await.unwrap();
@@ -103,6 +103,8 @@ async fn a_job_on_a_dead_node_fails_with_the_step_and_can_be_x() {
     let again = bench.console.run(&bench.ann, plan).await.unwrap_err();
     assert_eq!((again.code.as_str(), again.kind), ("run/already-run", ProblemKind::Conflict));
     bench.console.resume(&bench.ann, job).await.unwrap();
+    // The second run need not wait for the dead node as long as the first did.
+    bench.console.cancel(&bench.ann, job, true).await.unwrap();
     let more = bench.followed(job, events.len() as u64).await;
     assert_gapless(&more, events.len() as u64);
     let EventKind::JobStarted { resumed_from: Some(from) } = more[0].kind else { panic!("{more:?}") };
@@ -131,7 +133,7 @@ async fn a_running_job_locks_its_cluster_and_cancel_now_ends_it() {
             .iter()
             .any(|event| matches!(&event.kind, EventKind::CancelRequested { by, now: true } if by == "ann"))
     );
-    assert!(matches!(bench.outcome(job).await, Some(JobOutcome::Cancelled | JobOutcome::Failed { .. })));
+    assert_eq!(bench.outcome(job).await, Some(JobOutcome::Cancelled));
     assert_eq!(bench.console.cancel(&bench.ann, job, true).await.unwrap_err().code, "job/not-running");
     bench.console.shut_down().await;
 }
@@ -241,7 +243,6 @@ async fn a_console_that_is_stopped_leaves_its_job_interrupted() {
     timeout(BOUND, bench.console.shut_down()).await.expect("it ends within its bounds");
     let after = Console::open(settings(&bench.dir)).await.unwrap();
     let outcome = after.job(&bench.ann, job).await.unwrap().row.outcome;
-    // Either it was stopped in the middle, or its node had been given up before that.
-    assert!(matches!(outcome, Some(JobOutcome::Interrupted | JobOutcome::Failed { .. })), "{outcome:?}");
+    assert_eq!(outcome, Some(JobOutcome::Interrupted));
     after.shut_down().await;
 }

@@ -131,6 +131,7 @@ impl Console {
                 "wait half a minute: the job of a dead console becomes interrupted by itself",
             ));
         };
+        running.begun().await;
         // The event first: the log tells why the job ends before it does. A log that takes no event any more
         // belongs to a job that has just ended.
         let asked = EventKind::CancelRequested { by: actor.name.clone(), now };

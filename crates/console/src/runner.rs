@@ -29,6 +29,8 @@ pub(crate) struct Running {
     /// Stored batches, as they are stored.
     pub(crate) stored: broadcast::Sender<Arc<Vec<Event>>>,
     pub(crate) stop: Stop,
+    /// Set when the log has the run's first event.
+    begun: CancellationToken,
     /// Drops the run where it is: the last resort of a console that must end.
     abort: CancellationToken,
     /// A person asked for the end, so it is `cancelled`; else a console that ends makes it `interrupted`.
@@ -36,6 +38,15 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Waits for the run's first event, so that what a person asks for stands behind it in the log. The engine
+    /// emits it at once; a log that ended before is waited for no longer.
+    pub(crate) async fn begun(&self) {
+        tokio::select! {
+            () = self.begun.cancelled() => {}
+            () = self.events.closed() => {}
+        }
+    }
+
     pub(crate) fn asked(&self) {
         self.asked.store(true, Ordering::SeqCst);
     }
@@ -58,6 +69,7 @@ impl EventSink for Sink {
             kind => kind,
         };
         let sent = self.running.events.send((now_us(), kind)).await;
+        self.running.begun.cancel();
         sent.map_err(|_| SinkError("the console's database takes no more events of this job".into()))
     }
 }
@@ -80,6 +92,7 @@ impl Console {
             events,
             stored: stored.clone(),
             stop: Stop::default(),
+            begun: CancellationToken::new(),
             abort: CancellationToken::new(),
             asked: Arc::default(),
         };
