@@ -9,26 +9,33 @@ use std::path::Path;
 use std::process::Command;
 use std::time::UNIX_EPOCH;
 
-/// Builds server and site side by side: while the one's last crate is optimised on one core, the other goes on.
+/// Builds both halves side by side: while the browser's is linked on one core, the server's goes on.
 pub fn all(toolchain: &Toolchain) -> Result<()> {
     std::thread::scope(|scope| {
-        let server = scope.spawn(|| report::step("building the server", || server(toolchain)));
-        let site = report::step("building the site", || site(toolchain));
-        let server = server.join().map_err(|_| anyhow!("the thread that builds the server panicked"))?;
-        server.and(site)
-    })
+        let browser = scope.spawn(|| report::step("building the browser's half", || browser(toolchain)));
+        let server = report::step("building the server", || server(toolchain));
+        let browser = browser.join().map_err(|_| anyhow!("the thread that builds the site panicked"))?;
+        server.and(browser)
+    })?;
+    report::step("making the site", site)
 }
 
+/// The server, and `site` in the same call of cargo: two calls would wait for each other's lock.
 fn server(toolchain: &Toolchain) -> Result<()> {
-    command::logged(toolchain.cargo().args(["build", "--release", "-p", "server"]), "server.log")
+    command::logged(
+        toolchain.cargo().args(["build", "--release", "-p", "server", "-p", "site"]),
+        "server.log",
+    )
 }
 
-/// The browser's half as WASM, then `site` (its own small crate, since wasm-bindgen takes long to compile).
-fn site(toolchain: &Toolchain) -> Result<()> {
+fn browser(toolchain: &Toolchain) -> Result<()> {
     let mut wasm = toolchain.cargo();
     wasm.args(["build", "-p", "frontend", "--profile", "wasm", "--target", "wasm32-unknown-unknown"]);
-    command::logged(&mut wasm, "frontend.log")?;
-    command::logged(toolchain.cargo().args(["build", "--release", "-p", "site"]), "site-tool.log")?;
+    command::logged(&mut wasm, "frontend.log")
+}
+
+/// Makes what the server serves from the compiled browser half and the style sheets.
+fn site() -> Result<()> {
     let mut bundle = Command::new(place::target().join("release/site"));
     bundle.arg(place::target().join("wasm32-unknown-unknown/wasm/frontend.wasm"));
     bundle.arg(place::root().join("style")).arg(place::site());
