@@ -26,7 +26,7 @@ impl Tone {
             Self::Busy => ("busy", "●"),
             Self::Warn => ("warn", "!"),
             Self::Bad => ("bad", "✕"),
-            Self::Quiet => ("quiet", "–"),
+            Self::Quiet => ("quiet", "○"),
         }
     }
 }

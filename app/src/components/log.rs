@@ -151,6 +151,10 @@ impl Log {
     }
 }
 
+fn now_ms() -> f64 {
+    web_sys::js_sys::Date::now()
+}
+
 fn contains(text: &str, needle: &str) -> bool {
     text.contains(needle) || text.to_lowercase().contains(&needle.to_lowercase())
 }
@@ -203,11 +207,20 @@ pub fn LogPane(
             request_animation_frame(to_end);
         }
     });
+    // Until when a scroll counts as a person's. New lines, drawn rows and a resized window scroll, too, and must
+    // not pause the log.
+    let hand_until = StoredValue::new(0.0);
+    let hand = move |ms: f64| hand_until.set_value(now_ms() + ms);
     let scrolled = move |_| {
         measure();
-        if let Some(pane) = pane.get_untracked() {
-            let below = f64::from(pane.scroll_height() - pane.client_height() - pane.scroll_top());
-            follow.maybe_update(|follow| std::mem::replace(follow, below < 2.0 * ROW) != (below < 2.0 * ROW));
+        let Some(pane) = pane.get_untracked() else { return };
+        let below = f64::from(pane.scroll_height() - pane.client_height() - pane.scroll_top());
+        if below < 2.0 * ROW {
+            follow.maybe_update(|follow| !std::mem::replace(follow, true));
+        } else if now_ms() < hand_until.get_value() {
+            follow.maybe_update(|follow| std::mem::replace(follow, false));
+        } else if follow.get_untracked() {
+            request_animation_frame(to_end);
         }
     };
     let range = Memo::new(move |_| {
@@ -230,7 +243,10 @@ pub fn LogPane(
     let name_of = move |host: &str| {
         let name =
             names.with_value(|names| names.iter().find(|(at, _)| at == host).map(|(_, name)| name.clone()));
-        name.unwrap_or_else(|| if host.is_empty() { "console".to_owned() } else { host.to_owned() })
+        let name =
+            name.unwrap_or_else(|| if host.is_empty() { "console".to_owned() } else { host.to_owned() });
+        // The column has room for the instance; the choice above names its node, too.
+        name.split(" (").next().unwrap_or_default().to_owned()
     };
     view! {
         <section class="log-box" aria-label="Output">
@@ -256,7 +272,11 @@ pub fn LogPane(
                     {move || if follow.get() { "Pause" } else { "Follow" }}
                 </button>
             </div>
-            <div class="log" node_ref=pane on:scroll=scrolled tabindex="0" role="region" aria-label="Lines">
+            <div
+                class="log" node_ref=pane tabindex="0" role="region" aria-label="Lines" on:scroll=scrolled
+                on:wheel=move |_| hand(700.0) on:touchmove=move |_| hand(1_500.0)
+                on:keydown=move |_| hand(700.0) on:pointerdown=move |_| hand(5_000.0)
+            >
                 <Show when=move || { log.earlier.get() > 0 }>
                     <button type="button" class="quiet small earlier" on:click=move |_| on_earlier.run(())>
                         {move || format!("Show earlier lines ({} more)", log.earlier.get())}

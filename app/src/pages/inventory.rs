@@ -37,6 +37,8 @@ pub struct Draft {
     saved: RwSignal<String>,
     /// The revision it is based on.
     base: RwSignal<Option<RevisionId>>,
+    /// Who saved that and when.
+    saved_by: RwSignal<Option<(String, i64)>>,
 }
 
 impl Draft {
@@ -64,6 +66,7 @@ fn Inventory(page: InventoryPage) -> impl IntoView {
         raw: RwSignal::new(text.clone()),
         saved: RwSignal::new(text),
         base: RwSignal::new(revision),
+        saved_by: RwSignal::new(saved_by),
     };
     let findings = RwSignal::new(findings);
     let jump = RwSignal::new(None);
@@ -89,12 +92,11 @@ fn Inventory(page: InventoryPage) -> impl IntoView {
         <div class="head">
             <h1>"Inventory"</h1>
             <div class="tags">
-                <Badge tone=Tone::Quiet text="Pigsty format"/>
                 {move || draft.is_changed().then(|| view! { <Badge tone=Tone::Warn text="not saved"/> })}
             </div>
             <p class="seen">
                 {state}
-                {saved_by.map(|(who, at_us)| view! { " · first shown as saved by "{who}" "<When at_us=at_us/> })}
+                {move || draft.saved_by.get().map(|(who, at_us)| view! { " · saved by "{who}" "<When at_us=at_us/> })}
             </p>
             <button type="button" disabled=locked aria-expanded=move || adding.get().to_string()
                 on:click=move |_| adding.update(|adding| *adding = !*adding)>"Add cluster"</button>
@@ -227,7 +229,10 @@ fn Save(draft: Draft, locked: bool) -> impl IntoView {
                 Saved::Revision { revision } => {
                     // A stale base may have been merged with somebody's edit: take the text as it is kept now.
                     let kept = match api::inventory().await {
-                        Ok(page) if page.revision == Some(*revision) => page.text,
+                        Ok(page) if page.revision == Some(*revision) => {
+                            draft.saved_by.set(page.saved_by);
+                            page.text
+                        }
                         _ => text,
                     };
                     draft.saved.set(kept.clone());

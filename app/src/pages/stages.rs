@@ -56,16 +56,21 @@ fn Stage(
         let states: Vec<StepState> = all.iter().map(|step| state.peek_step(*step)).collect();
         let done = states.iter().filter(|state| matches!(state, StepState::Finished { .. })).count();
         let bad = states.iter().filter(|state| is_bad(state)).count();
+        let changed = states
+            .iter()
+            .filter(|state| matches!(state, StepState::Finished { outcome: Outcome::Changed, .. }))
+            .count();
+        let changed = if changed > 0 { format!(", {changed} changed") } else { String::new() };
         let (tone, text) = match signal.get() {
             StageState::Waiting => (Tone::Quiet, "waiting".to_owned()),
             StageState::Running => (Tone::Busy, "running".to_owned()),
             StageState::Finished { outcome: Outcome::Ok } => (Tone::Good, "ok".to_owned()),
-            StageState::Finished { outcome: Outcome::Changed } => (Tone::Good, "done".to_owned()),
+            StageState::Finished { outcome: Outcome::Changed } => (Tone::Good, "changed".to_owned()),
             StageState::Finished { outcome: Outcome::Skipped { .. } } => (Tone::Quiet, "skipped".to_owned()),
             StageState::Finished { outcome: Outcome::Cancelled } => (Tone::Warn, "cancelled".to_owned()),
             StageState::Finished { .. } => (Tone::Bad, format!("{} failed", size::count(bad, "step"))),
         };
-        view! { <span class="note num">{format!("{done} / {total}")}</span><Badge tone text/> }
+        view! { <span class="note num">{format!("{done} / {total}{changed}")}</span><Badge tone text/> }
     };
     let table = hosts.len() <= TABLE_HOSTS;
     view! {
@@ -86,18 +91,19 @@ fn Table(state: JobState, hosts: ByHost, selected: RwSignal<Option<u32>>) -> imp
     let (rows, names) = state.with_outline(|outline| {
         let mut rows: Vec<(String, String, Vec<Option<usize>>)> = Vec::new();
         for (column, (_, steps)) in hosts.iter().enumerate() {
+            // A step that earlier hosts lack goes below the one before it, not to the end.
+            let mut below = 0;
             for step in steps {
                 let outline = &outline.steps[*step];
-                let free =
-                    rows.iter_mut().find(|(id, _, cells)| *id == outline.id && cells[column].is_none());
-                match free {
-                    Some((_, _, cells)) => cells[column] = Some(*step),
-                    None => {
-                        let mut cells = vec![None; hosts.len()];
-                        cells[column] = Some(*step);
-                        rows.push((outline.id.clone(), outline.title.clone(), cells));
-                    }
-                }
+                let at = rows.iter().position(|(id, _, cells)| *id == outline.id && cells[column].is_none());
+                let at = at.unwrap_or_else(|| {
+                    rows.insert(below, (outline.id.clone(), outline.title.clone(), vec![None; hosts.len()]));
+                    below
+                });
+                let (_, title, cells) = &mut rows[at];
+                cells[column] = Some(*step);
+                *title = common(title, &outline.title);
+                below = below.max(at + 1);
             }
         }
         let name = |host: &String, steps: &[usize]| {
@@ -132,6 +138,15 @@ fn Table(state: JobState, hosts: ByHost, selected: RwSignal<Option<u32>>) -> imp
             </table>
         </div>
     }
+}
+
+/// What two titles of one step share: "hostname is pg-test-…".
+fn common(one: &str, other: &str) -> String {
+    if one == other {
+        return one.to_owned();
+    }
+    let same = one.trim_end_matches('…').chars().zip(other.chars()).take_while(|(a, b)| a == b);
+    same.map(|(a, _)| a).collect::<String>() + "…"
 }
 
 /// A row of small cells per host.
@@ -222,5 +237,18 @@ pub fn Selected(state: JobState, selected: RwSignal<Option<u32>>) -> impl IntoVi
                 <button type="button" class="small" on:click=move |_| selected.set(None)>"Show all lines again"</button>
             </section>
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::common;
+
+    #[test]
+    fn a_row_is_named_for_what_its_steps_share() {
+        let named = common("hostname is pg-test-1", "hostname is pg-test-2");
+        assert_eq!(named, "hostname is pg-test-…");
+        assert_eq!(common(&named, "hostname is pg-test-3"), "hostname is pg-test-…");
+        assert_eq!(common("directory /data", "directory /data"), "directory /data");
     }
 }
