@@ -108,9 +108,14 @@ fn draw_member(member: &MemberTopology, ports: &[String], x: f64, y: f64) -> imp
     let (tone, state) = member_words(member);
     let (class, sign) = tone.look();
     let leads = matches!(member.role, MemberRole::Primary | MemberRole::StandbyLeader);
-    let timeline =
-        member.timeline.map_or("timeline unknown".to_owned(), |timeline| format!("timeline {timeline}"));
+    // What is not known is said in the table below; here it would only stand in the way of why.
+    let timeline = member.timeline.map(|timeline| format!("timeline {timeline}"));
     let version = member.version.as_ref().map_or(String::new(), |version| format!(" · {version}"));
+    let name = match member.instance.char_indices().nth(26) {
+        Some((end, _)) => format!("{}…", &member.instance[..end]),
+        None => member.instance.clone(),
+    };
+    let line = format!("{} · {}{version}", role_words(member), member.host);
     let services = if ports.is_empty() {
         "no service leads here".to_owned()
     } else {
@@ -120,9 +125,8 @@ fn draw_member(member: &MemberTopology, ports: &[String], x: f64, y: f64) -> imp
         <g class=format!("member {class}{}", if leads { " leads" } else { "" }) transform=format!("translate({x} {y})")>
             <rect class="box" width=BOX_WIDTH height=BOX_HEIGHT rx="8"/>
             <rect class="edge" width="4" height=BOX_HEIGHT - 16.0 x="0" y="8" rx="2"/>
-            <text class="name" x="16" y="25">{member.instance.clone()}</text>
-            <text class="role" x=BOX_WIDTH - 14.0 y="25" text-anchor="end">{role_words(member)}</text>
-            <text class="host" x="16" y="44">{member.host.clone()}{version}</text>
+            <text class="name" x="16" y="25">{name}</text>
+            <text class="host" x="16" y="44">{line}</text>
             <text class="state" x="16" y="66"><tspan class="sign">{sign}</tspan>{format!(" {state}")}</text>
             <text class="line" x=BOX_WIDTH - 14.0 y="66" text-anchor="end">{timeline}</text>
             <text class="serves" x="16" y="90">{services}</text>

@@ -6,7 +6,7 @@
 use paddock_events::{ClusterTopology, MemberRole};
 
 /// Width of a member's box.
-pub const BOX_WIDTH: f64 = 216.0;
+pub const BOX_WIDTH: f64 = 248.0;
 /// Height of a member's box.
 pub const BOX_HEIGHT: f64 = 104.0;
 const GAP_X: f64 = 36.0;
