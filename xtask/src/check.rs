@@ -14,8 +14,8 @@ use std::process::{Command, ExitCode, Stdio};
 /// `frontend` is a browser's library: built for this machine beside the server it would mix up features.
 const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "frontend"];
 
-/// Runs one part, or all; the closing line counts what really ran.
-pub fn run(verb: &str) -> Result<ExitCode> {
+/// Runs one part, or all; the closing line counts what really ran. `only` chooses among the end-to-end tests.
+pub fn run(verb: &str, only: &str) -> Result<ExitCode> {
     let toolchain = toolchain::choose()?;
     let parts: &[&str] =
         if verb == "test" { &["lint", "unit", "integration", "e2e"] } else { std::slice::from_ref(&verb) };
@@ -25,7 +25,7 @@ pub fn run(verb: &str) -> Result<ExitCode> {
             "lint" => lint(&toolchain),
             "unit" => unit(&toolchain),
             "integration" => integration(&toolchain),
-            _ => end2end::run(&toolchain),
+            _ => end2end::run(&toolchain, only),
         });
         // A part that could not run is a failure of it, not the end of the others.
         let tally = counted.unwrap_or_else(|error| {

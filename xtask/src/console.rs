@@ -38,9 +38,9 @@ impl Home {
         Self(place::target().join("paddock/own"))
     }
 
-    /// The console of the end-to-end tests.
-    pub fn of_tests() -> Self {
-        Self(place::target().join("paddock/test"))
+    /// The console of the end-to-end tests on this lab.
+    pub fn of_tests(lab: &Lab) -> Self {
+        Self(place::target().join("paddock").join(lab.name()))
     }
 
     /// The console's own directory.

@@ -22,8 +22,8 @@ impl Drop for StopAtEnd {
     }
 }
 
-/// Runs every `end2end/*.test.mjs`, each against a new console and new nodes.
-pub fn run(toolchain: &Toolchain) -> Result<Tally> {
+/// Runs every `end2end/*.test.mjs` whose name has this in it, each against a new console and new nodes.
+pub fn run(toolchain: &Toolchain, only: &str) -> Result<Tally> {
     if rights::rights() == Rights::None {
         bail!("these tests look at the lab's nodes, which need root, or sudo that asks for no password");
     }
@@ -36,7 +36,7 @@ pub fn run(toolchain: &Toolchain) -> Result<Tally> {
     report::step("building the lab's base", || lab.build())?;
     let _down = DownAtEnd(lab.clone());
     let mut tally = Tally::default();
-    for file in files(&folder)? {
+    for file in files(&folder, only)? {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         report::say(&name);
         tally += one(&folder, &file, &lab)?;
@@ -45,7 +45,7 @@ pub fn run(toolchain: &Toolchain) -> Result<Tally> {
 }
 
 fn one(folder: &Path, file: &Path, lab: &Lab) -> Result<Tally> {
-    let home = Home::of_tests();
+    let home = Home::of_tests(lab);
     home.stop()?;
     home.remove()?;
     lab.down()?;
@@ -73,11 +73,12 @@ fn one(folder: &Path, file: &Path, lab: &Lab) -> Result<Tally> {
     Ok(tally)
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+fn files(folder: &Path, only: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.to_string_lossy().ends_with(".test.mjs") {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.ends_with(".test.mjs") && name.contains(only) {
             found.push(path);
         }
     }

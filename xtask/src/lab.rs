@@ -31,6 +31,11 @@ impl Lab {
         Self { name: format!("{}-t", up.name), dir: format!("{}-test", up.dir), base: up.base }
     }
 
+    /// Prefix of its namespaces; unique on this machine.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The variables by which lab/lab and the tests find this lab.
     pub fn environment(&self) -> [(&'static str, &str); 3] {
         [("LAB_NAME", &self.name), ("LAB_DIR", &self.dir), ("LAB_BASE", &self.base)]

@@ -28,7 +28,7 @@ const USAGE: &str = "usage: cargo xtask VERB
     lint                     formatting and clippy, for the server and for the browser
     unit                     tests of all crates that need no lab
     integration              tests of all crates on the lab's nodes
-    e2e                      a person's tasks in Chromium, checked on the nodes
+    e2e [NAME]               a person's tasks in Chromium, checked on the nodes
   bench [NAME]               criterion benchmarks, in release
   lab ARGS...                lab/lab with the rights it needs: cargo xtask lab ssh 11";
 
@@ -51,7 +51,8 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "up" => up::up(&up::Wish::parse(rest)?),
         "down" => no_more(rest).and_then(|()| up::down()),
         "build" => no_more(rest).and_then(|()| build::all(&toolchain::choose()?).map(|_| ExitCode::SUCCESS)),
-        "test" | "lint" | "unit" | "integration" | "e2e" => no_more(rest).and_then(|()| check::run(verb)),
+        "e2e" if rest.len() == 1 => check::run(verb, &rest[0]),
+        "test" | "lint" | "unit" | "integration" | "e2e" => no_more(rest).and_then(|()| check::run(verb, "")),
         "bench" => check::bench(rest),
         "lab" => lab::pass_on(rest),
         "help" | "--help" | "-h" => {

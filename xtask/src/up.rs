@@ -114,7 +114,7 @@ fn tell(home: &Home, running: &Running, with_lab: bool) -> Result<()> {
 pub fn down() -> Result<ExitCode> {
     Home::with_lab().stop()?;
     Home::without_lab().stop()?;
-    Home::of_tests().stop()?;
+    Home::of_tests(&Lab::of_tests()).stop()?;
     if rights::rights() == Rights::None {
         report::say("no root and no sudo: the lab, if there is one, was left as it is");
     } else {
@@ -122,7 +122,7 @@ pub fn down() -> Result<ExitCode> {
         Lab::of_tests().down()?;
     }
     Home::with_lab().remove()?;
-    Home::of_tests().remove()?;
+    Home::of_tests(&Lab::of_tests()).remove()?;
     if Home::without_lab().has_state() {
         report::say(&format!("kept: the console's own state in {}", Home::without_lab().state().display()));
     }
