@@ -14,7 +14,9 @@ use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_navigate, use_params_map};
-use paddock_events::{ClusterPage, ClusterTopology, HealthLevel, ServerMessage, ServiceTopology, Verdict};
+use paddock_events::{
+    ClusterPage, ClusterTopology, HealthLevel, MemberRole, ServerMessage, ServiceTopology, Verdict,
+};
 
 /// The page of `/clusters/:name`.
 #[component]
@@ -142,6 +144,11 @@ fn Members(seen: ClusterTopology) -> impl IntoView {
         .map(|member| {
             let (tone, state) = member_words(&member);
             let role = role_words(&member);
+            // A leader has no lag; that of anybody else is known or unknown.
+            let lag = match member.role {
+                MemberRole::Primary | MemberRole::StandbyLeader => "–".to_owned(),
+                _ => member.lag_bytes.map_or_else(unknown, size::bytes),
+            };
             view! {
                 <tr>
                     <th scope="row">{member.instance}</th>
@@ -153,7 +160,7 @@ fn Members(seen: ClusterTopology) -> impl IntoView {
                         {member.pending_restart.then(|| view! { <Badge tone=Tone::Warn text="restart pending"/> })}
                     </td>
                     <td class="num">{member.timeline.map_or_else(unknown, |timeline| timeline.to_string())}</td>
-                    <td class="num">{member.lag_bytes.map_or("–".to_owned(), size::bytes)}</td>
+                    <td class="num">{lag}</td>
                     <td>{member.upstream.unwrap_or("–".to_owned())}</td>
                     <td class="num">{member.version.unwrap_or_else(unknown)}</td>
                 </tr>
