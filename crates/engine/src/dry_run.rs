@@ -55,7 +55,8 @@ pub async fn dry_run(plan: &Plan, pool: &Pool, targets: &Targets) -> Vec<Checked
                     return steps.into_iter().map(|(step, _)| unknown(step)).collect();
                 }
             };
-            for (index, step) in steps {
+            let mut steps = steps.into_iter();
+            while let Some((index, step)) = steps.next() {
                 let mut text = Vec::new();
                 let limit = Duration::from_secs(u64::from(step.limit_s));
                 let ran = shell
@@ -74,6 +75,9 @@ pub async fn dry_run(plan: &Plan, pool: &Pool, targets: &Targets) -> Vec<Checked
                 };
                 out.push(Checked { step: index, host, result });
                 if broken {
+                    let why = format!("the connection to {host} was lost at an earlier step");
+                    let unknown = |step| Checked { step, host, result: CheckResult::Unknown(why.clone()) };
+                    out.extend(steps.map(|(step, _)| unknown(step)));
                     return out;
                 }
             }

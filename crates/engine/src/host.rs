@@ -2,6 +2,7 @@
 
 use crate::redact::Redactor;
 use crate::run::HostEnd;
+use crate::ssh::Left;
 use crate::{EventSink, Line, Pool, Ran, Shell, SinkError, SshError, Stop, Target};
 use paddock_events::{EventKind, Outcome, Stream};
 use paddock_inventory::NodeAddr;
@@ -9,12 +10,16 @@ use paddock_playbooks::{Script, Step};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// How long a lost node may take to come back before it is out.
 const RECONNECT: Duration = Duration::from_secs(30);
 /// Pause between looks at something that is awaited.
 const POLL: Duration = Duration::from_millis(1000);
+/// How often one step may lose its connection while it is applied.
+const TRIES: u32 = 3;
+/// How long a script that is to be stopped may take to say its process group.
+const TO_BEGIN: Duration = Duration::from_secs(2);
 
 pub(crate) struct HostRunner {
     pub(crate) pool: Pool,
@@ -35,6 +40,8 @@ enum Went {
 struct HostShell {
     target: Target,
     shell: Option<Shell>,
+    /// A script that was running when the connection broke: it may still run.
+    left: Option<Left>,
 }
 
 impl HostRunner {
@@ -44,7 +51,7 @@ impl HostRunner {
             let reason = SshError::NoTarget { node: host }.to_string();
             return Ok(HostEnd { host, bad: Some((first, Outcome::Unreachable { reason })) });
         };
-        let mut shell = HostShell { target, shell: None };
+        let mut shell = HostShell { target, shell: None, left: None };
         let end = self.steps(&mut shell, first, &steps).await;
         if let Some(open) = shell.shell.take() {
             self.pool.give_back(&shell.target, open);
@@ -78,13 +85,14 @@ impl HostRunner {
         let limit = Duration::from_secs(u64::from(step.limit_s));
         let settle = Duration::from_secs(u64::from(step.settle_s));
         let mut applied = false;
+        let mut tries = 0_u32;
         let mut lost_since: Option<Instant> = None;
         let begun = Instant::now();
         let mut settled_from = begun;
         let mut last = String::new();
         loop {
             // While something is awaited, only a new word is worth a line.
-            let check = match self.script(shell, index, &scripts.check, limit, Show::Nothing).await? {
+            let check = match self.check(shell, index, &scripts.check, limit).await? {
                 Went::Cancelled => return Ok(Outcome::Cancelled),
                 Went::Lost(error) => {
                     let since = *lost_since.get_or_insert_with(Instant::now);
@@ -112,7 +120,8 @@ impl HostRunner {
             };
             lost_since = None;
             match check.exit {
-                0 if applied => return Ok(Outcome::Changed),
+                // Applied to its end or not: it did not hold before.
+                0 if applied || tries > 0 => return Ok(Outcome::Changed),
                 0 => {
                     // What a holding check has to say (pending restarts) is worth reading.
                     for line in &check.out {
@@ -151,6 +160,14 @@ impl HostRunner {
                 Went::Cancelled => return Ok(Outcome::Cancelled),
                 // Whether it was done is unknown: check, and go on from what is there.
                 Went::Lost(error) => {
+                    tries += 1;
+                    if tries >= TRIES {
+                        return Ok(Outcome::Unreachable {
+                            reason: self
+                                .redactor
+                                .clean(&format!("{error}, {tries} times while it was applied")),
+                        });
+                    }
                     lost_since.get_or_insert_with(Instant::now);
                     self.say(index, Stream::Engine, &format!("{error}; looking again")).await?;
                 }
@@ -165,6 +182,39 @@ impl HostRunner {
         }
     }
 
+    /// Checks when nothing of an earlier connection runs any more: two applies at once would be worse than a wait.
+    async fn check(
+        &self,
+        shell: &mut HostShell,
+        index: u32,
+        check: &Script,
+        limit: Duration,
+    ) -> Result<Went, SinkError> {
+        if let Some(left) = shell.left.clone() {
+            match self.script(shell, index, &left.gone(), limit, Show::Nothing).await? {
+                Went::Ran(_) => shell.left = None,
+                Went::Lost(error) => {
+                    // Not the wait, but what is waited for.
+                    shell.left = Some(left);
+                    return Ok(Went::Lost(error));
+                }
+                Went::Cancelled => {
+                    self.kill(shell, index, &left).await?;
+                    return Ok(Went::Cancelled);
+                }
+            }
+        }
+        self.script(shell, index, check, limit, Show::Nothing).await
+    }
+
+    async fn kill(&self, shell: &HostShell, index: u32, left: &Left) -> Result<(), SinkError> {
+        if let Err(error) = self.pool.kill_group(&shell.target, left).await {
+            let text = format!("cannot stop process group {}: {error}", left.pid);
+            self.say(index, Stream::Engine, &text).await?;
+        }
+        Ok(())
+    }
+
     /// Runs a script while its lines go to the sink; ends it when the job is to stop now.
     async fn script(
         &self,
@@ -175,7 +225,11 @@ impl HostRunner {
         show: Show,
     ) -> Result<Went, SinkError> {
         if shell.shell.is_none() {
-            match self.pool.shell(&shell.target).await {
+            let made = tokio::select! {
+                made = self.pool.shell(&shell.target) => made,
+                () = self.stop.now.cancelled() => return Ok(Went::Cancelled),
+            };
+            match made {
                 Ok(made) => shell.shell = Some(made),
                 Err(error) => return Ok(Went::Lost(error)),
             }
@@ -190,20 +244,28 @@ impl HostRunner {
         let mut pid = None;
         let mut ended: Option<Result<Ran, SshError>> = None;
         let mut shown_progress: Option<Instant> = None;
-        let mut cancelled = false;
+        let mut cancelled: Option<Instant> = None;
         {
             let running = open.run(script, limit, &mut each);
             tokio::pin!(running);
             loop {
                 tokio::select! {
                     biased;
-                    () = self.stop.now.cancelled() => { cancelled = true; break; }
+                    // A frame that is on its way will start: only what has a group can be signalled.
+                    () = self.stop.now.cancelled(), if cancelled.is_none() => {
+                        cancelled = Some(Instant::now() + TO_BEGIN);
+                        if pid.is_some() { break; }
+                    }
                     ran = &mut running => { ended = Some(ran); break; }
                     Some(line) = receiver.recv() => {
-                        if let Line::Started(group) = line { pid = Some(group); } else {
+                        if let Line::Started(group) = line {
+                            pid = Some(group);
+                            if cancelled.is_some() { break; }
+                        } else {
                             self.take(index, line, show, &mut shown_progress).await?;
                         }
                     }
+                    () = sleep_until(cancelled.unwrap_or_else(Instant::now)), if cancelled.is_some() => break,
                 }
             }
         }
@@ -214,14 +276,14 @@ impl HostRunner {
                 self.take(index, line, show, &mut shown_progress).await?;
             }
         }
-        if cancelled {
+        let frame = shell.shell.as_ref().map_or("", Shell::frame).to_owned();
+        let left = pid.map(|pid| Left { pid, frame });
+        if cancelled.is_some() {
             if let Some(open) = shell.shell.take() {
                 open.abandon().await;
             }
-            if let Some(pid) = pid
-                && let Err(error) = self.pool.kill_group(&shell.target, pid).await
-            {
-                self.say(index, Stream::Engine, &format!("cannot stop process group {pid}: {error}")).await?;
+            if let Some(left) = &left {
+                self.kill(shell, index, left).await?;
             }
             return Ok(Went::Cancelled);
         }
@@ -229,6 +291,7 @@ impl HostRunner {
             Some(Ok(ran)) => Ok(Went::Ran(ran)),
             Some(Err(error)) => {
                 shell.shell = None;
+                shell.left = left;
                 self.pool.forget(&shell.target);
                 Ok(Went::Lost(error))
             }

@@ -40,9 +40,18 @@ impl HostKeyCheck {
         {
             Ok(true) => Verdict::Known,
             Ok(false) => Verdict::Unknown { fingerprint },
-            Err(russh::keys::Error::KeyChanged { line }) => Verdict::Changed { line, got: fingerprint },
+            Err(russh::keys::Error::KeyChanged { line }) => {
+                Verdict::Changed { line: self.line(line), got: fingerprint }
+            }
             Err(error) => Verdict::Unreadable { error: error.to_string() },
         }
+    }
+
+    /// The line as an editor counts it: russh leaves comments out.
+    fn line(&self, counted: usize) -> usize {
+        let text = std::fs::read_to_string(&self.known_hosts).unwrap_or_default();
+        let entries = text.lines().enumerate().filter(|(_, line)| !line.starts_with('#'));
+        entries.map(|(at, _)| at + 1).nth(counted.saturating_sub(1)).unwrap_or(counted)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Replaces secret values before an event exists.
 
+use crate::shell::CUT;
 use std::collections::BTreeSet;
 
 const MASK: &str = "••••••";
@@ -32,7 +33,25 @@ impl Redactor {
                 out = out.replace(value.as_str(), MASK);
             }
         }
-        out
+        if !out.contains(CUT) {
+            return out;
+        }
+        // A long line may have been cut in the middle of a secret.
+        let mut pieces: Vec<&str> = out.split(CUT).collect();
+        let last = pieces.len() - 1;
+        for piece in &mut pieces[..last] {
+            *piece = self.without_beginning(piece);
+        }
+        pieces.join(CUT)
+    }
+
+    /// The text without a secret's beginning at its end.
+    fn without_beginning<'a>(&self, text: &'a str) -> &'a str {
+        let begins = |value: &String| {
+            value.char_indices().skip(1).map(|(at, _)| at).filter(|at| text.ends_with(&value[..*at])).max()
+        };
+        let longest = self.values.iter().filter_map(begins).max().unwrap_or(0);
+        &text[..text.len() - longest]
     }
 }
 
@@ -45,5 +64,12 @@ mod tests {
         let secrets = ["pass".to_owned(), "password1".to_owned(), "abc".to_owned()];
         let redactor = Redactor::new(&secrets);
         assert_eq!(redactor.clean("a password1 abc pass"), "a •••••• abc ••••••");
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_off_leaves_no_beginning() {
+        let redactor = Redactor::new(&["käsekuchen".to_owned(), "secret".to_owned()]);
+        assert_eq!(redactor.clean(&format!("x käseku{CUT}; y sec{CUT}")), format!("x {CUT}; y {CUT}"));
+        assert_eq!(redactor.clean("what ends with sec"), "what ends with sec");
     }
 }

@@ -4,6 +4,7 @@
 //! input, each base64 on one line. It runs the script in a child bash, in a process group of its own under `timeout`,
 //! and prints a marker with the nonce on both streams. Script and stdin never appear in an argument list.
 
+use crate::ssh::Connection;
 use crate::{SshError, Target};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +12,8 @@ use paddock_events::Stream;
 use paddock_playbooks::Script;
 use russh::{Channel, ChannelMsg, client::Msg};
 use std::fmt::Write as _;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -22,6 +25,8 @@ const LINES_CAP: usize = 20_000;
 const TAIL: usize = 12;
 /// A byte that text does not contain, before markers.
 const MARK: char = '\u{1e}';
+/// What stands where a long line was cut.
+pub(crate) const CUT: &str = " … (line cut)";
 
 /// The loop that runs on the node. Its own text is all that shows in the process list.
 const LOOP: &str = r#"umask 022; export LC_ALL=C.UTF-8
@@ -29,10 +34,10 @@ m=$(printf "\036")
 printf "%sREADY\n" "$m"
 while IFS=" " read -r n u t && IFS= read -r s && IFS= read -r i; do
   as=; [ "$u" = root ] || as="runuser -u $u --"
-  timeout -k 5 "$t" $as bash -c "eval \"\$(cat <&9)\"" 9< <(printf %s "$s" | base64 -d) < <(printf %s "$i" | base64 -d) &
+  PADDOCK_FRAME=$n timeout -k 5 "$t" $as bash -c "eval \"\$(cat <&9)\"" 9< <(printf %s "$s" | base64 -d) < <(printf %s "$i" | base64 -d) &
   p=$!
   printf "%s%s P %s\n" "$m" "$n" "$p"
-  wait $p; r=$?
+  { wait $p; r=$?; } 2>/dev/null
   printf "%s%s E %s\n" "$m" "$n" "$r"
   printf "%s%s E %s\n" "$m" "$n" "$r" >&2
 done"#;
@@ -58,7 +63,7 @@ pub enum Line {
 /// How a script ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ran {
-    /// Its exit code; 124 and 137 after the limit.
+    /// Its exit code; 124 after the limit.
     pub exit: i32,
     /// The last lines of standard output.
     pub out: Vec<String>,
@@ -79,6 +84,12 @@ pub struct Shell {
     channel: Channel<Msg>,
     target: Target,
     number: u64,
+    /// Nobody else's output has it: a random number, and the script's.
+    nonce: String,
+    /// Lives as long as its shells do.
+    connection: Arc<Connection>,
+    /// When it was last known to answer.
+    heard: Instant,
 }
 
 #[derive(Default)]
@@ -91,6 +102,7 @@ struct Collector {
 impl Shell {
     pub(crate) async fn start(
         channel: Channel<Msg>,
+        connection: Arc<Connection>,
         target: &Target,
         limit: Duration,
     ) -> Result<Self, SshError> {
@@ -98,18 +110,19 @@ impl Shell {
         let quoted = format!("bash -c '{}'", LOOP.replace('\'', "'\\''"));
         let command = if target.user == "root" { quoted } else { format!("sudo -n {quoted}") };
         channel.exec(true, command).await.map_err(|error| failed(error.to_string()))?;
-        let mut shell = Self { channel, target: target.clone(), number: 0 };
+        let (target_of, nonce, heard) = (target.clone(), String::new(), Instant::now());
+        let mut shell = Self { channel, target: target_of, number: 0, nonce, connection, heard };
         let mut said = String::new();
         let end = Instant::now() + limit;
         loop {
             match timeout_at(end, shell.channel.wait()).await {
                 Err(_) => return Err(failed("it does not answer".to_owned())),
+                // Without a word, it was the connection or sshd that ended.
+                Ok(None | Some(ChannelMsg::Close | ChannelMsg::Eof)) if said.is_empty() => {
+                    return Err(shell.lost("the shell ended before it began".to_owned()));
+                }
                 Ok(None | Some(ChannelMsg::Close | ChannelMsg::Eof)) => {
-                    return Err(failed(if said.is_empty() {
-                        "the shell ended".to_owned()
-                    } else {
-                        said.trim().to_owned()
-                    }));
+                    return Err(failed(said.trim().to_owned()));
                 }
                 Ok(Some(ChannelMsg::Data { data })) => {
                     if String::from_utf8_lossy(&data).contains("READY") {
@@ -136,7 +149,9 @@ impl Shell {
         each: &mut (dyn FnMut(Line) + Send),
     ) -> Result<Ran, SshError> {
         self.number += 1;
-        let nonce = format!("{}-{:x}", self.number, std::process::id());
+        let random = RandomState::new().build_hasher().finish();
+        self.nonce = format!("{}-{random:016x}", self.number);
+        let nonce = self.nonce.clone();
         let seconds = limit.as_secs().max(1);
         let user_is_plain = script.user.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
         if !user_is_plain {
@@ -152,7 +167,8 @@ impl Shell {
             STANDARD.encode(stdin)
         )
         .is_ok();
-        let end = Instant::now() + limit + Duration::from_secs(15);
+        let begun = Instant::now();
+        let end = begun + limit + Duration::from_secs(15);
         let sending = self.channel.data(frame.as_bytes());
         match timeout_at(end, sending).await {
             Ok(Ok(())) => {}
@@ -177,9 +193,13 @@ impl Shell {
             }
         }
         let mut exit = out.ended.unwrap_or(-1);
-        if exit == 124 || exit == 137 {
+        self.heard = Instant::now();
+        // A script may end with these by itself, too, or be killed by somebody else.
+        if (exit == 124 || exit == 137) && begun.elapsed() >= Duration::from_secs(seconds) {
             err.tail.push(format!("stopped after its limit of {seconds} s"));
             exit = 124;
+        } else if exit == 137 {
+            err.tail.push("killed (signal 9): by somebody, or for want of memory".to_owned());
         }
         Ok(Ran { exit, out: out.tail, err: err.tail })
     }
@@ -188,6 +208,19 @@ impl Shell {
     pub(crate) async fn abandon(self) {
         // Closing is a courtesy: a connection that is gone has no channels.
         drop(tokio::time::timeout(Duration::from_secs(2), self.channel.close()).await);
+    }
+
+    /// Marks the processes of the last script: `PADDOCK_FRAME` in their environment.
+    pub(crate) fn frame(&self) -> &str {
+        &self.nonce
+    }
+
+    /// Whether the node still answers; asked only when nothing was heard of it for a second.
+    pub(crate) async fn answers(&self, bound: Duration) -> bool {
+        let connection = &self.connection.handle;
+        let heard = self.heard.elapsed() < Duration::from_secs(1)
+            || matches!(tokio::time::timeout(bound, connection.send_ping()).await, Ok(Ok(())));
+        heard && !connection.is_closed()
     }
 
     fn lost(&self, why: String) -> SshError {
@@ -251,7 +284,7 @@ impl Collector {
             return;
         }
         let shown: String = if text.len() > LINE_CAP {
-            text.chars().take(LINE_CAP / 4).chain(" … (line cut)".chars()).collect()
+            text.chars().take(LINE_CAP / 4).chain(CUT.chars()).collect()
         } else {
             text
         };

@@ -3,6 +3,7 @@
 use crate::host_key::{HostKeyCheck, Verdict};
 use crate::{Shell, SshSettings, Target};
 use paddock_inventory::NodeAddr;
+use paddock_playbooks::Script;
 use russh::client::{self, AuthResult, Handle};
 use russh::keys::PrivateKeyWithHashAlg;
 use std::collections::HashMap;
@@ -121,13 +122,38 @@ impl SshError {
     }
 }
 
+/// How soon a node with an idle shell must answer.
+const ALIVE: Duration = Duration::from_secs(3);
+
 /// A byte stream to a port as the node sees it.
 pub type TcpStream = russh::ChannelStream<client::Msg>;
 
-struct Connection {
-    handle: Handle<HostKeyCheck>,
+pub(crate) struct Connection {
+    pub(crate) handle: Handle<HostKeyCheck>,
     // A jump host's connection must live as long as what goes through it.
     _through: Option<Handle<HostKeyCheck>>,
+}
+
+/// A script that may still run on its node.
+#[derive(Clone, Debug)]
+pub(crate) struct Left {
+    /// Leader of its process group.
+    pub(crate) pid: u32,
+    /// Its mark: after a restart of the node the number is another process's.
+    pub(crate) frame: String,
+}
+
+impl Left {
+    /// A command that tells whether it still runs.
+    fn is_there(&self) -> String {
+        format!("grep -qzx 'PADDOCK_FRAME={}' /proc/{}/environ 2>/dev/null", self.frame, self.pid)
+    }
+
+    /// Waits for its end; its own limit bounds it.
+    pub(crate) fn gone(&self) -> Script {
+        let text = format!("while {}; do sleep 0.2; done\n", self.is_there());
+        Script { text, stdin: None, user: "root".to_owned() }
+    }
 }
 
 /// Connections by target. Clones share them.
@@ -149,17 +175,25 @@ impl Pool {
         &self.settings
     }
 
-    /// A root shell on the node: an idle one, or a new one on a channel of its own. Give it back when done with it;
-    /// sshd allows some ten at once on one connection.
+    /// A root shell on the node: an idle one that still answers, or a new one on a channel of its own. Give it back
+    /// when done with it; sshd allows some ten at once on one connection.
     pub async fn shell(&self, target: &Target) -> Result<Shell, SshError> {
         let idle = self.idle.lock().ok().and_then(|mut idle| idle.get_mut(target).and_then(Vec::pop));
         if let Some(shell) = idle {
-            return Ok(shell);
+            if shell.answers(ALIVE).await {
+                return Ok(shell);
+            }
+            // The node went away meanwhile: what else is open to it is as dead.
+            self.forget(target);
         }
         let connection = self.connection(target).await?;
         let opened = timeout(self.settings.connect_timeout, connection.handle.channel_open_session()).await;
         let channel = self.opened(target, opened)?;
-        Shell::start(channel, target, self.settings.connect_timeout).await
+        let started = Shell::start(channel, connection, target, self.settings.connect_timeout).await;
+        if matches!(started, Err(SshError::Lost { .. })) {
+            self.forget(target);
+        }
+        started
     }
 
     /// Keeps a shell whose last script has ended, for the next who asks.
@@ -184,13 +218,14 @@ impl Pool {
         Ok(self.opened(target, opened)?.into_stream())
     }
 
-    /// Signals a process group from a channel of its own: TERM, then KILL after five seconds.
-    pub(crate) async fn kill_group(&self, target: &Target, pid: u32) -> Result<(), SshError> {
+    /// Signals a script's process group from a channel of its own: TERM, then KILL after five seconds.
+    pub(crate) async fn kill_group(&self, target: &Target, left: &Left) -> Result<(), SshError> {
         let mut shell = self.shell(target).await?;
+        let (pid, is_it) = (left.pid, left.is_there());
         let text = format!(
-            "kill -TERM -- -{pid} 2>/dev/null\nfor i in 1 2 3 4 5 6 7 8 9 10; do kill -0 -- -{pid} 2>/dev/null || exit 0; sleep 0.5; done\nkill -KILL -- -{pid} 2>/dev/null\nexit 0\n"
+            "for i in 1 2 3; do {is_it} && break; sleep 0.1; done\n{is_it} || exit 0\nkill -TERM -- -{pid} 2>/dev/null\nfor i in 1 2 3 4 5 6 7 8 9 10; do kill -0 -- -{pid} 2>/dev/null || exit 0; sleep 0.5; done\nkill -KILL -- -{pid} 2>/dev/null\nexit 0\n"
         );
-        let script = paddock_playbooks::Script { text, stdin: None, user: "root".to_owned() };
+        let script = Script { text, stdin: None, user: "root".to_owned() };
         shell.run(&script, Duration::from_secs(15), &mut |_| {}).await?;
         self.give_back(target, shell);
         Ok(())
