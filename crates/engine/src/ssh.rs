@@ -4,6 +4,7 @@ use crate::host_key::{HostKeyCheck, Verdict};
 use crate::{Shell, SshSettings, Target};
 use paddock_inventory::NodeAddr;
 use paddock_playbooks::Script;
+use russh::ChannelOpenFailure;
 use russh::client::{self, AuthResult, Handle};
 use russh::keys::PrivateKeyWithHashAlg;
 use std::collections::HashMap;
@@ -81,6 +82,22 @@ pub enum SshError {
         /// What the node said.
         why: String,
     },
+    /// The node answers, the port does not: nothing listens there.
+    #[error("nothing listens on {host}:{port}, as {node} sees it")]
+    Refused {
+        /// The node that tried.
+        node: NodeAddr,
+        /// Where it tried.
+        host: String,
+        /// On which port.
+        port: u16,
+    },
+    /// The node's sshd connects nobody on.
+    #[error("sshd on {node} forwards no TCP connections")]
+    Forwarding {
+        /// The node.
+        node: NodeAddr,
+    },
     /// The node is not in the inventory.
     #[error("{node} is not in the inventory")]
     NoTarget {
@@ -116,6 +133,10 @@ impl SshError {
             }
             Self::Shell { node, user, .. } => {
                 format!("allow `{user}` to run sudo without password on {node}")
+            }
+            Self::Refused { host, port, .. } => format!("start what shall listen on {host}:{port}"),
+            Self::Forwarding { node } => {
+                format!("set `AllowTcpForwarding local` for the console's user in sshd_config on {node}")
             }
             Self::NoTarget { .. } => "add the node to the inventory".to_owned(),
         }
@@ -209,10 +230,11 @@ impl Pool {
         let opening = connection.handle.channel_open_direct_tcpip(host, u32::from(port), "127.0.0.1", 0);
         let opened = timeout(self.settings.connect_timeout, opening).await;
         // A refused port is no broken connection.
-        if let Ok(Err(russh::Error::ChannelOpenFailure(_))) = &opened {
-            return Err(SshError::Lost {
-                node: target.node,
-                why: format!("nothing listens on {host}:{port}"),
+        if let Ok(Err(russh::Error::ChannelOpenFailure(why))) = &opened {
+            let node = target.node;
+            return Err(match why {
+                ChannelOpenFailure::AdministrativelyProhibited => SshError::Forwarding { node },
+                _ => SshError::Refused { node, host: host.to_owned(), port },
             });
         }
         Ok(self.opened(target, opened)?.into_stream())

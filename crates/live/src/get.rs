@@ -4,7 +4,7 @@ use base64::Engine as _;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use paddock_engine::{Pool, Target};
+use paddock_engine::{Pool, SshError, Target};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -13,7 +13,16 @@ const LIMIT: Duration = Duration::from_secs(3);
 /// Largest answer that is read.
 const SIZE: usize = 4 << 20;
 
-/// Status and body of `GET path` on `host:port`, as the node reaches it; the error is a sentence.
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum NoAnswer {
+    /// The node says that nothing listens there: what is asked does not run.
+    NotRunning,
+    /// It cannot be told whether it runs; a sentence.
+    Unknown(String),
+}
+
+/// Status and body of `GET path` on `host:port`, as the node reaches it.
 pub(crate) async fn get(
     pool: &Pool,
     target: &Target,
@@ -21,9 +30,11 @@ pub(crate) async fn get(
     port: u16,
     path: &str,
     login: Option<(&str, &str)>,
-) -> Result<(u16, String), String> {
+) -> Result<(u16, String), NoAnswer> {
     let asked = timeout(LIMIT, ask(pool, target, host, port, path, login)).await;
-    asked.unwrap_or_else(|_| Err(format!("{host}:{port} did not answer within {} s", LIMIT.as_secs())))
+    asked.unwrap_or_else(|_| {
+        Err(NoAnswer::Unknown(format!("{host}:{port} did not answer within {} s", LIMIT.as_secs())))
+    })
 }
 
 async fn ask(
@@ -33,22 +44,23 @@ async fn ask(
     port: u16,
     path: &str,
     login: Option<(&str, &str)>,
-) -> Result<(u16, String), String> {
-    let stream = pool.open_tcp(target, host, port).await.map_err(|error| error.to_string())?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| error.to_string())?;
+) -> Result<(u16, String), NoAnswer> {
+    let stream = pool.open_tcp(target, host, port).await.map_err(|error| match error {
+        SshError::Refused { .. } => NoAnswer::NotRunning,
+        error => NoAnswer::Unknown(format!("{error}; {}", error.fix())),
+    })?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(unknown)?;
     let mut request = http::Request::get(path).header(http::header::HOST, host);
     if let Some((user, password)) = login {
         let token = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
         request = request.header(http::header::AUTHORIZATION, format!("Basic {token}"));
     }
-    let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
+    let request = request.body(Empty::<Bytes>::new()).map_err(unknown)?;
     let answering = async {
-        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let answer = sender.send_request(request).await.map_err(unknown)?;
         let status = answer.status().as_u16();
-        let body =
-            Limited::new(answer.into_body(), SIZE).collect().await.map_err(|error| error.to_string())?;
+        let body = Limited::new(answer.into_body(), SIZE).collect().await.map_err(unknown)?;
         Ok((status, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
     };
     tokio::pin!(answering);
@@ -58,4 +70,8 @@ async fn ask(
         answer = &mut answering => answer,
         _closed = connection => answering.await,
     }
+}
+
+fn unknown(error: impl std::fmt::Display) -> NoAnswer {
+    NoAnswer::Unknown(error.to_string())
 }

@@ -5,7 +5,8 @@ use paddock_events::{HealthLevel, MemberRole, MemberState, MemberTopology};
 /// A replica further behind than this is not well, in bytes.
 pub const LAG_BOUND_BYTES: u64 = 16 << 20;
 
-/// Judges a cluster by its members. `answered` tells whether any Patroni spoke, `reached` whether any node did.
+/// Judges a cluster by its members. `answered` tells whether any Patroni spoke, `reached` whether of all
+/// nodes it is known that none runs there: where one node is silent, so much is not known.
 pub fn judge(
     members: &[MemberTopology],
     paused: bool,

@@ -1,12 +1,17 @@
 //! One look at a cluster: every member asked at once, then the answers joined with what is declared.
 
-use crate::get::get;
+use crate::get::{NoAnswer, get};
 use crate::patroni::{self, Seen};
 use crate::{haproxy, judge};
 use paddock_engine::{Pool, Target, Targets};
 use paddock_events::{ClusterTopology, MemberRole, MemberState, MemberTopology, ServiceTopology};
 use paddock_inventory::{Cluster, ClusterName, Inventory, Value, Vars};
+use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// How long one look waits for a node.
+const REACH: Duration = Duration::from_secs(5);
 
 /// What one node said.
 struct Answer {
@@ -15,7 +20,7 @@ struct Answer {
     version: Option<String>,
     pending_restart: bool,
     services: Vec<ServiceTopology>,
-    /// Why the node could not be reached.
+    /// Why nothing is known of the node, or of its Patroni.
     unreachable: Option<String>,
 }
 
@@ -79,11 +84,15 @@ impl Question {
             answer.unreachable = Some("it is not in the inventory".to_owned());
             return answer;
         };
-        // A shell tells a node that is down from a Patroni that is.
-        match pool.shell(&target).await {
-            Ok(shell) => pool.give_back(&target, shell),
-            Err(error) => {
+        // A shell tells a node that is down from a Patroni that is. The others' picture does not wait for it.
+        match timeout(REACH, pool.shell(&target)).await {
+            Ok(Ok(shell)) => pool.give_back(&target, shell),
+            Ok(Err(error)) => {
                 answer.unreachable = Some(error.to_string());
+                return answer;
+            }
+            Err(_) => {
+                answer.unreachable = Some(format!("no answer within {} s", REACH.as_secs()));
                 return answer;
             }
         }
@@ -93,7 +102,17 @@ impl Question {
             get(pool, &target, &self.ip, self.patroni_port, "/patroni", None),
             get(pool, &target, "127.0.0.1", self.stats_port, &self.stats_path, login),
         );
-        answer.cluster = cluster.ok().and_then(|(_, text)| patroni::cluster(&text));
+        match cluster {
+            Ok((_, text)) => {
+                answer.cluster = patroni::cluster(&text);
+                if answer.cluster.is_none() {
+                    answer.unreachable =
+                        Some(format!("what answers on port {} is not Patroni", self.patroni_port));
+                }
+            }
+            Err(NoAnswer::NotRunning) => {}
+            Err(NoAnswer::Unknown(why)) => answer.unreachable = Some(why),
+        }
         if let Ok((_, text)) = instance {
             (answer.version, answer.pending_restart) = patroni::instance(&text);
         }
@@ -134,7 +153,8 @@ fn join(cluster: &Cluster, answers: &[Answer], at_us: i64) -> ClusterTopology {
         }
     }
     let answered = answers.iter().any(|answer| answer.cluster.is_some());
-    let reached = answers.iter().any(|answer| answer.unreachable.is_none());
+    let reached =
+        answers.len() == cluster.instances.len() && answers.iter().all(|answer| answer.unreachable.is_none());
     let (health, reasons) = judge(&members, paused, answered, reached);
     let services = answers.iter().map(|answer| &answer.services).find(|services| !services.is_empty());
     ClusterTopology {
