@@ -122,6 +122,7 @@ test('an address where no server is stops the plan and is named', async () => {
 });
 
 test('a node that is down stops the plan and is named', async () => {
+  await save(withCluster(MEMBERS));
   await lab('stop', '13');
   assert.match(await refusal(), /10\.10\.10\.13/);
   await pictures(page, 'refused-node-down');
