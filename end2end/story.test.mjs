@@ -15,6 +15,32 @@ before(async () => {
 });
 after(() => browser?.close());
 
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** The event numbers of all lines of the job's log in their order, read by scrolling through it. */
+async function lines() {
+  const earlier = page.getByRole('button', { name: /Show earlier lines/ });
+  while (await earlier.count()) {
+    const said = await earlier.innerText();
+    await earlier.click();
+    await page.waitForFunction((then) => document.querySelector('.log .earlier')?.innerText !== then, said);
+  }
+  return page.getByRole('region', { name: 'Lines' }).evaluate(async (pane) => {
+    const seen = [];
+    pane.dispatchEvent(new WheelEvent('wheel'));
+    for (let top = 0; ; top += pane.clientHeight / 2) {
+      pane.dispatchEvent(new WheelEvent('wheel'));
+      pane.scrollTop = top;
+      await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+      const rows = [...pane.querySelectorAll('[data-seq]')].map((row) => Number(row.dataset.seq));
+      const last = seen.at(-1) ?? -1;
+      const from = rows.findIndex((seq) => seq > last);
+      if (from >= 0) seen.push(...rows.slice(from));
+      if (top >= pane.scrollHeight - pane.clientHeight) return seen;
+    }
+  });
+}
+
 test('an empty console says what comes first', async () => {
   await page.getByRole('link', { name: 'Add the first cluster' }).waitFor();
   await pictures(page, 'clusters-empty');
@@ -67,26 +93,33 @@ test('the plan is read, run and watched; a reload in the middle goes on with the
   await page.getByText('pgsql.yml -l pg-test').first().waitFor();
   await page.getByText(/node\.yml -l/).first().waitFor();
   await pictures(page, 'plan');
+  const sockets = [];
+  await page.routeWebSocket(/./, (socket) => {
+    sockets.push(socket);
+    socket.connectToServer();
+  });
   await page.getByRole('button', { name: /^Run/ }).click();
   await page.waitForURL(/\/jobs\/\d+/, { timeout: 60_000 });
   await page.getByRole('progressbar', { name: 'Progress' }).waitFor();
-  await new Promise((done) => setTimeout(done, 6_000));
+  await pause(5_000);
   await page.reload();
+  await page.getByRole('button', { name: 'Pause', exact: true }).waitFor();
   await pictures(page, 'job-running');
+  await pause(2_000);
+  const before = sockets.length;
+  assert.ok(before > 0, 'the page is live');
+  await sockets.at(-1).close({ code: 1011, reason: 'the test cuts it' });
   await page.getByText(/succeeded/i).first().waitFor({ timeout: 240_000 });
+  assert.ok(sockets.length > before, 'the page has connected again');
+  await page.getByRole('button', { name: 'Pause', exact: true }).waitFor();
   await pictures(page, 'job');
+  const watched = await lines();
+  await page.reload();
+  await page.waitForLoadState('networkidle');
+  const stored = await lines();
+  assert.ok(stored.length > 100, `a whole job has more than ${stored.length} lines`);
+  assert.deepEqual(watched, stored, 'no line is lost or doubled by a reload and a cut connection');
   assert.deepEqual(errors, []);
-});
-
-// Before the topology: after some 30 s of live polling a dry run from the page did not end well once (see the closing note).
-test('creating again warns and would change nothing', async () => {
-  await page.goto('/clusters/pg-test');
-  await page.getByRole('button', { name: /^Create/ }).click();
-  await page.waitForURL(/\/plans\/\d+/, { timeout: 60_000 });
-  await page.getByText(/already exists/).first().waitFor();
-  await page.getByRole('button', { name: /dry run/i }).click();
-  await page.getByText('nothing to do').first().waitFor({ timeout: 120_000 });
-  await pictures(page, 'plan-again');
 });
 
 test('the topology shows one primary and two streaming replicas', async () => {
@@ -103,6 +136,16 @@ test('the topology shows one primary and two streaming replicas', async () => {
   await pictures(page, 'clusters');
   await page.goto('/jobs');
   await pictures(page, 'jobs');
+});
+
+test('creating again warns and would change nothing', async () => {
+  await page.goto('/clusters/pg-test');
+  await page.getByRole('button', { name: /^Create/ }).click();
+  await page.waitForURL(/\/plans\/\d+/, { timeout: 60_000 });
+  await page.getByText(/already exists/).first().waitFor();
+  await page.getByRole('button', { name: /dry run/i }).click();
+  await page.getByText('nothing to do').first().waitFor({ timeout: 120_000 });
+  await pictures(page, 'plan-again');
 });
 
 test('the nodes say the same', async () => {

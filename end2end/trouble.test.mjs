@@ -131,25 +131,31 @@ test('a node that is down stops the plan and is named', async () => {
 
 test('a full disk fails the job with step and reason; with room the same operation goes on', async () => {
   await on(11, 'mkdir -p /data && mount -t tmpfs -o size=20m tmpfs /data');
-  await create();
-  const { failed } = await end(240_000);
-  assert.match(failed ?? 'it succeeded', /10\.10\.10\.11|pg-test-1/);
-  assert.match(failed, /space|full/i);
-  await pictures(page, 'job-full-disk');
-  await on(11, 'systemctl stop patroni; umount -l /data');
+  try {
+    await create();
+    const { failed } = await end(240_000);
+    assert.match(failed ?? 'it succeeded', /10\.10\.10\.11|pg-test-1/);
+    assert.match(failed, /space|full/i);
+    await pictures(page, 'job-full-disk');
+  } finally {
+    await on(11, 'systemctl stop patroni; umount -l /data');
+  }
 });
 
 test('a node unplugged while it clones fails the job in time; mended, a second run completes the cluster', async () => {
   // The clone is made slow, so that it can be cut in the middle.
   await lab('exec', 'tc', 'qdisc', 'add', 'dev', 'v12', 'root', 'tbf', 'rate', '12mbit', 'burst', '64k', 'latency', '400ms');
-  await create();
-  await until(12, 'pgrep -f pg_basebackup >/dev/null', 180);
-  await lab('cut', '12');
-  const { failed } = await end(240_000);
-  assert.match(failed ?? 'it succeeded', /10\.10\.10\.12|pg-test-2/);
-  await pictures(page, 'job-unplugged');
-  await lab('exec', 'tc', 'qdisc', 'del', 'dev', 'v12', 'root');
-  await lab('mend', '12');
+  try {
+    await create();
+    await until(12, 'pgrep -x pg_basebackup >/dev/null', 180);
+    await lab('cut', '12');
+    const { failed } = await end(240_000);
+    assert.match(failed ?? 'it succeeded', /10\.10\.10\.12|pg-test-2/);
+    await pictures(page, 'job-unplugged');
+  } finally {
+    await lab('exec', 'tc', 'qdisc', 'del', 'dev', 'v12', 'root');
+    await lab('mend', '12');
+  }
   await create();
   assert.equal((await end(240_000)).failed, null);
 });

@@ -284,7 +284,7 @@ pub fn LogPane(
                 </Show>
                 <div style:height=move || format!("{}px", if alive.get() { range.get().0 as f64 * ROW } else { 0.0 })></div>
                 <For each=rows key=|line| line.seq let:line>
-                    <div class=line.class()>
+                    <div class=line.class() data-seq=line.seq>
                         <span class="at">{time::clock(line.at_us)}</span>
                         <span class="on">{name_of(&line.host)}</span>
                         <span class="text">{line.text.clone()}</span>
