@@ -189,6 +189,17 @@ fn patroni_unit(member: &Member) -> Step {
         .tag("pg_launch")
 }
 
+/// Fails with the cause when Patroni has ended: the lines of this start that tell it, such as initdb's, and not
+/// the traceback that follows them.
+const PATRONI_RUNS: &str = r#"systemctl is-active -q patroni || {
+  start=$(systemctl show -p InvocationID --value patroni)
+  said=$(journalctl -q --no-pager -o cat ${start:+_SYSTEMD_INVOCATION_ID=$start} -u patroni 2>/dev/null)
+  why=$(printf '%s\n' "$said" | grep -E 'No space left|FATAL|PANIC|CRITICAL|could not|initdb: error' | sort -u | tail -n 4)
+  printf '%s\n' "${why:-$(printf '%s\n' "$said" | tail -n 8)}"
+  df -P "$(readlink -f /pg/)" 2>/dev/null | awk 'NR == 2 && $4 < 65536 { print "the disk of " $6 " is full: " $4 " KiB are left" }'
+  echo 'patroni is not active'; exit 1
+}"#;
+
 /// Patroni on the declared primary, until it leads.
 pub(crate) fn launch_primary(members: &Members, member: &Member) -> Vec<Step> {
     let standby = member.vars.text("pg_upstream").is_some();
@@ -197,7 +208,7 @@ pub(crate) fn launch_primary(members: &Members, member: &Member) -> Vec<Step> {
     let name = &members.name;
     // On a re-run after a failover another member leads: that is no failure of this step.
     let check = format!(
-        "systemctl is-active -q patroni || {{ journalctl -q -u patroni -n 8 --no-pager -o cat; echo 'patroni is not active'; exit 1; }}\npython3 - <<'PADDOCK'\nimport json, sys, urllib.request\ntry:\n    urllib.request.urlopen('{url}/{path}', timeout=3); sys.exit(0)\nexcept urllib.error.HTTPError: pass\nexcept Exception as error: print(f'Patroni does not answer yet: {{error}}'); sys.exit(1)\ntry:\n    members = json.load(urllib.request.urlopen('{url}/cluster', timeout=3))['members']\nexcept Exception as error: print(error); sys.exit(1)\nleaders = [m['name'] for m in members if m['role'] in ('leader', 'standby_leader')]\nif leaders: sys.exit(0)\nprint('{name} has no leader yet: ' + ', '.join(f\"{{m['name']}} {{m['state']}}\" for m in members)); sys.exit(1)\nPADDOCK\n"
+        "{PATRONI_RUNS}\npython3 - <<'PADDOCK'\nimport json, sys, urllib.request\ntry:\n    urllib.request.urlopen('{url}/{path}', timeout=3); sys.exit(0)\nexcept urllib.error.HTTPError: pass\nexcept Exception as error: print(f'Patroni does not answer yet: {{error}}'); sys.exit(1)\ntry:\n    members = json.load(urllib.request.urlopen('{url}/cluster', timeout=3))['members']\nexcept Exception as error: print(error); sys.exit(1)\nleaders = [m['name'] for m in members if m['role'] in ('leader', 'standby_leader')]\nif leaders: sys.exit(0)\nprint('{name} has no leader yet: ' + ', '.join(f\"{{m['name']}} {{m['state']}}\" for m in members)); sys.exit(1)\nPADDOCK\n"
     );
     vec![
         patroni_unit(member),
@@ -222,7 +233,7 @@ pub(crate) fn launch_replica(members: &Members, member: &Member) -> Vec<Step> {
     );
     let own = format!("http://{}:{}", host, member.patroni_port);
     let streaming = format!(
-        "systemctl is-active -q patroni || {{ journalctl -q -u patroni -n 8 --no-pager -o cat; echo 'patroni is not active'; exit 1; }}\ntotal=$(cat /run/paddock/clone.total 2>/dev/null || echo -)\nif [ \"$total\" = - ]; then\n  read -r ip port < <({find_leader})\n  total=$(cd /; runuser -u postgres -- env PGCONNECT_TIMEOUT=3 psql -XAtq -w \"host=$ip port=$port user={repl} dbname=postgres\" -c 'SELECT sum(pg_database_size(oid))::bigint FROM pg_database' 2>/dev/null) && mkdir -p /run/paddock && echo \"$total\" >/run/paddock/clone.total\nfi\necho \"::progress $(du -sb /pg/data 2>/dev/null | cut -f1) ${{total:--}} bytes\"\npython3 - <<'PADDOCK'\nimport json, sys, urllib.request\ntry:\n    members = json.load(urllib.request.urlopen('{own}/cluster', timeout=3))['members']\nexcept Exception as error: print(f'Patroni does not answer yet: {{error}}'); sys.exit(1)\nme = [m for m in members if m['name'] == '{name}']\nif not me: print('{name} has not joined yet'); sys.exit(1)\nif me[0]['role'] in ('leader', 'standby_leader'): sys.exit(0)\nif me[0]['state'] in ('running', 'streaming') and isinstance(me[0].get('lag'), int): sys.exit(0)\nprint(f\"{name} is {{me[0]['state']}}, lag {{me[0].get('lag')}}\"); sys.exit(1)\nPADDOCK\n",
+        "{PATRONI_RUNS}\ntotal=$(cat /run/paddock/clone.total 2>/dev/null || echo -)\nif [ \"$total\" = - ]; then\n  read -r ip port < <({find_leader})\n  total=$(cd /; runuser -u postgres -- env PGCONNECT_TIMEOUT=3 psql -XAtq -w \"host=$ip port=$port user={repl} dbname=postgres\" -c 'SELECT sum(pg_database_size(oid))::bigint FROM pg_database' 2>/dev/null) && mkdir -p /run/paddock && echo \"$total\" >/run/paddock/clone.total\nfi\necho \"::progress $(du -sb /pg/data 2>/dev/null | cut -f1) ${{total:--}} bytes\"\npython3 - <<'PADDOCK'\nimport json, sys, urllib.request\ntry:\n    members = json.load(urllib.request.urlopen('{own}/cluster', timeout=3))['members']\nexcept Exception as error: print(f'Patroni does not answer yet: {{error}}'); sys.exit(1)\nme = [m for m in members if m['name'] == '{name}']\nif not me: print('{name} has not joined yet'); sys.exit(1)\nif me[0]['role'] in ('leader', 'standby_leader'): sys.exit(0)\nif me[0]['state'] in ('running', 'streaming') and isinstance(me[0].get('lag'), int): sys.exit(0)\nprint(f\"{name} is {{me[0]['state']}}, lag {{me[0].get('lag')}}\"); sys.exit(1)\nPADDOCK\n",
         name = member.name
     );
     vec![
