@@ -194,9 +194,9 @@ fn patroni_unit(member: &Member) -> Step {
 const PATRONI_RUNS: &str = r#"systemctl is-active -q patroni || {
   start=$(systemctl show -p InvocationID --value patroni)
   said=$(journalctl -q --no-pager -o cat ${start:+_SYSTEMD_INVOCATION_ID=$start} -u patroni 2>/dev/null)
-  why=$(printf '%s\n' "$said" | grep -E 'No space left|FATAL|PANIC|CRITICAL|could not|initdb: error' | sort -u | tail -n 4)
+  why=$(printf '%s\n' "$said" | grep -E 'No space left|FATAL|PANIC|CRITICAL|HINT|could not|initdb: error' | awk '!seen[$0]++' | tail -n 4)
   printf '%s\n' "${why:-$(printf '%s\n' "$said" | tail -n 8)}"
-  df -P "$(readlink -f /pg/)" 2>/dev/null | awk 'NR == 2 && $4 < 65536 { print "the disk of " $6 " is full: " $4 " KiB are left" }'
+  df -P "$(readlink -f /pg/)" 2>/dev/null | awk 'NR == 2 && $4 < 65536 { print $6 " has " $4 " of " $2 " KiB left" }'
   echo 'patroni is not active'; exit 1
 }"#;
 
