@@ -234,7 +234,9 @@ impl Pool {
             let node = target.node;
             return Err(match why {
                 ChannelOpenFailure::AdministrativelyProhibited => SshError::Forwarding { node },
-                _ => SshError::Refused { node, host: host.to_owned(), port },
+                ChannelOpenFailure::ConnectFailed => SshError::Refused { node, host: host.to_owned(), port },
+                // Says nothing of the port: sshd is short of something, or knows no such channel.
+                other => SshError::Lost { node, why: format!("sshd opens no channel: {other:?}") },
             });
         }
         Ok(self.opened(target, opened)?.into_stream())
