@@ -5,20 +5,20 @@ use paddock_events::{HealthLevel, MemberRole, MemberState, MemberTopology};
 /// A replica further behind than this is not well, in bytes.
 pub const LAG_BOUND_BYTES: u64 = 16 << 20;
 
-/// Judges a cluster by its members. `answered` tells whether any Patroni spoke, `reached` whether of all
-/// nodes it is known that none runs there: where one node is silent, so much is not known.
+/// Judges a cluster by its members. `answered` tells whether any Patroni spoke, `all_known` whether each node
+/// told if one runs there: where one is silent, a cluster without answer need not be absent.
 pub fn judge(
     members: &[MemberTopology],
     paused: bool,
     answered: bool,
-    reached: bool,
+    all_known: bool,
 ) -> (HealthLevel, Vec<String>) {
     let mut reasons: Vec<String> = members
         .iter()
         .filter_map(|member| member.unreachable.as_ref().map(|why| format!("{}: {why}", member.instance)))
         .collect();
     if !answered {
-        if reached {
+        if all_known {
             return (HealthLevel::NotCreated, vec!["Patroni runs on none of its nodes".to_owned()]);
         }
         return (HealthLevel::Unknown, reasons);

@@ -153,9 +153,9 @@ fn join(cluster: &Cluster, answers: &[Answer], at_us: i64) -> ClusterTopology {
         }
     }
     let answered = answers.iter().any(|answer| answer.cluster.is_some());
-    let reached =
+    let all_known =
         answers.len() == cluster.instances.len() && answers.iter().all(|answer| answer.unreachable.is_none());
-    let (health, reasons) = judge(&members, paused, answered, reached);
+    let (health, reasons) = judge(&members, paused, answered, all_known);
     let services = answers.iter().map(|answer| &answer.services).find(|services| !services.is_empty());
     ClusterTopology {
         cluster: cluster.name.to_string(),
