@@ -27,7 +27,6 @@ async function lines() {
   }
   return page.getByRole('region', { name: 'Lines' }).evaluate(async (pane) => {
     const seen = [];
-    pane.dispatchEvent(new WheelEvent('wheel'));
     for (let top = 0; ; top += pane.clientHeight / 2) {
       pane.dispatchEvent(new WheelEvent('wheel'));
       pane.scrollTop = top;

@@ -108,11 +108,14 @@ test('an inventory that is not YAML is not saved', async () => {
 test('a node that does not accept the key stops the plan and is named', async () => {
   await save(withCluster(MEMBERS));
   await on(12, 'mv /home/admin/.ssh/authorized_keys /root/kept');
-  const said = await refusal();
-  assert.match(said, /10\.10\.10\.12/);
-  assert.match(said, /key|refuse|denied|authenticat/i);
-  await pictures(page, 'refused-wrong-key');
-  await on(12, 'mv /root/kept /home/admin/.ssh/authorized_keys');
+  try {
+    const said = await refusal();
+    assert.match(said, /10\.10\.10\.12/);
+    assert.match(said, /key|refuse|denied|authenticat/i);
+    await pictures(page, 'refused-wrong-key');
+  } finally {
+    await on(12, 'mv /root/kept /home/admin/.ssh/authorized_keys');
+  }
 });
 
 test('an address where no server is stops the plan and is named', async () => {
@@ -124,9 +127,12 @@ test('an address where no server is stops the plan and is named', async () => {
 test('a node that is down stops the plan and is named', async () => {
   await save(withCluster(MEMBERS));
   await lab('stop', '13');
-  assert.match(await refusal(), /10\.10\.10\.13/);
-  await pictures(page, 'refused-node-down');
-  await lab('start', '13');
+  try {
+    assert.match(await refusal(), /10\.10\.10\.13/);
+    await pictures(page, 'refused-node-down');
+  } finally {
+    await lab('start', '13');
+  }
 });
 
 test('a full disk fails the job with step and reason; with room the same operation goes on', async () => {
