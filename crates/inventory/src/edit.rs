@@ -172,16 +172,64 @@ pub fn remove_instance(
             why: "it is the last host; remove the cluster instead".into(),
         });
     }
-    if matches!(hosts.kind, Kind::Map { flow: true, .. }) {
-        return Err(EditError::Shape { place: key, why: "the hosts are written in one line".into() });
-    }
-    let start = text[..entry.0.span.start].rfind('\n').map_or(0, |at| at + 1);
-    let end = end_of_line(text, entry.1.span.end.max(entry.0.span.end));
-    let end = text[end..].find('\n').map_or(text.len(), |at| end + at + 1);
-    let edited = format!("{}{}", &text[..start], &text[end..]);
+    let edited = without_entry(text, hosts, entry);
     verify(inventory, &edited, |after| {
         after.cluster(name).is_some_and(|cluster| !cluster.instances.iter().any(|i| i.addr == addr))
     })
+}
+
+/// Removes a variable: its lines, or its entry in a flow mapping. A variable that is not there needs no edit.
+pub fn unset_var(inventory: &Inventory, target: &VarTarget, name: &str) -> Result<String, EditError> {
+    let text = inventory.text();
+    let root = document::parse(text).map_err(|_| EditError::Unreadable)?;
+    let (place, map) = place_of(&root, target);
+    let map = map.filter(|map| map.is_map()).ok_or_else(|| EditError::Missing(place.clone()))?;
+    let Some(entry) = map.entry(name) else { return Ok(text.to_owned()) };
+    if map.entries().len() == 1 && !matches!(map.kind, Kind::Map { flow: true, .. }) {
+        return Err(EditError::Shape { place, why: format!("`{name}` is all it holds") });
+    }
+    let edited = without_entry(text, map, entry);
+    let (after, _) = Inventory::read(edited.as_str());
+    if after.is_broken() || after.hosts() != inventory.hosts() {
+        return Err(EditError::Shape { place, why: "the edited text would not read as meant".into() });
+    }
+    Ok(edited)
+}
+
+/// The text without one entry of a mapping: its whole lines, or in a flow mapping the entry with one comma.
+fn without_entry(text: &str, map: &Node, entry: &(Node, Node)) -> String {
+    let (key, value) = entry;
+    let end = value.span.end.max(key.span.end);
+    let (start, end) = if matches!(map.kind, Kind::Map { flow: true, .. }) {
+        let after = &text[end..];
+        let blank = after.len() - after.trim_start().len();
+        if after[blank..].starts_with(',') {
+            let rest = &after[blank + 1..];
+            (key.span.start, end + blank + 1 + (rest.len() - rest.trim_start_matches(' ').len()))
+        } else {
+            let before = text[..key.span.start].trim_end();
+            (before.strip_suffix(',').map_or(key.span.start, |kept| kept.trim_end().len()), end)
+        }
+    } else {
+        let end = end_of_line(text, end);
+        let start = text[..key.span.start].rfind('\n').map_or(0, |at| at + 1);
+        (start, text[end..].find('\n').map_or(text.len(), |at| end + at + 1))
+    };
+    format!("{}{}", &text[..start], &text[end..])
+}
+
+/// The mapping of a target, and its name for people.
+fn place_of<'a>(root: &'a Node, target: &VarTarget) -> (String, Option<&'a Node>) {
+    let all = root.get("all");
+    let group = |name: &str| all.and_then(|all| all.get("children")).and_then(|children| children.get(name));
+    match target {
+        VarTarget::Global => ("all.vars".to_owned(), all.and_then(|all| all.get("vars"))),
+        VarTarget::Group(name) => (format!("{name}.vars"), group(name).and_then(|group| group.get("vars"))),
+        VarTarget::Host(name, addr) => (
+            addr.to_string(),
+            group(name).and_then(|g| g.get("hosts")).and_then(|hosts| hosts.get(&addr.to_string())),
+        ),
+    }
 }
 
 /// Sets a scalar variable: replaces its value in place, or adds a line (or a flow entry) at the end of its mapping.
@@ -193,16 +241,7 @@ pub fn set_var(
 ) -> Result<String, EditError> {
     let text = inventory.text();
     let root = document::parse(text).map_err(|_| EditError::Unreadable)?;
-    let all = root.get("all");
-    let group = |name: &str| all.and_then(|all| all.get("children")).and_then(|children| children.get(name));
-    let (place, map) = match target {
-        VarTarget::Global => ("all.vars".to_owned(), all.and_then(|all| all.get("vars"))),
-        VarTarget::Group(name) => (format!("{name}.vars"), group(name).and_then(|group| group.get("vars"))),
-        VarTarget::Host(name, addr) => (
-            addr.to_string(),
-            group(name).and_then(|g| g.get("hosts")).and_then(|hosts| hosts.get(&addr.to_string())),
-        ),
-    };
+    let (place, map) = place_of(&root, target);
     let map = map.filter(|map| map.is_map()).ok_or_else(|| EditError::Missing(place.clone()))?;
     let written = flow(value);
     let edited = if let Some((_, old)) = map.entry(name) {
