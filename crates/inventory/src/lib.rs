@@ -10,12 +10,15 @@ mod merge;
 mod model;
 mod pattern;
 mod read;
+mod splice;
 mod typing;
 mod validate;
 mod value;
+mod write;
 
 pub use edit::{
-    EditError, NewGroup, VarTarget, add_cluster, add_instance, remove_cluster, remove_instance, set_var,
+    EditError, NewGroup, VarTarget, add_cluster, add_instance, remove_cluster, remove_instance, remove_var,
+    set_var,
 };
 pub use finding::{Edit, Finding, Severity, render_findings};
 pub use ids::{ClusterName, GroupName, InstanceId, InstanceRole, NameError, NodeAddr};
