@@ -38,8 +38,21 @@ impl Node {
         }
     }
 
-    /// The last entry with this key, as PyYAML keeps the last of duplicates.
+    /// The last entry with this key, as PyYAML keeps the last of duplicates; else the one that `<<` merges in.
     pub(crate) fn entry(&self, key: &str) -> Option<&(Node, Node)> {
+        self.own_entry(key).or_else(|| {
+            let merged = self.entries().iter().filter(|(k, _)| k.text() == Some("<<"));
+            merged.map(|(_, from)| from).find_map(|from| match &from.kind {
+                Kind::Map { .. } => from.entry(key),
+                // Of several merged maps the earlier wins.
+                Kind::List { items, .. } => items.iter().find_map(|item| item.entry(key)),
+                Kind::Scalar { .. } => None,
+            })
+        })
+    }
+
+    /// The last entry with this key that is written in this mapping itself.
+    pub(crate) fn own_entry(&self, key: &str) -> Option<&(Node, Node)> {
         self.entries().iter().rev().find(|(k, _)| k.text() == Some(key))
     }
 

@@ -101,7 +101,7 @@ pub fn add_cluster(inventory: &Inventory, new: &NewGroup) -> Result<String, Edit
     vars.extend(new.vars.0.iter().cloned());
     let group = Map(vec![(word("hosts"), Value::Map(Map(hosts))), (word("vars"), Value::Map(Map(vars)))]);
     exactly(&root, edited, &["all", "children"], |children| {
-        put(children, new.name.as_str(), Value::Map(group))
+        put(children, new.name.as_str(), Value::Map(group));
     })
 }
 
@@ -132,7 +132,7 @@ pub fn add_instance(
     let hosts = node(&root, &["all", "children", &group, "hosts"])?;
     let key = addr.to_string();
     let cluster = inventory.cluster(name).ok_or_else(|| EditError::Missing(name.to_string()))?;
-    if hosts.entry(&key).is_some() || cluster.instances.iter().any(|known| known.addr == addr) {
+    if hosts.own_entry(&key).is_some() || cluster.instances.iter().any(|known| known.addr == addr) {
         return Err(EditError::Exists(key));
     }
     if let Some(known) = cluster.instances.iter().find(|known| known.id.seq == seq) {
@@ -160,7 +160,7 @@ pub fn remove_instance(
     let group = group_of(inventory, name)?;
     let hosts = node(&root, &["all", "children", &group, "hosts"])?;
     let key = addr.to_string();
-    if hosts.entry(&key).is_none() {
+    if hosts.own_entry(&key).is_none() {
         return Err(EditError::Missing(key));
     }
     if hosts.entries().len() == 1 {
@@ -186,7 +186,7 @@ pub fn set_var(
     let written = flow(value);
     let key = scalar(&word(name));
     let edited = match node(&root, &path).ok() {
-        Some(map) => match map.entry(name) {
+        Some(map) => match map.own_entry(name) {
             Some((key, old)) => splice::replace(text, key, old, &written),
             None => splice::add(text, place_of(&root, &path, map)?, &key, &written),
         },
@@ -208,7 +208,7 @@ pub fn remove_var(inventory: &Inventory, target: &VarTarget, name: &str) -> Resu
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let shown = path.join(".");
     let map = node(&root, &path)?;
-    let (key, value) = map.entry(name).ok_or_else(|| EditError::Missing(format!("{shown}.{name}")))?;
+    let (key, value) = map.own_entry(name).ok_or_else(|| EditError::Missing(format!("{shown}.{name}")))?;
     let edited = if map.entries().len() == 1 {
         splice::empty(text, map, key, value)
     } else {
@@ -241,7 +241,7 @@ fn place_of<'a>(root: &'a Node, path: &[&str], map: &'a Node) -> Result<Place<'a
         return Ok(Place::Value(map));
     }
     let (last, parent) = path.split_last().ok_or_else(|| EditError::Missing(path.join(".")))?;
-    let entry = node(root, parent)?.entry(last);
+    let entry = node(root, parent)?.own_entry(last);
     entry.map(|(key, value)| Place::Null(key, value)).ok_or_else(|| EditError::Missing(path.join(".")))
 }
 

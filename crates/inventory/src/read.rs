@@ -55,7 +55,9 @@ impl Inventory {
             validate::check(&inventory, &root, &raw, &mut findings);
         }
         inventory.text = text;
-        findings.sort_by_key(|finding| (finding.span.start, finding.code));
+        findings.sort_by(|a, b| (a.span.start, a.code, &a.message).cmp(&(b.span.start, b.code, &b.message)));
+        // What an alias repeats is said once.
+        findings.dedup();
         (inventory, findings)
     }
 

@@ -27,6 +27,7 @@ pub(crate) fn scalar(value: &Value) -> String {
                 && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./+$".contains(c))
                 && !text.starts_with('-')
                 && !text.starts_with("...")
+                && !text.eq_ignore_ascii_case(".nan")
                 && matches!(typing::plain_scalar(text), Value::Text(_))
                 && !typing::looks_like_timestamp(text);
             if safe {
