@@ -269,7 +269,10 @@ pub(crate) fn raw_groups<'a>(root: &'a Node, findings: &mut Vec<Finding>) -> Vec
 fn walk<'a>(children: &'a Node, depth: usize, groups: &mut Vec<RawGroup<'a>>, findings: &mut Vec<Finding>) {
     for (key, node) in children.entries() {
         let Some(name) = key.text() else {
-            findings.push(Finding::error("group/bad-name", key.span, "a group's name must be a word"));
+            findings.push(
+                Finding::error("group/bad-name", key.span, "a group's name must be a word")
+                    .help("write `name:` with the group's parts below it"),
+            );
             continue;
         };
         let hosts = node.get("hosts").map(|hosts| raw_hosts(hosts, name, findings)).unwrap_or_default();
@@ -317,11 +320,10 @@ fn add_host<'a>(
     findings: &mut Vec<Finding>,
 ) {
     let Some(names) = expand_range(name) else {
-        findings.push(Finding::error(
-            "host/bad-range",
-            key,
-            format!("`{name}` is not a usable range of hosts"),
-        ));
+        findings.push(
+            Finding::error("host/bad-range", key, format!("`{name}` is not a usable range of hosts"))
+                .help("write `10.10.10.[11:13]`, from the lower to the higher, at most 1024 hosts"),
+        );
         return;
     };
     for name in names {

@@ -120,8 +120,15 @@ fn cut_lines(text: &str, start: usize, end: usize) -> Result<String, String> {
     if !text[first..start].chars().all(|c| c == ' ') {
         return Err("it does not begin its line".to_owned());
     }
-    let last = text[end..].find('\n').map_or(text.len(), |newline| end + newline + 1);
-    Ok(spliced(text, first, last, ""))
+    match text[end..].find('\n') {
+        Some(newline) => Ok(spliced(text, first, end + newline + 1, "")),
+        // A text without a last line break stays one.
+        None => {
+            let head = &text[..first];
+            let head = head.strip_suffix('\n').map_or(head, |head| head.strip_suffix('\r').unwrap_or(head));
+            Ok(head.to_owned())
+        }
+    }
 }
 
 fn line_start(text: &str, at: usize) -> usize {
