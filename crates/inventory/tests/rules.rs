@@ -155,7 +155,7 @@ fn other_modules() {
         &["error host/in-two-groups @10.0.0.9"],
     );
     let minio = |group: &str, expected: &[&str]| {
-        check("    pg-b:", &format!("    minio: {group}\n    pg-b:"), expected)
+        check("    pg-b:", &format!("    minio: {group}\n    pg-b:"), expected);
     };
     minio("{ hosts: { 10.0.0.4: { minio_seq: 1 } }, vars: { minio_cluster: minio } }", &[]);
     minio("{ hosts: { 10.0.0.4: { minio_seq: 1 } } }", &["error minio/bad-cluster @minio"]);
@@ -407,7 +407,7 @@ fn virtual_addresses() {
     );
     assert_eq!(found(&both), ["error vip/shared @10.0.0.100/24"]);
     let node = |text: &str, expected: &[&str]| {
-        check("infra_seq: 1", &format!("infra_seq: 1, vip_enabled: true, {text}"), expected)
+        check("infra_seq: 1", &format!("infra_seq: 1, vip_enabled: true, {text}"), expected);
     };
     node("vip_address: 10.0.0.101, vip_vrid: 128, vip_role: master", &[]);
     node("vip_vrid: 128", &["error vip/no-address @10.0.0.9"]);
