@@ -124,6 +124,11 @@ fn detail(fact: &Fact, secrets: &BTreeSet<String>) -> Option<String> {
                 validate.as_ref().map_or_else(String::new, |command| format!("checked by: {command}\n"));
             format!("{path}  {owner}  {mode:04o}\n{validated}\n{content}")
         }
+        Fact::FileSet { directory, mark: _, files, validate } => {
+            let files: Vec<String> =
+                files.iter().map(|(name, content)| format!("{directory}/{name}\n{content}")).collect();
+            format!("checked by: {validate}\n\n{}", files.join("\n"))
+        }
         Fact::Directory { path, owner, mode } => format!("{path}  {owner}  {mode:04o}"),
         Fact::Link { path, target } => format!("{path} → {target}"),
         Fact::Packages { names } => names.join("\n"),

@@ -7,10 +7,19 @@ use crate::policy::{Action, authorise};
 use crate::problems::{from_refusal, from_store, internal, no_plan, problem};
 use crate::{Actor, Console};
 use paddock_engine::{CheckResult, Targets, dry_run, gather_facts};
-use paddock_events::{DryRun, PlanId, Problem, ProblemKind};
+use paddock_events::{DryRun, JobId, PlanId, Problem, ProblemKind, RevisionId};
 use paddock_inventory::{Inventory, NodeAddr};
-use paddock_playbooks::{FactSet, HostFacts, Intent, Material, Plan};
-use paddock_store::{NewPlan, StoredPlan};
+use paddock_playbooks::{FactSet, HostFacts, Intent, InventoryEdit, Material, Plan, Playbook};
+use paddock_store::{NewPlan, NewRevision, StoredPlan};
+use std::sync::Arc;
+
+/// How many revisions are looked through for a node that has left the inventory.
+const LOOK_BACK: usize = 50;
+
+/// How the message of a job's own edit of the inventory begins.
+fn own_edit(job: JobId) -> String {
+    format!("job {job}: ")
+}
 
 /// A stored plan, read.
 pub(crate) struct KeptPlan {
@@ -22,7 +31,7 @@ impl Console {
     /// Reads facts from the nodes, plans, stores the plan.
     pub async fn plan(&self, actor: &Actor, intent: Intent) -> Result<PlanId, Problem> {
         authorise(actor, Action::Plan)?;
-        let Current { revision, inventory, .. } = self.inventory_in_force().await?;
+        let Current { revision, inventory, .. } = self.inventory_for(&intent).await?;
         let nodes = paddock_playbooks::hosts_concerned(&inventory, &intent).map_err(from_refusal)?;
         let targets = self.targets(&inventory);
         let mut facts = FactSet(gather_facts(&self.inner.pool, &targets, &nodes).await);
@@ -52,7 +61,8 @@ impl Console {
         authorise(actor, Action::Plan)?;
         let kept = self.kept_plan(id).await?;
         let current = self.inventory_in_force().await?;
-        let targets = self.targets(&current.inventory);
+        let planned_on = self.inventory_at(kept.stored.revision).await?;
+        let targets = self.targets(&current.inventory).or(self.targets(&planned_on));
         let checked = dry_run(&kept.plan, &self.inner.pool, &targets).await;
         let mut out = DryRun { holding: 0, would_change: Vec::new(), unknown: Vec::new() };
         let steps: Vec<_> = kept.plan.steps().map(|(_, _, step)| step).collect();
@@ -81,6 +91,100 @@ impl Console {
         })
     }
 
+    /// The inventory that an intent is planned on: the one in force; for a node that has left it since, to be removed
+    /// from the console's care, the newest one that still names it.
+    async fn inventory_for(&self, intent: &Intent) -> Result<Current, Problem> {
+        let current = self.inventory_in_force().await?;
+        let plays = intent.operation.plays(&intent.extra_vars);
+        let removes_nodes = plays.iter().all(|play| play.playbook == Playbook::NodeRm);
+        if !removes_nodes || paddock_playbooks::hosts_concerned(&current.inventory, intent).is_ok() {
+            return Ok(current);
+        }
+        let mut before = self.inner.store.revision(current.revision).await.map_err(from_store)?;
+        for _ in 0..LOOK_BACK {
+            let Some(parent) = before.and_then(|revision| revision.parent()) else { break };
+            let inventory = self.inventory_at(parent).await?;
+            if paddock_playbooks::hosts_concerned(&inventory, intent).is_ok() {
+                return Ok(Current { revision: parent, inventory: Arc::new(inventory), ..current });
+            }
+            before = self.inner.store.revision(parent).await.map_err(from_store)?;
+        }
+        Ok(current)
+    }
+
+    /// The inventory of a revision, read.
+    pub(crate) async fn inventory_at(&self, revision: RevisionId) -> Result<Inventory, Problem> {
+        let kept = self.inner.store.revision(revision).await.map_err(from_store)?;
+        let text = kept.map(|kept| kept.text).unwrap_or_default();
+        let read = tokio::task::spawn_blocking(move || Inventory::read(text).0).await;
+        read.map_err(|error| internal("the inventory cannot be read", &error))
+    }
+
+    /// The inventory that a job's plan was made from.
+    pub(crate) async fn inventory_of(&self, job: JobId) -> Result<Inventory, Problem> {
+        let plan = self.stored_job(job).await?.plan;
+        let stored = self.inner.store.plan(plan).await.map_err(from_store)?.ok_or_else(|| no_plan(plan))?;
+        self.inventory_at(stored.revision).await
+    }
+
+    /// Makes a plan's edit in the newest inventory; none when the text needs none.
+    pub(crate) async fn edit_for_job(
+        &self,
+        job: JobId,
+        author: &str,
+        edit: &InventoryEdit,
+    ) -> Result<Option<RevisionId>, Problem> {
+        for _ in 0..20 {
+            let current = self.inventory_in_force().await?;
+            let text = edit.apply(&current.inventory).map_err(|error| {
+                problem(
+                    "inventory/not-edited",
+                    ProblemKind::Conflict,
+                    "the inventory was not edited",
+                    error.to_string(),
+                    "edit the text by hand, then resume the job",
+                )
+            })?;
+            if text == current.inventory.text() {
+                return Ok(None);
+            }
+            let new = NewRevision {
+                parent: Some(current.revision),
+                text,
+                author: author.to_owned(),
+                message: format!("{}{}", own_edit(job), edit.sentence()),
+                saved_us: now_us(),
+            };
+            if let Some(revision) = self.inner.store.add_revision(&new).await.map_err(from_store)? {
+                return Ok(Some(revision));
+            }
+        }
+        Err(problem(
+            "inventory/busy",
+            ProblemKind::Conflict,
+            "the inventory was not edited",
+            "others saved it again and again meanwhile",
+            "resume the job",
+        ))
+    }
+
+    /// Whether all that was saved since the plan's revision are the edits of its own job.
+    async fn only_own_edits(&self, kept: &KeptPlan, newest: RevisionId) -> Result<bool, Problem> {
+        let Some(job) = kept.stored.job else { return Ok(false) };
+        let mut at = newest;
+        while at != kept.stored.revision {
+            let revision = self.inner.store.revision(at).await.map_err(from_store)?;
+            match revision {
+                Some(revision) if revision.message.starts_with(&own_edit(job)) => match revision.parent() {
+                    Some(parent) => at = parent,
+                    None => return Ok(false),
+                },
+                Some(_) | None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
     pub(crate) fn targets(&self, inventory: &Inventory) -> Targets {
         Targets::from_inventory(inventory, self.inner.pool.settings())
     }
@@ -104,7 +208,7 @@ impl Console {
     /// was: the steps check the nodes themselves.
     pub(crate) async fn refuse_stale(&self, kept: &KeptPlan) -> Result<(), Problem> {
         let current = self.inventory_in_force().await?;
-        if current.revision == kept.stored.revision {
+        if current.revision == kept.stored.revision || self.only_own_edits(kept, current.revision).await? {
             return Ok(());
         }
         let facts: FactSet = serde_json::from_str(&kept.stored.facts)
@@ -123,10 +227,11 @@ impl Console {
             kept.stored.revision, current.revision
         );
         let refused = |refusal: paddock_playbooks::Refusal| stale(format!("{changed}: {}", refusal.why));
+        let inventory = self.inventory_for(&kept.plan.intent).await?.inventory;
         // Needs may be refused as well when what was planned is not declared any more.
-        let needs = paddock_playbooks::needs(&current.inventory, &kept.plan.intent).map_err(refused)?;
+        let needs = paddock_playbooks::needs(&inventory, &kept.plan.intent).map_err(refused)?;
         let material = self.make(needs).await?;
-        let again = paddock_playbooks::plan(&current.inventory, &facts, &material, &kept.plan.intent);
+        let again = paddock_playbooks::plan(&inventory, &facts, &material, &kept.plan.intent);
         if again.map_err(refused)?.digest == kept.plan.digest { Ok(()) } else { Err(stale(changed)) }
     }
 

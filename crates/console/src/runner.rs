@@ -6,7 +6,8 @@ use crate::log::{Log, Stamped};
 use crate::problems::problem;
 use async_trait::async_trait;
 use paddock_engine::{EventSink, RunnablePlan, SinkError, Stop};
-use paddock_events::{Event, EventKind, JobId, JobOutcome, JobView, Problem, ProblemKind};
+use paddock_events::{Event, EventKind, JobId, JobOutcome, JobView, Problem, ProblemKind, Stream};
+use paddock_playbooks::PlannedEdit;
 use paddock_store::StoreError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -52,9 +53,45 @@ impl Running {
     }
 }
 
-/// Hands the engine's events to the log.
+/// Hands the engine's events to the log, and makes the plan's edits of the inventory when their stage has ended well.
 struct Sink {
     running: Running,
+    console: Console,
+    job: JobId,
+    author: String,
+    edits: Vec<PlannedEdit>,
+}
+
+impl Sink {
+    async fn send(&self, kind: EventKind) -> Result<(), SinkError> {
+        let sent = self.running.events.send((now_us(), kind)).await;
+        self.running.begun.cancel();
+        sent.map_err(|_| SinkError("the console's database takes no more events of this job".into()))
+    }
+
+    async fn edit(&self, stage: u32) -> Result<(), SinkError> {
+        for planned in self.edits.iter().filter(|planned| planned.after_stage == stage as usize) {
+            let said = match self.console.edit_for_job(self.job, &self.author, &planned.edit).await {
+                Ok(Some(revision)) => {
+                    format!("inventory revision {revision}: {}", planned.edit.sentence())
+                }
+                Ok(None) => continue,
+                // The nodes are as planned and only the text is not: the job must not end as if all were done.
+                Err(problem) => {
+                    return Err(SinkError(format!(
+                        "the inventory was not edited ({}): {}; {}",
+                        planned.edit.sentence(),
+                        problem.why,
+                        problem.fix
+                    )));
+                }
+            };
+            let line =
+                EventKind::Line { step: None, host: String::new(), stream: Stream::Engine, text: said };
+            self.send(line).await?;
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -68,9 +105,15 @@ impl EventSink for Sink {
             }
             kind => kind,
         };
-        let sent = self.running.events.send((now_us(), kind)).await;
-        self.running.begun.cancel();
-        sent.map_err(|_| SinkError("the console's database takes no more events of this job".into()))
+        let ended_well = match &kind {
+            EventKind::StageFinished { stage, outcome } if outcome.is_good() => Some(*stage),
+            _ => None,
+        };
+        self.send(kind).await?;
+        match ended_well {
+            Some(stage) => self.edit(stage).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -85,7 +128,8 @@ impl Console {
         resumed_from: Option<u32>,
     ) -> Result<(), Problem> {
         let current = self.inventory_in_force().await?;
-        let targets = self.targets(&current.inventory);
+        let targets = self.targets(&current.inventory).or(self.targets(&self.inventory_of(job).await?));
+        let author = self.stored_job(job).await?.author;
         let (events, waiting) = mpsc::channel(WAITING);
         let (stored, _) = broadcast::channel(BEHIND);
         let running = Running {
@@ -103,7 +147,13 @@ impl Console {
         let leases = self.inner.tasks.spawn(prolong(self.clone(), job, fence, running.clone()));
         let console = self.clone();
         self.inner.tasks.spawn(async move {
-            let sink: Arc<dyn EventSink> = Arc::new(Sink { running: running.clone() });
+            let sink: Arc<dyn EventSink> = Arc::new(Sink {
+                running: running.clone(),
+                console: console.clone(),
+                job,
+                author,
+                edits: plan.plan().edits.clone(),
+            });
             let work = paddock_engine::run(
                 &plan,
                 &console.inner.pool,

@@ -54,6 +54,14 @@ impl Targets {
         Self(inventory.hosts().into_iter().map(|node| (node, target(node))).collect())
     }
 
+    /// These, and the others' where these have none.
+    pub fn or(mut self, others: Self) -> Self {
+        for (node, target) in others.0 {
+            self.0.entry(node).or_insert(target);
+        }
+        self
+    }
+
     /// The target of a node.
     pub fn get(&self, node: NodeAddr) -> Option<&Target> {
         self.0.get(&node)

@@ -200,15 +200,15 @@ pub fn set_var(
     exactly(&root, edited, &path, |map| put(map, name, value.clone()))
 }
 
-/// Removes a variable. The last one of a mapping leaves `{}` behind.
-pub fn remove_var(inventory: &Inventory, target: &VarTarget, name: &str) -> Result<String, EditError> {
+/// Removes a variable. The last one of a mapping leaves `{}` behind; one that is not there needs no edit.
+pub fn unset_var(inventory: &Inventory, target: &VarTarget, name: &str) -> Result<String, EditError> {
     let text = inventory.text();
     let root = document::parse(text).map_err(|_| EditError::Unreadable)?;
     let path = path_of(&root, target)?;
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let shown = path.join(".");
-    let map = node(&root, &path)?;
-    let (key, value) = map.own_entry(name).ok_or_else(|| EditError::Missing(format!("{shown}.{name}")))?;
+    let Ok(map) = node(&root, &path) else { return Ok(text.to_owned()) };
+    let Some((key, value)) = map.own_entry(name) else { return Ok(text.to_owned()) };
     let edited = if map.entries().len() == 1 {
         splice::empty(text, map, key, value)
     } else {

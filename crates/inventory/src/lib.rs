@@ -17,8 +17,8 @@ mod value;
 mod write;
 
 pub use edit::{
-    EditError, NewGroup, VarTarget, add_cluster, add_instance, remove_cluster, remove_instance, remove_var,
-    set_var,
+    EditError, NewGroup, VarTarget, add_cluster, add_instance, remove_cluster, remove_instance, set_var,
+    unset_var,
 };
 pub use finding::{Edit, Finding, Severity, render_findings};
 pub use ids::{ClusterName, GroupName, InstanceId, InstanceRole, NameError, NodeAddr};

@@ -7,8 +7,8 @@ mod common;
 use common::{Group, dress, groups, render};
 use paddock_inventory::{
     ClusterName, EditError, HostPattern, InstanceRole, Inventory, Map, NewGroup, NodeAddr, Value, VarTarget,
-    add_cluster, add_instance, diff, merge3, remove_cluster, remove_instance, remove_var, render_findings,
-    set_var,
+    add_cluster, add_instance, diff, merge3, remove_cluster, remove_instance, render_findings, set_var,
+    unset_var,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -215,7 +215,7 @@ proptest! {
             prop_assert!(changed.ends_with(&format!(".{key}")), "{changed}");
         }
         prop_assert_eq!(&set_var(&after, &target, &key, &value).unwrap(), &edited, "setting it again is nothing");
-        let back = remove_var(&after, &target, &key).unwrap();
+        let back = unset_var(&after, &target, &key).unwrap();
         let (_, come) = changed(&edited, &back);
         prop_assert!(come.len() <= 1, "{come:?}");
         let after = meaning(&read(&back));
@@ -409,14 +409,14 @@ fn odd_shapes_are_edited_or_refused_but_never_broken() {
         ("last", "    last: [ a, # why\n      b ]\n"),
     ] {
         assert_eq!(
-            remove_var(&read(&text), &VarTarget::Global, key).unwrap(),
+            unset_var(&read(&text), &VarTarget::Global, key).unwrap(),
             text.replace(from, ""),
             "{key}"
         );
     }
     // An anchor that others use cannot go, and its value cannot change under them.
     let shared = base("", "    admin_ip: 10.0.0.9\n    x: &x { a: 1 }\n    y: *x\n    z: { <<: *x, b: 2 }\n");
-    assert!(matches!(remove_var(&read(&shared), &VarTarget::Global, "x"), Err(EditError::Shape { .. })));
+    assert!(matches!(unset_var(&read(&shared), &VarTarget::Global, "x"), Err(EditError::Shape { .. })));
     assert_eq!(set(&shared, "y", &Value::Int(1)).unwrap(), shared.replace("y: *x", "y: 1"));
     let hosts = base(
         "    g: &g { hosts: { 10.0.0.1: { pg_seq: 1, pg_role: primary } }, vars: { pg_cluster: g } }\n    h: *g\n",
@@ -430,7 +430,7 @@ fn odd_shapes_are_edited_or_refused_but_never_broken() {
     let group = VarTarget::Group("g".into());
     let with = set_var(&read(&bare), &group, "k", &t("v")).unwrap();
     assert_eq!(with, bare.replace("10.0.0.2: {}\n", "10.0.0.2: {}\n      vars: { k: v }\n"));
-    assert_eq!(remove_var(&read(&with), &group, "k").unwrap(), with.replace("{ k: v }", "{}"));
+    assert_eq!(unset_var(&read(&with), &group, "k").unwrap(), with.replace("{ k: v }", "{}"));
     for (host, from, to) in [
         ("10.0.0.1", "10.0.0.1:\n", "10.0.0.1: { k: v }\n"),
         ("10.0.0.2", "10.0.0.2: {}\n", "10.0.0.2: { k: v }\n"),
@@ -441,7 +441,7 @@ fn odd_shapes_are_edited_or_refused_but_never_broken() {
     for target in [VarTarget::Group("no".into()), VarTarget::Host("g".into(), addr("10.0.0.3"))] {
         assert!(matches!(set_var(&read(&bare), &target, "k", &t("v")), Err(EditError::Missing(_))));
     }
-    assert!(matches!(remove_var(&read(&bare), &VarTarget::Global, "no"), Err(EditError::Missing(_))));
+    assert_eq!(unset_var(&read(&bare), &VarTarget::Global, "no").unwrap(), bare);
     assert_eq!(
         set_var(&Inventory::read("a: [").0, &VarTarget::Global, "k", &t("v")),
         Err(EditError::Unreadable)

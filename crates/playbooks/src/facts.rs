@@ -1,5 +1,6 @@
 //! What planning must know of a node, and the probe that reads it.
 
+use crate::Live;
 use paddock_inventory::NodeAddr;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,27 @@ pub struct Facts {
     pub etcd_ready: bool,
     /// What is in the data directory.
     pub data_dir: DataDir,
+    /// Changes when the data directory is made anew: inode and change time of `PG_VERSION`.
+    #[serde(default)]
+    pub data_mark: String,
+    /// What this node's Patroni sees; none where none answers.
+    #[serde(default)]
+    pub live: Option<Live>,
+    /// Connected clients, ours not counted.
+    #[serde(default)]
+    pub connections: Option<u64>,
+    /// Size of all databases in bytes.
+    #[serde(default)]
+    pub database_bytes: Option<u64>,
+    /// `pgbackrest info --output=json` as this node sees its repository.
+    #[serde(default)]
+    pub backups: Option<String>,
+    /// On a node of etcd: prefixes of clusters that are initialised there (`/pg/pg-test`); none where it was not asked.
+    #[serde(default)]
+    pub dcs_scopes: Option<BTreeSet<String>>,
+    /// Other tools that change the node now (`ansible`, `patronictl`).
+    #[serde(default)]
+    pub others_at_work: BTreeSet<String>,
 }
 
 /// State of `pg_data` on a node.
@@ -88,7 +110,36 @@ for v in $( (ls /usr/lib/postgresql 2>/dev/null; apt-cache pkgnames postgresql- 
 if [ -e /pg/data/PG_VERSION ]; then
   echo "data_version=$(cat /pg/data/PG_VERSION)"
   sed -n 's/^scope: *//p' /etc/patroni/patroni.yml 2>/dev/null | sed 's/^/data_scope=/'
+  echo "data_mark=$(stat -c '%i.%Z' /pg/data/PG_VERSION 2>/dev/null)"
 elif [ -n "$(ls -A /pg/data 2>/dev/null)" ]; then echo data_foreign=1; fi
+if [ -e /etc/paddock/etcd.ready ] && [ -e /etc/etcd/etcdctl.env ]; then
+  (. /etc/etcd/etcdctl.env; timeout 6 etcdctl --command-timeout=5s get / --prefix --keys-only 2>/dev/null | sed -n 's|/initialize$||p' | sed 's/^/dcs_scope=/'; [ "${PIPESTATUS[0]}" = 0 ] && echo dcs_asked=1)
+fi
+pgrep -f AnsiballZ >/dev/null 2>&1 && echo at_work=ansible
+pgrep -f '/patronictl' >/dev/null 2>&1 && echo at_work=patronictl
+if [ -e /etc/patroni/patroni.yml ] && command -v python3 >/dev/null; then
+timeout 15 python3 - <<'PADDOCK'
+import json, re, urllib.error, urllib.request
+found = re.search(r'^  connect_address: (\S+)', open('/etc/patroni/patroni.yml').read(), re.M)
+def get(path):
+    try:
+        return json.load(urllib.request.urlopen('http://' + found.group(1) + path, timeout=4))
+    except urllib.error.HTTPError as answer:
+        try: return json.load(answer)
+        except Exception: return None
+    except Exception: return None
+for path in ('cluster', 'config', 'patroni'):
+    print('live_' + path + '=' + json.dumps(get('/' + path)))
+PADDOCK
+fi
+port=$(sed -n 's/^  connect_address: .*:\([0-9]*\)$/\1/p' /etc/patroni/patroni.yml 2>/dev/null | tail -n 1)
+if systemctl is-active -q patroni && [ -n "$port" ]; then
+  cd /
+  timeout 8 runuser -u postgres -- psql -XAtqw -p "$port" -d postgres -c "SELECT 'connections=' || count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()" -c "SELECT 'database_bytes=' || sum(pg_database_size(oid)) FROM pg_database" 2>/dev/null
+fi
+if [ -e /etc/pgbackrest/pgbackrest.conf ]; then
+  cd /; info=$(timeout 15 runuser -u postgres -- pgbackrest --output=json info 2>/dev/null | tr -d '\n') && [ -n "$info" ] && echo "backups=$info"
+fi
 exit 0
 "#;
 
@@ -114,6 +165,13 @@ impl Facts {
             node_ready: true,
             etcd_ready: true,
             data_dir: DataDir::Empty,
+            data_mark: String::new(),
+            live: None,
+            connections: None,
+            database_bytes: None,
+            backups: None,
+            dcs_scopes: None,
+            others_at_work: BTreeSet::new(),
         }
     }
 
@@ -149,6 +207,14 @@ impl Facts {
             node_ready: !all("node_ready").is_empty(),
             etcd_ready: !all("etcd_ready").is_empty(),
             data_dir,
+            data_mark: one("data_mark"),
+            live: Live::parse(&one("live_cluster"), &one("live_config"), &one("live_patroni")),
+            connections: one("connections").parse().ok(),
+            database_bytes: one("database_bytes").parse().ok(),
+            backups: Some(one("backups")).filter(|info| !info.is_empty()),
+            dcs_scopes: (!all("dcs_asked").is_empty())
+                .then(|| all("dcs_scope").into_iter().map(str::to_owned).collect()),
+            others_at_work: all("at_work").into_iter().map(str::to_owned).collect(),
         })
     }
 }
@@ -156,14 +222,11 @@ impl Facts {
 impl FactSet {
     /// What is known of a node, or what is assumed of it.
     pub fn of(&self, host: NodeAddr) -> Facts {
-        match self.0.get(&host) {
-            Some(HostFacts::Known(facts)) => facts.clone(),
-            Some(HostFacts::Assumed | HostFacts::Unreachable { .. }) | None => Facts::assumed(),
-        }
+        self.known(host).cloned().unwrap_or_else(Facts::assumed)
     }
 
     /// Whether the node has answered.
     pub fn is_known(&self, host: NodeAddr) -> bool {
-        matches!(self.0.get(&host), Some(HostFacts::Known(_)))
+        self.known(host).is_some()
     }
 }

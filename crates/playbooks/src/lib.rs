@@ -3,23 +3,38 @@
 //! Pure: inventory, facts, material and operation in, plan out; same input, same plan, same digest.
 //! It knows what a step's check and apply are (shell text), but not how they reach a node.
 
+mod checks;
 mod context;
+mod digest;
+mod edit;
 mod etcd;
 mod facts;
+mod intent;
+mod live;
 mod material;
 mod node;
+mod node_rm;
 mod operation;
+mod order;
 mod params;
+mod patroni_ops;
 mod pgsql;
+mod pitr;
 mod plan;
 mod planning;
+mod play;
 mod scripts;
 mod step;
 
 pub use context::Context;
+pub use edit::{InventoryEdit, PlannedEdit};
 pub use facts::{DataDir, FactSet, Facts, HostFacts};
+pub use intent::{Intent, Refusal};
+pub use live::{Live, LiveMember};
 pub use material::{Material, Need};
-pub use operation::{Intent, Operation, Play, Playbook, Refusal};
+pub use operation::Operation;
 pub use plan::{Digest, Plan, Stage, Warning};
 pub use planning::{hosts_concerned, needs, plan};
+pub use play::{Action, BackupKind, Play, Playbook};
+pub use scripts::quote;
 pub use step::{Effect, Fact, Script, Scripts, Step, StepId, UnitState};

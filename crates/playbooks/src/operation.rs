@@ -1,48 +1,46 @@
 //! What a person wants, and the plays it stands for.
 
-use paddock_inventory::{ClusterName, Map, NameError, NodeAddr, Value};
+use crate::{Action, BackupKind, Play, Playbook};
+use paddock_inventory::{ClusterName, Map, NodeAddr, Value};
 use serde::{Deserialize, Serialize};
 
-/// A playbook by its file name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Playbook {
-    /// `node.yml`
-    Node,
-    /// `etcd.yml`
-    Etcd,
-    /// `pgsql.yml`
-    Pgsql,
-}
-
-/// A playbook on a limit with tags.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Play {
-    /// Which playbook.
-    pub playbook: Playbook,
-    /// Host pattern as written.
-    pub limit: String,
-    /// Tags; empty runs all.
-    pub tags: Vec<String>,
-    /// Extra vars as given, in order.
-    pub extra_vars: Map,
-    /// Why it is there when nobody asked for it: "etcd does not run yet on 10.10.10.10".
-    pub because: Option<String>,
-}
-
-/// An operation of the Cluster Admin page, or plays given directly.
+/// An operation of the Cluster Admin page, or plays given directly. `nodes` empty means all of the cluster's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "operation", rename_all = "snake_case")]
 pub enum Operation {
+    /// `bin/node-add <selector>`
+    AddNode {
+        /// Host pattern.
+        limit: String,
+    },
+    /// `bin/node-rm <selector>`
+    RemoveNode {
+        /// Host pattern.
+        limit: String,
+    },
     /// `bin/pgsql-add <cls>`
     Create {
         /// Which cluster.
         cluster: ClusterName,
     },
-    /// `bin/node-add <selector>`
-    AddNode {
-        /// Host pattern.
-        limit: String,
+    /// `bin/pgsql-add <cls> <ip...>`
+    Expand {
+        /// Which cluster.
+        cluster: ClusterName,
+        /// The declared instances to be added.
+        nodes: Vec<NodeAddr>,
+    },
+    /// `bin/pgsql-rm <cls> <ip...>`
+    Shrink {
+        /// Which cluster.
+        cluster: ClusterName,
+        /// The instances to be removed.
+        nodes: Vec<NodeAddr>,
+    },
+    /// `bin/pgsql-rm <cls>`
+    Remove {
+        /// Which cluster.
+        cluster: ClusterName,
     },
     /// Re-render and reload HAProxy services: `bin/pgsql-svc <cls> [ip...]`
     ReloadService {
@@ -58,113 +56,78 @@ pub enum Operation {
         /// Only these nodes; empty for all.
         nodes: Vec<NodeAddr>,
     },
+    /// A declared user is as declared: `bin/pgsql-user <cls> <user>`
+    User {
+        /// Which cluster.
+        cluster: ClusterName,
+        /// `name` in `pg_users`.
+        name: String,
+    },
+    /// A declared database is as declared: `bin/pgsql-db <cls> <db>`
+    Database {
+        /// Which cluster.
+        cluster: ClusterName,
+        /// `name` in `pg_databases`.
+        name: String,
+    },
+    /// `pg-backup <cls> full|diff|incr`
+    Backup {
+        /// Which cluster.
+        cluster: ClusterName,
+        /// Kind of the backup.
+        kind: BackupKind,
+    },
+    /// `pg <action> <cls> …`
+    Patroni {
+        /// Which cluster.
+        cluster: ClusterName,
+        /// What is asked of it.
+        action: Action,
+    },
     /// `<playbook>.yml -l … -t … -e …`
     Play(Play),
-}
-
-/// An operation with the extra vars of the command line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Intent {
-    /// What is wanted.
-    pub operation: Operation,
-    /// `-e`, highest precedence, all hosts.
-    pub extra_vars: Map,
-}
-
-/// Why there is no plan. `code` is stable; the rest is for people.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[error("{what}: {why}")]
-pub struct Refusal {
-    /// `plan/unknown-cluster`, `plan/empty-limit`, `plan/two-primaries`.
-    pub code: String,
-    /// What was refused.
-    pub what: String,
-    /// Why, naming file line, host, member.
-    pub why: String,
-    /// What to do.
-    pub fix: String,
-}
-
-impl Playbook {
-    /// Its file name.
-    pub fn file_name(self) -> &'static str {
-        match self {
-            Self::Node => "node.yml",
-            Self::Etcd => "etcd.yml",
-            Self::Pgsql => "pgsql.yml",
-        }
-    }
-
-    /// The playbook of a file name, with or without `./`.
-    pub fn parse(name: &str) -> Result<Self, Refusal> {
-        let bare = name.trim_start_matches("./");
-        let known = [Self::Node, Self::Etcd, Self::Pgsql];
-        known.into_iter().find(|playbook| playbook.file_name() == bare).ok_or_else(|| {
-            let code = if bare.ends_with(".yml") { "plan/not-yet" } else { "plan/unknown-operation" };
-            Refusal {
-                code: code.into(),
-                what: format!("`{name}` cannot be planned"),
-                why: "playbooks known today are node.yml, etcd.yml and pgsql.yml".into(),
-                fix: "use one of these, or an operation such as `pgsql-add <cls>`".into(),
-            }
-        })
-    }
-}
-
-impl Play {
-    /// The command line that runs the same: `pgsql.yml -l pg-test -t pg_service -e pg_reload=true`.
-    pub fn command_line(&self) -> String {
-        let mut line = format!("{} -l {}", self.playbook.file_name(), crate::scripts::quote(&self.limit));
-        if !self.tags.is_empty() {
-            line += &format!(" -t {}", self.tags.join(","));
-        }
-        for (key, value) in &self.extra_vars.0 {
-            let word = match value {
-                Value::List(_) | Value::Map(_) => {
-                    let object = serde_json::json!({ key.to_text(): value });
-                    crate::scripts::quote(&object.to_string())
-                }
-                Value::Bool(truth) => format!("{}={truth}", key.to_text()),
-                Value::Null | Value::Int(_) | Value::Float(_) | Value::Text(_) => {
-                    crate::scripts::quote(&format!("{}={}", key.to_text(), value.to_text()))
-                }
-            };
-            line += &format!(" -e {word}");
-        }
-        line
-    }
 }
 
 impl Operation {
     /// The plays it stands for: exactly what the command line would run.
     pub fn plays(&self, extra_vars: &Map) -> Vec<Play> {
-        let play = |playbook, limit: String, tags: &[&str]| Play {
-            playbook,
-            limit,
-            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-            extra_vars: extra_vars.clone(),
-            because: None,
-        };
+        let play =
+            |playbook, limit: String, tags: &[&str]| Play::new(playbook, limit, tags, extra_vars.clone());
         let reload = |cluster: &ClusterName, nodes: &[NodeAddr], tags: &[&str]| {
             let mut play = play(Playbook::Pgsql, limit_of(cluster, nodes), tags);
             if play.extra_vars.get("pg_reload").is_none() {
-                play.extra_vars.0.push((Value::Text("pg_reload".into()), Value::Bool(true)));
+                play.extra_vars.0.push((text("pg_reload"), Value::Bool(true)));
             }
-            vec![play]
+            play
         };
-        match self {
-            Self::Create { cluster } => vec![play(Playbook::Pgsql, cluster.to_string(), &[])],
-            Self::AddNode { limit } => vec![play(Playbook::Node, limit.clone(), &[])],
+        let named = |playbook, cluster: &ClusterName, variable: &str, name: &str| {
+            let mut play = play(playbook, cluster.to_string(), &[]);
+            play.extra_vars.0.push((text(variable), text(name)));
+            play
+        };
+        vec![match self {
+            Self::AddNode { limit } => play(Playbook::Node, limit.clone(), &[]),
+            Self::RemoveNode { limit } => play(Playbook::NodeRm, limit.clone(), &[]),
+            Self::Create { cluster } => play(Playbook::Pgsql, cluster.to_string(), &[]),
+            Self::Expand { cluster, nodes } => play(Playbook::Pgsql, limit_of(cluster, nodes), &[]),
+            Self::Shrink { cluster, nodes } => play(Playbook::PgsqlRm, limit_of(cluster, nodes), &[]),
+            Self::Remove { cluster } => play(Playbook::PgsqlRm, cluster.to_string(), &[]),
             Self::ReloadService { cluster, nodes } => reload(cluster, nodes, &["pg_service"]),
             Self::ReloadHba { cluster, nodes } => {
                 reload(cluster, nodes, &["pg_hba", "pg_reload", "pgbouncer_hba", "pgbouncer_reload"])
             }
+            Self::User { cluster, name } => named(Playbook::PgsqlUser, cluster, "username", name),
+            Self::Database { cluster, name } => named(Playbook::PgsqlDb, cluster, "dbname", name),
+            Self::Backup { cluster, kind } => {
+                Play::action(cluster.to_string(), Action::Backup { kind: *kind })
+            }
+            Self::Patroni { cluster, action } => Play::action(cluster.to_string(), action.clone()),
             Self::Play(play) => {
                 let mut play = play.clone();
                 play.extra_vars.0.extend(extra_vars.0.iter().cloned());
-                vec![play]
+                play
             }
-        }
+        }]
     }
 
     /// The form of `bin/`, for people who script it.
@@ -173,153 +136,34 @@ impl Operation {
             let ips: String = nodes.iter().map(|node| format!(" {node}")).collect();
             format!("bin/{name} {cluster}{ips}")
         };
+        let quote = crate::quote;
         match self {
+            Self::AddNode { limit } => format!("bin/node-add {}", quote(limit)),
+            Self::RemoveNode { limit } => format!("bin/node-rm {}", quote(limit)),
             Self::Create { cluster } => with("pgsql-add", cluster, &[]),
-            Self::AddNode { limit } => format!("bin/node-add {limit}"),
+            Self::Expand { cluster, nodes } => with("pgsql-add", cluster, nodes),
+            Self::Shrink { cluster, nodes } => with("pgsql-rm", cluster, nodes),
+            Self::Remove { cluster } => with("pgsql-rm", cluster, &[]),
             Self::ReloadService { cluster, nodes } => with("pgsql-svc", cluster, nodes),
             Self::ReloadHba { cluster, nodes } => with("pgsql-hba", cluster, nodes),
+            Self::User { cluster, name } => format!("bin/pgsql-user {cluster} {}", quote(name)),
+            Self::Database { cluster, name } => format!("bin/pgsql-db {cluster} {}", quote(name)),
+            Self::Backup { cluster, kind } => format!("pg-backup {cluster} {}", kind.as_str()),
+            Self::Patroni { cluster, action } => action.command_line(cluster.as_str()),
             Self::Play(play) => play.command_line(),
         }
     }
 }
 
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+/// The members among these addresses: an address that is not a member is refused instead of dropped.
 fn limit_of(cluster: &ClusterName, nodes: &[NodeAddr]) -> String {
     if nodes.is_empty() {
         return cluster.to_string();
     }
     let ips: Vec<String> = nodes.iter().map(ToString::to_string).collect();
     format!("{},&{cluster}", ips.join(","))
-}
-
-impl Intent {
-    /// Parses the words of a command line: `pgsql-add pg-test`, `bin/pgsql-svc pg-test 10.10.10.13`,
-    /// `./pgsql.yml -l pg-test -t pg_service -e pg_reload=true`.
-    pub fn parse(words: &[String]) -> Result<Self, Refusal> {
-        let usage = |why: &str| Refusal {
-            code: "plan/usage".into(),
-            what: format!("`{}` is not an operation", words.join(" ")),
-            why: why.to_owned(),
-            fix:
-                "try `pgsql-add <cls>`, `node-add <selector>`, or `pgsql.yml -l <limit> [-t tags] [-e vars]`"
-                    .into(),
-        };
-        let Some((first, rest)) = words.split_first() else { return Err(usage("no word was given")) };
-        let name = first.trim_start_matches("./").trim_start_matches("bin/");
-        if name.contains(".yml") {
-            return Ok(Self {
-                operation: Operation::Play(parse_play(first, rest)?),
-                extra_vars: Map::default(),
-            });
-        }
-        if let Some(flag) = rest.iter().find(|word| word.starts_with('-')) {
-            return Err(usage(&format!("`{flag}`: the script form takes no options; use the playbook form")));
-        }
-        let cluster = || -> Result<(ClusterName, Vec<NodeAddr>), Refusal> {
-            let cls = rest.first().ok_or_else(|| usage("pg_cluster is empty: name the cluster"))?;
-            let cluster = cls.parse().map_err(|error: NameError| usage(&error.to_string()))?;
-            let nodes =
-                rest[1..].iter().map(|ip| ip.parse().map_err(|error: NameError| usage(&error.to_string())));
-            Ok((cluster, nodes.collect::<Result<_, _>>()?))
-        };
-        let operation = match name {
-            "pgsql-add" => {
-                let (cluster, nodes) = cluster()?;
-                if !nodes.is_empty() {
-                    return Err(not_yet("pgsql-add with addresses (expand)"));
-                }
-                Operation::Create { cluster }
-            }
-            "node-add" => {
-                let limit = rest.join(",");
-                if limit.trim_matches([',', ' ']).is_empty() {
-                    return Err(Refusal {
-                        code: "plan/empty-limit".into(),
-                        what: "`node-add` without a selector was refused".into(),
-                        why: "an empty limit would mean every host of the inventory".into(),
-                        fix: "name a group or addresses; to mean all hosts, write `all`".into(),
-                    });
-                }
-                Operation::AddNode { limit }
-            }
-            "pgsql-svc" => cluster().map(|(cluster, nodes)| Operation::ReloadService { cluster, nodes })?,
-            "pgsql-hba" => cluster().map(|(cluster, nodes)| Operation::ReloadHba { cluster, nodes })?,
-            "pgsql-rm" | "node-rm" | "pgsql-user" | "pgsql-db" | "pg-backup" => return Err(not_yet(name)),
-            _ => return Err(usage("no such operation")),
-        };
-        Ok(Self { operation, extra_vars: Map::default() })
-    }
-}
-
-fn not_yet(name: &str) -> Refusal {
-    Refusal {
-        code: "plan/not-yet".into(),
-        what: format!("`{name}` cannot be planned yet"),
-        why: "this release plans create, node, etcd, reload service and reload HBA".into(),
-        fix: "use Pigsty's own scripts for it until a later release".into(),
-    }
-}
-
-fn parse_play(name: &str, words: &[String]) -> Result<Play, Refusal> {
-    let bad = |why: String| Refusal {
-        code: "plan/usage".into(),
-        what: format!("`{name}` was not understood"),
-        why,
-        fix: "write `<playbook>.yml -l <limit> [-t tag,tag] [-e key=value | -e '{json}']`".into(),
-    };
-    let mut play = Play {
-        playbook: Playbook::parse(name)?,
-        limit: String::new(),
-        tags: Vec::new(),
-        extra_vars: Map::default(),
-        because: None,
-    };
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        let mut value =
-            |flag: &str| words.next().cloned().ok_or_else(|| bad(format!("`{flag}` needs a value")));
-        match word.as_str() {
-            "-l" | "--limit" => play.limit = value("-l")?,
-            "-t" | "--tags" => {
-                let tags = value("-t")?;
-                play.tags
-                    .extend(tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned));
-            }
-            "-e" | "--extra-vars" => extra_vars(&value("-e")?, &mut play.extra_vars).map_err(&bad)?,
-            other => return Err(bad(format!("`{other}` is not an option of a play"))),
-        }
-    }
-    if play.limit.trim_matches([',', ' ']).is_empty() {
-        return Err(Refusal {
-            code: "plan/empty-limit".into(),
-            what: format!("`{name}` without a limit was refused"),
-            why: "an empty limit would mean every host of the inventory".into(),
-            fix: "add `-l <group or addresses>`; to mean all hosts, write `-l all`".into(),
-        });
-    }
-    Ok(play)
-}
-
-/// `k=v k2=v2` (values are text) or one JSON object.
-fn extra_vars(text: &str, into: &mut Map) -> Result<(), String> {
-    let trimmed = text.trim();
-    if trimmed.starts_with('{') {
-        let map: Map =
-            serde_json::from_str(trimmed).map_err(|error| format!("`-e` is not a JSON object: {error}"))?;
-        into.0.extend(map.0);
-        return Ok(());
-    }
-    if trimmed.starts_with('@') {
-        return Err("`-e @file` is read by the command line, not here".to_owned());
-    }
-    for pair in trimmed.split_whitespace() {
-        let (key, value) = pair.split_once('=').ok_or_else(|| format!("`-e {pair}` is not key=value"))?;
-        // Ansible's k=v values are text; `true` and `false` pass its bool filter alike, and one form keeps digests equal.
-        let value = match value {
-            "true" => Value::Bool(true),
-            "false" => Value::Bool(false),
-            other => Value::Text(other.to_owned()),
-        };
-        into.0.push((Value::Text(key.to_owned()), value));
-    }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The readable whole: plays, stages, steps, warnings and a digest.
 
-use crate::{Effect, Intent, Play, Step};
+use crate::{Effect, Intent, PlannedEdit, Play, Step};
 use paddock_inventory::{ClusterName, NodeAddr};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,8 +44,14 @@ pub struct Plan {
     pub plays: Vec<Play>,
     /// In order.
     pub stages: Vec<Stage>,
+    /// What changes in the inventory, and when.
+    #[serde(default)]
+    pub edits: Vec<PlannedEdit>,
     /// To be read first.
     pub warnings: Vec<Warning>,
+    /// What an approver looks at before they agree: label and value ("last backup", "3 h ago").
+    #[serde(default)]
+    pub blast: Vec<(String, String)>,
     /// The cluster it changes, when it is one.
     pub cluster: Option<ClusterName>,
     /// What no other job may change meanwhile: `cluster/pg-test`, `node/10.10.10.11`, `etcd/etcd`.
@@ -129,6 +135,9 @@ impl Plan {
         }
         for what in self.destroys() {
             out += &format!("DESTROYS: {what}\n");
+        }
+        for planned in &self.edits {
+            out += &format!("inventory: {}\n", planned.edit.sentence());
         }
         for (number, stage) in self.stages.iter().enumerate() {
             out += &format!("\nstage {}: {}\n", number + 1, stage.name);

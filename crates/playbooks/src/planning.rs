@@ -1,13 +1,14 @@
-//! From an intent to a plan: plays, prerequisites, stages, warnings, locks, secrets and digest.
+//! From an intent to a plan: plays in order, stages, warnings, edits, locks, secrets and digest.
 
+use crate::checks::check_clusters;
+use crate::digest::{digest, secrets};
+use crate::order;
 use crate::{
-    Context, DataDir, Digest, FactSet, HostFacts, Intent, Material, Need, Operation, Plan, Play, Playbook,
-    Refusal, Stage, Warning, etcd, node, pgsql,
+    Action, Context, DataDir, Digest, FactSet, Intent, InventoryEdit, Material, Need, Operation, Plan,
+    PlannedEdit, Play, Playbook, Refusal, Stage, Warning,
 };
-use paddock_inventory::{
-    ClusterName, HostPattern, InstanceRole, Inventory, Map, NodeAddr, PatternError, Value,
-};
-use sha2::{Digest as _, Sha256};
+use crate::{etcd, node, node_rm, patroni_ops, pgsql, pitr};
+use paddock_inventory::{Cluster, ClusterName, HostPattern, Inventory, Map, NodeAddr, PatternError, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Plans an intent. Same inputs, same plan, same digest.
@@ -19,33 +20,116 @@ pub fn plan(
 ) -> Result<Plan, Refusal> {
     let asked = intent.operation.plays(&intent.extra_vars);
     let hosts = select_all(inventory, &asked)?;
-    refuse_unreachable(facts, &hosts)?;
-    let mut plays = prerequisites(inventory, facts, &asked)?;
+    for play in asked.iter().filter(|play| !play.playbook.removes()) {
+        refuse_unreachable(facts, &select(inventory, play)?)?;
+    }
+    let mut plays = order::prerequisites(inventory, facts, &asked)?;
     plays.extend(asked);
-    let mut stages: Vec<Stage> = Vec::new();
-    let mut warnings = Vec::new();
-    let mut instances = BTreeMap::new();
-    let mut locks = BTreeSet::new();
-    let mut clusters: BTreeSet<ClusterName> = BTreeSet::new();
-    for (index, play) in plays.iter().enumerate() {
-        let context = Context { inventory, facts, material, extra_vars: &play.extra_vars };
-        let hosts = select(inventory, play)?;
-        locks.extend(hosts.iter().map(|host| format!("node/{host}")));
+    let mut planner = Planner::new(inventory, facts, material);
+    for play in plays {
+        planner.play(play)?;
+    }
+    planner.finish(intent, inventory, &hosts)
+}
+
+/// What planning has come to so far. The inventory changes with the edits that are planned.
+struct Planner<'a> {
+    inventory: std::borrow::Cow<'a, Inventory>,
+    facts: &'a FactSet,
+    material: &'a Material,
+    plays: Vec<Play>,
+    stages: Vec<Stage>,
+    edits: Vec<PlannedEdit>,
+    warnings: Vec<Warning>,
+    blast: Vec<(String, String)>,
+    instances: BTreeMap<NodeAddr, String>,
+    locks: BTreeSet<String>,
+    clusters: BTreeSet<ClusterName>,
+}
+
+/// What a playbook gives for one play.
+#[derive(Default)]
+pub(crate) struct Made {
+    /// In order.
+    pub(crate) stages: Vec<Stage>,
+    /// Edits of the inventory when all stages have ended well.
+    pub(crate) edits: Vec<InventoryEdit>,
+    /// To be read first.
+    pub(crate) warnings: Vec<Warning>,
+    /// What an approver looks at: label and value.
+    pub(crate) blast: Vec<(String, String)>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(inventory: &'a Inventory, facts: &'a FactSet, material: &'a Material) -> Self {
+        Self {
+            inventory: std::borrow::Cow::Borrowed(inventory),
+            facts,
+            material,
+            plays: Vec::new(),
+            stages: Vec::new(),
+            edits: Vec::new(),
+            warnings: Vec::new(),
+            blast: Vec::new(),
+            instances: BTreeMap::new(),
+            locks: BTreeSet::new(),
+            clusters: BTreeSet::new(),
+        }
+    }
+
+    /// Plans a play with what belongs before and after it.
+    fn play(&mut self, play: Play) -> Result<(), Refusal> {
+        let hosts = select(&self.inventory, &play)?;
+        for before in order::before(&self.inventory, self.facts, &play, &hosts)? {
+            self.one(before)?;
+        }
+        let others = order::after(&self.inventory, self.facts, &play, &hosts);
+        self.one(play)?;
+        for after in others {
+            self.one(after)?;
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, play: Play) -> Result<(), Refusal> {
+        let index = self.plays.len();
+        let inventory = self.inventory.clone();
+        let context = Context {
+            inventory: &inventory,
+            facts: self.facts,
+            material: self.material,
+            extra_vars: &play.extra_vars,
+        };
+        let hosts = select(&inventory, &play)?;
+        self.locks.extend(hosts.iter().map(|host| format!("node/{host}")));
+        let named = clusters_of(&inventory, &hosts);
+        if !matches!(play.playbook, Playbook::Node | Playbook::Etcd | Playbook::NodeRm) {
+            self.locks.extend(named.iter().map(|cluster| format!("cluster/{}", cluster.name)));
+            self.clusters.extend(named.iter().map(|cluster| cluster.name.clone()));
+        }
         let mut made = match play.playbook {
-            Playbook::Node => node::stages(&context, &hosts),
+            Playbook::Node => Made { stages: node::stages(&context, &hosts), ..Made::default() },
+            Playbook::NodeRm => node_rm::stages(&context, &play, &hosts)?,
             Playbook::Etcd => {
-                locks.insert(format!("etcd/{}", context.etcd_cluster()));
-                etcd::stages(&context, &hosts)?
+                self.locks.insert(format!("etcd/{}", context.etcd_cluster()));
+                Made { stages: etcd::stages(&context, &hosts)?, ..Made::default() }
             }
             Playbook::Pgsql => {
-                let named = check_clusters(inventory, &context, play, &hosts)?;
-                locks.extend(named.iter().map(|name| format!("cluster/{name}")));
-                clusters.extend(named);
-                pgsql::stages(&context, &hosts, &mut warnings)?
+                check_clusters(&context, &play, &hosts)?;
+                let mut warnings = Vec::new();
+                let stages = pgsql::stages(&context, &play, &hosts, &mut warnings)?;
+                Made { stages, warnings, ..Made::default() }
+            }
+            Playbook::PgsqlRm => pgsql::remove::stages(&context, &play, &hosts)?,
+            Playbook::PgsqlUser => pgsql::business::user(&context, &play, &hosts)?,
+            Playbook::PgsqlDb => pgsql::business::database(&context, &play, &hosts)?,
+            Playbook::PgsqlPitr => pitr::stages(&context, &play, &hosts)?,
+            Playbook::Pg | Playbook::PgBackup => {
+                patroni_ops::stages(&context, &play, the_one(&play, &named)?)?
             }
         };
-        filter_tags(&mut made, &play.tags);
-        if made.is_empty() && !play.tags.is_empty() {
+        filter_tags(&mut made.stages, &play.tags);
+        if made.stages.is_empty() && !play.tags.is_empty() && play.because.is_none() {
             return Err(Refusal {
                 code: "plan/no-step".into(),
                 what: format!("`{}` has nothing to do", play.command_line()),
@@ -53,38 +137,79 @@ pub fn plan(
                 fix: "check the tags; without `-t` all steps are planned".into(),
             });
         }
-        for stage in &mut made {
+        for stage in &mut made.stages {
             stage.play = index;
         }
-        stages.extend(made);
+        self.stages.extend(made.stages);
+        self.warnings.extend(made.warnings);
+        self.blast.extend(made.blast);
+        for edit in made.edits {
+            let text = edit.apply(&self.inventory).map_err(|error| Refusal {
+                code: "plan/no-edit".into(),
+                what: format!("the plan of `{}` {}, and cannot", play.command_line(), edit.sentence()),
+                why: error.to_string(),
+                fix: "write the group in block style, one host per line, then plan again".into(),
+            })?;
+            self.inventory = std::borrow::Cow::Owned(Inventory::read(text).0);
+            self.edits.push(PlannedEdit { after_stage: self.stages.len().saturating_sub(1), edit });
+        }
         for host in hosts {
             let vars = context.vars(host);
             if let (Some(cluster), Some(seq)) = (vars.text("pg_cluster"), vars.int("pg_seq")) {
-                instances.insert(host, format!("{cluster}-{seq}"));
+                self.instances.insert(host, format!("{cluster}-{seq}"));
             }
         }
+        self.plays.push(play);
+        Ok(())
     }
-    if facts.0.values().all(|known| matches!(known, HostFacts::Assumed)) {
-        warnings.insert(0, Warning {
-            code: "plan/facts-assumed".into(),
-            text: "No node was asked: prepared Debian 12 nodes with 2 CPUs and 4 GiB are assumed, and etcd is assumed to run.".into(),
-        });
+
+    fn finish(mut self, intent: &Intent, inventory: &Inventory, hosts: &[NodeAddr]) -> Result<Plan, Refusal> {
+        if !self.facts.0.values().any(|known| !matches!(known, crate::HostFacts::Assumed)) {
+            self.warnings.insert(0, warning("plan/facts-assumed", "No node was asked: prepared Debian 12 nodes with 2 CPUs and 4 GiB are assumed, and etcd is assumed to run."));
+        }
+        self.warnings.extend(recreate(&self.clusters, inventory, self.facts, &self.plays));
+        self.warnings.extend(at_work(self.facts));
+        self.warnings.extend(left_pitr(inventory, &self.clusters, &self.plays));
+        let cluster = (self.clusters.len() == 1).then(|| self.clusters.first().cloned()).flatten();
+        let mut plan = Plan {
+            title: title(&intent.operation, hosts),
+            intent: intent.clone(),
+            plays: self.plays,
+            stages: self.stages,
+            edits: self.edits,
+            warnings: self.warnings,
+            blast: self.blast,
+            cluster,
+            locks: self.locks,
+            secrets: secrets(inventory, self.material, &intent.extra_vars),
+            instances: self.instances,
+            digest: Digest(String::new()),
+        };
+        plan.digest = digest(&plan, inventory, self.material);
+        Ok(plan)
     }
-    warnings.extend(rerun_warnings(&clusters, inventory, facts, &plays));
-    let mut plan = Plan {
-        title: title(&intent.operation, &hosts),
-        intent: intent.clone(),
-        plays,
-        stages,
-        warnings,
-        cluster: (clusters.len() == 1).then(|| clusters.iter().next().cloned()).flatten(),
-        locks,
-        secrets: secrets(inventory, material, &intent.extra_vars),
-        instances,
-        digest: Digest(String::new()),
-    };
-    plan.digest = digest(&plan, inventory, material);
-    Ok(plan)
+}
+
+pub(crate) fn warning(code: &str, text: impl Into<String>) -> Warning {
+    Warning { code: code.into(), text: text.into() }
+}
+
+/// The clusters that these hosts are members of.
+pub(crate) fn clusters_of<'a>(inventory: &'a Inventory, hosts: &[NodeAddr]) -> Vec<&'a Cluster> {
+    let clusters = inventory.clusters().values();
+    clusters.filter(|cluster| cluster.instances.iter().any(|one| hosts.contains(&one.addr))).collect()
+}
+
+fn the_one<'a>(play: &Play, clusters: &[&'a Cluster]) -> Result<&'a Cluster, Refusal> {
+    match clusters {
+        [one] => Ok(one),
+        _ => Err(Refusal {
+            code: "plan/no-cluster".into(),
+            what: format!("`{}` was refused", play.command_line()),
+            why: format!("`{}` is not one PostgreSQL cluster of the inventory", play.limit),
+            fix: "name one cluster".into(),
+        }),
+    }
 }
 
 /// The keys and certificates that must exist before [`plan`] gives a plan that can run.
@@ -96,27 +221,48 @@ pub fn needs(inventory: &Inventory, intent: &Intent) -> Result<Vec<Need>, Refusa
     let mut needs: BTreeSet<Need> = BTreeSet::from([Need::Ca]);
     needs.extend(etcd::needs(&context));
     for play in &asked {
-        if play.playbook == Playbook::Pgsql {
+        if !matches!(play.playbook, Playbook::Node | Playbook::Etcd | Playbook::NodeRm) {
             needs.extend(pgsql::needs(&context, &select(inventory, play)?));
         }
     }
     Ok(needs.into_iter().collect())
 }
 
-/// The nodes whose facts planning wants: the limits, all members of their clusters, and etcd.
+/// The nodes whose facts planning wants: the limits, all members of their clusters, the clusters they are cloned from,
+/// and etcd.
 pub fn hosts_concerned(inventory: &Inventory, intent: &Intent) -> Result<Vec<NodeAddr>, Refusal> {
     let asked = intent.operation.plays(&intent.extra_vars);
-    let mut hosts: BTreeSet<NodeAddr> = select_all(inventory, &asked)?.into_iter().collect();
-    for cluster in inventory.clusters().values() {
-        if cluster.instances.iter().any(|instance| hosts.contains(&instance.addr)) {
-            hosts.extend(cluster.instances.iter().map(|instance| instance.addr));
+    let selected = select_all(inventory, &asked)?;
+    let mut hosts: BTreeSet<NodeAddr> = selected.iter().copied().collect();
+    for host in selected {
+        let vars = inventory.vars_with(host, &intent_vars(&asked));
+        hosts.extend(
+            vars.text("pg_upstream")
+                .and_then(|ip| ip.parse::<NodeAddr>().ok())
+                .filter(|ip| inventory.hosts().contains(ip)),
+        );
+        let source = vars.map("pg_pitr").and_then(|pitr| pitr.get("cluster")).and_then(Value::as_str);
+        let source = source.and_then(|name| name.parse::<ClusterName>().ok());
+        if let Some(cluster) = source.and_then(|name| inventory.cluster(&name)) {
+            hosts.extend(cluster.instances.iter().map(|one| one.addr));
         }
+    }
+    if let Some(Action::ChangeUpstream { host, .. }) = asked.first().and_then(|play| play.action.as_ref()) {
+        hosts.extend(host.parse::<NodeAddr>().ok().filter(|ip| inventory.hosts().contains(ip)));
+    }
+    let chosen: Vec<NodeAddr> = hosts.iter().copied().collect();
+    for cluster in clusters_of(inventory, &chosen) {
+        hosts.extend(cluster.instances.iter().map(|instance| instance.addr));
     }
     hosts.extend(inventory.members_of_group("etcd"));
     Ok(hosts.into_iter().collect())
 }
 
-fn select(inventory: &Inventory, play: &Play) -> Result<Vec<NodeAddr>, Refusal> {
+fn intent_vars(plays: &[Play]) -> Map {
+    plays.first().map(|play| play.extra_vars.clone()).unwrap_or_default()
+}
+
+pub(crate) fn select(inventory: &Inventory, play: &Play) -> Result<Vec<NodeAddr>, Refusal> {
     let refuse = |error: &PatternError| {
         let code = match error {
             PatternError::Empty => "plan/empty-limit",
@@ -132,6 +278,18 @@ fn select(inventory: &Inventory, play: &Play) -> Result<Vec<NodeAddr>, Refusal> 
             fix: "name a group of the inventory or addresses of its hosts; declare a new cluster in the inventory first".into(),
         }
     };
+    if let Some(action) = &play.action {
+        // `pg` and `pg-backup` name a cluster, whatever its group is called.
+        let cluster = play.limit.parse::<ClusterName>().ok().and_then(|name| inventory.cluster(&name));
+        return cluster.map(|cluster| cluster.instances.iter().map(|one| one.addr).collect()).ok_or_else(
+            || Refusal {
+                code: "plan/unknown-cluster".into(),
+                what: format!("`{}` was refused", action.command_line(&play.limit)),
+                why: format!("the inventory has no cluster `{}`", play.limit),
+                fix: "name a declared cluster".into(),
+            },
+        );
+    }
     HostPattern::parse(&play.limit)
         .and_then(|pattern| inventory.select(&pattern))
         .map_err(|error| refuse(&error))
@@ -153,13 +311,10 @@ fn select_all(inventory: &Inventory, plays: &[Play]) -> Result<Vec<NodeAddr>, Re
     Ok(all.into_iter().collect())
 }
 
-fn refuse_unreachable(facts: &FactSet, hosts: &[NodeAddr]) -> Result<(), Refusal> {
+pub(crate) fn refuse_unreachable(facts: &FactSet, hosts: &[NodeAddr]) -> Result<(), Refusal> {
     let down: Vec<String> = hosts
         .iter()
-        .filter_map(|host| match facts.0.get(host) {
-            Some(HostFacts::Unreachable { reason }) => Some(format!("{host}: {reason}")),
-            Some(HostFacts::Assumed | HostFacts::Known(_)) | None => None,
-        })
+        .filter_map(|host| facts.unreachable(*host).map(|reason| format!("{host}: {reason}")))
         .collect();
     if down.is_empty() {
         return Ok(());
@@ -170,127 +325,6 @@ fn refuse_unreachable(facts: &FactSet, hosts: &[NodeAddr]) -> Result<(), Refusal
         why: down.join("; "),
         fix: "start the node or right its SSH settings, then plan again; or leave it out of the limit".into(),
     })
-}
-
-/// Plays that must run first, from what the nodes said. Never from assumptions.
-fn prerequisites(inventory: &Inventory, facts: &FactSet, asked: &[Play]) -> Result<Vec<Play>, Refusal> {
-    let join = |hosts: &[NodeAddr]| hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let play = |playbook, hosts: &[NodeAddr], because: String| Play {
-        playbook,
-        limit: join(hosts),
-        tags: Vec::new(),
-        extra_vars: Map::default(),
-        because: Some(because),
-    };
-    let mut out = Vec::new();
-    let mut raw_nodes: BTreeSet<NodeAddr> = BTreeSet::new();
-    let full_pgsql = asked.iter().any(|play| play.playbook == Playbook::Pgsql && play.tags.is_empty());
-    let etcd = inventory.members_of_group("etcd");
-    let known_without = |host: &NodeAddr, ready: fn(&crate::Facts) -> bool| match facts.0.get(host) {
-        Some(HostFacts::Known(facts)) => !ready(facts),
-        Some(HostFacts::Assumed | HostFacts::Unreachable { .. }) | None => false,
-    };
-    let mut etcd_play = None;
-    if full_pgsql {
-        refuse_unreachable(facts, &etcd)?;
-        let missing: Vec<NodeAddr> =
-            etcd.iter().copied().filter(|host| known_without(host, |facts| facts.etcd_ready)).collect();
-        if !missing.is_empty() {
-            raw_nodes.extend(etcd.iter().filter(|host| known_without(host, |facts| facts.node_ready)));
-            etcd_play = Some(play(Playbook::Etcd, &etcd, format!("etcd is not ready on {}", join(&missing))));
-        }
-    }
-    for asked in asked {
-        let wants_node = match asked.playbook {
-            Playbook::Node => false,
-            Playbook::Etcd | Playbook::Pgsql => asked.tags.is_empty(),
-        };
-        if wants_node {
-            let hosts = select(inventory, asked)?;
-            raw_nodes.extend(hosts.iter().filter(|host| known_without(host, |facts| facts.node_ready)));
-        }
-    }
-    if !raw_nodes.is_empty() {
-        let hosts: Vec<NodeAddr> = raw_nodes.into_iter().collect();
-        out.push(play(Playbook::Node, &hosts, format!("not prepared yet: {}", join(&hosts))));
-    }
-    out.extend(etcd_play);
-    Ok(out)
-}
-
-/// Identity of every cluster a play touches, over the whole inventory; gives their names.
-fn check_clusters(
-    inventory: &Inventory,
-    context: &Context<'_>,
-    play: &Play,
-    hosts: &[NodeAddr],
-) -> Result<BTreeSet<ClusterName>, Refusal> {
-    let refuse = |code: &str, why: String, fix: &str| Refusal {
-        code: code.to_owned(),
-        what: format!("`{}` was refused", play.command_line()),
-        why,
-        fix: fix.to_owned(),
-    };
-    let mut names = BTreeSet::new();
-    for cluster in inventory.clusters().values() {
-        if !cluster.instances.iter().any(|instance| hosts.contains(&instance.addr)) {
-            continue;
-        }
-        let members: Vec<String> = cluster
-            .instances
-            .iter()
-            .map(|i| format!("{} (line {}, pg_seq {}, {})", i.addr, i.span.line, i.id.seq, i.role))
-            .collect();
-        let members = members.join(", ");
-        let primaries = cluster.instances.iter().filter(|i| i.role == InstanceRole::Primary).count();
-        if primaries != 1 {
-            let code = if primaries == 0 { "plan/no-primary" } else { "plan/two-primaries" };
-            let why = format!("cluster `{}` has {primaries} primaries: {members}", cluster.name);
-            return Err(refuse(code, why, "declare exactly one primary in the inventory"));
-        }
-        let seqs: BTreeSet<u32> = cluster.instances.iter().map(|i| i.id.seq).collect();
-        if seqs.len() != cluster.instances.len() {
-            let why = format!("cluster `{}` uses a `pg_seq` twice: {members}", cluster.name);
-            return Err(refuse("plan/duplicate-seq", why, "give each instance its own `pg_seq`"));
-        }
-        for instance in cluster.instances.iter().filter(|instance| hosts.contains(&instance.addr)) {
-            match context.facts.of(instance.addr).data_dir {
-                DataDir::Empty => {}
-                DataDir::Cluster { scope: Some(scope), .. } if scope == cluster.name.as_str() => {}
-                DataDir::Cluster { scope, version } => {
-                    let whose = scope.map_or("no cluster that Patroni knows".to_owned(), |scope| {
-                        format!("cluster `{scope}`")
-                    });
-                    let why =
-                        format!("/pg/data of {} holds PostgreSQL {version} data of {whose}", instance.addr);
-                    return Err(refuse(
-                        "plan/foreign-data",
-                        why,
-                        "remove that instance from the node first, or use another node",
-                    ));
-                }
-                DataDir::Foreign => {
-                    let why = format!(
-                        "/pg/data of {} is not empty and is not a PostgreSQL data directory",
-                        instance.addr
-                    );
-                    return Err(refuse("plan/foreign-data", why, "look at it and move it away"));
-                }
-            }
-        }
-        names.insert(cluster.name.clone());
-    }
-    if names.is_empty() {
-        let why =
-            "none of the selected hosts belongs to a PostgreSQL cluster (`pg_cluster`, `pg_seq`, `pg_role`)"
-                .to_owned();
-        return Err(refuse("plan/no-cluster", why, "declare the cluster in the inventory first"));
-    }
-    if context.etcd_members().is_empty() {
-        let why = "the inventory has no `etcd` group with hosts; Patroni needs a DCS".to_owned();
-        return Err(refuse("plan/no-etcd", why, "add an `etcd` group"));
-    }
-    Ok(names)
 }
 
 fn filter_tags(stages: &mut Vec<Stage>, tags: &[String]) {
@@ -306,7 +340,7 @@ fn filter_tags(stages: &mut Vec<Stage>, tags: &[String]) {
     stages.retain(|stage| !stage.hosts.is_empty());
 }
 
-fn rerun_warnings(
+fn recreate(
     clusters: &BTreeSet<ClusterName>,
     inventory: &Inventory,
     facts: &FactSet,
@@ -359,6 +393,31 @@ fn rerun_warnings(
     out
 }
 
+/// Somebody else's tools that change the nodes right now.
+fn at_work(facts: &FactSet) -> Vec<Warning> {
+    let mut out = Vec::new();
+    for (host, known) in &facts.0 {
+        let crate::HostFacts::Known(known) = known else { continue };
+        if !known.others_at_work.is_empty() {
+            let tools: Vec<&str> = known.others_at_work.iter().map(String::as_str).collect();
+            out.push(warning("plan/others-at-work", format!("{} runs on {host} right now, started outside Paddock: wait for it, or the two may undo each other.", tools.join(" and "))));
+        }
+    }
+    out
+}
+
+/// A restore that is left in the inventory would run again with the next `pgsql-pitr.yml`.
+fn left_pitr(inventory: &Inventory, clusters: &BTreeSet<ClusterName>, plays: &[Play]) -> Vec<Warning> {
+    if plays.iter().any(|play| play.playbook == Playbook::PgsqlPitr) {
+        return Vec::new();
+    }
+    let named = clusters.iter().filter_map(|name| inventory.cluster(name));
+    let with = named.filter(|cluster| {
+        cluster.instances.iter().any(|one| inventory.vars(one.addr).map("pg_pitr").is_some())
+    });
+    with.map(|cluster| warning("plan/pitr-left", format!("`pg_pitr` is still in the inventory of `{}`: remove it after the restore, or the next `pgsql-pitr.yml` restores again.", cluster.name))).collect()
+}
+
 fn title(operation: &Operation, hosts: &[NodeAddr]) -> String {
     let list = if hosts.len() > 6 {
         format!("{} nodes", hosts.len())
@@ -366,90 +425,20 @@ fn title(operation: &Operation, hosts: &[NodeAddr]) -> String {
         hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     };
     match operation {
-        Operation::Create { cluster } => format!("Create cluster {cluster} on {list}"),
         Operation::AddNode { .. } => format!("Add nodes {list}"),
+        Operation::RemoveNode { .. } => format!("Remove nodes {list}"),
+        Operation::Create { cluster } => format!("Create cluster {cluster} on {list}"),
+        Operation::Expand { cluster, .. } => format!("Expand cluster {cluster} by {list}"),
+        Operation::Shrink { cluster, .. } => format!("Shrink cluster {cluster} by {list}"),
+        Operation::Remove { cluster } => format!("Remove cluster {cluster} from {list}"),
+        Operation::User { cluster, name } => format!("Bring user {name} of {cluster} to what is declared"),
+        Operation::Database { cluster, name } => {
+            format!("Bring database {name} of {cluster} to what is declared")
+        }
+        Operation::Backup { cluster, kind } => format!("Back up {cluster} ({})", kind.as_str()),
+        Operation::Patroni { cluster, action } => action.title(cluster.as_str()),
         Operation::ReloadService { cluster, .. } => format!("Reload services of {cluster} on {list}"),
         Operation::ReloadHba { cluster, .. } => format!("Reload HBA rules of {cluster} on {list}"),
         Operation::Play(play) => format!("Play {} on {list}", play.command_line()),
     }
-}
-
-/// Whether a variable's name says that its value is secret.
-fn is_secret_name(name: &str) -> bool {
-    let name = name.to_lowercase();
-    ["password", "secret", "cipher_pass", "access_key", "auth_pass", "s3_key"]
-        .iter()
-        .any(|part| name.contains(part))
-}
-
-fn collect_secrets(name: &str, value: &Value, out: &mut BTreeMap<String, String>, path: &str) {
-    match value {
-        Value::Map(map) => {
-            for (key, value) in &map.0 {
-                let key = key.to_text();
-                collect_secrets(&key, value, out, &format!("{path}/{key}"));
-            }
-        }
-        Value::List(items) => {
-            for (index, item) in items.iter().enumerate() {
-                collect_secrets(name, item, out, &format!("{path}/{index}"));
-            }
-        }
-        Value::Text(_) | Value::Int(_) if is_secret_name(name) => {
-            let text = value.to_text();
-            if text.chars().count() >= 4 {
-                out.entry(text).or_insert_with(|| path.to_owned());
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) => {}
-    }
-}
-
-/// Secret values by value, each with the name it goes by: inventory variables, extra vars, private keys.
-fn named_secrets(inventory: &Inventory, material: &Material, extra: &Map) -> BTreeMap<String, String> {
-    let mut out = BTreeMap::new();
-    for host in inventory.hosts() {
-        for (name, resolved) in inventory.vars(host).iter() {
-            collect_secrets(name, &resolved.value, &mut out, name);
-        }
-    }
-    for (name, default) in crate::params::DEFAULT_SECRETS {
-        out.entry((*default).to_owned()).or_insert_with(|| (*name).to_owned());
-    }
-    for (key, value) in &extra.0 {
-        collect_secrets(&key.to_text(), value, &mut out, &format!("-e {}", key.to_text()));
-    }
-    for (name, value) in
-        material.0.iter().filter(|(name, _)| name.ends_with(".key") || name.ends_with(".ssh"))
-    {
-        out.insert(value.clone(), name.clone());
-    }
-    out
-}
-
-fn secrets(inventory: &Inventory, material: &Material, extra: &Map) -> BTreeSet<String> {
-    named_secrets(inventory, material, extra).into_keys().collect()
-}
-
-/// Hashes plays and steps, not the way they were asked for: page, script and playbook form are one plan.
-fn digest(plan: &Plan, inventory: &Inventory, material: &Material) -> Digest {
-    let shown = serde_json::json!({ "plays": plan.plays, "stages": plan.stages, "cluster": plan.cluster });
-    let mut text = shown.to_string();
-    // Certificates and keys stand for themselves by name: they differ between consoles, the plan does not.
-    let mut names: Vec<(String, String)> =
-        material.0.iter().map(|(name, value)| (value.clone(), format!("<{name}>"))).collect();
-    names.extend(
-        named_secrets(inventory, material, &plan.intent.extra_vars)
-            .into_iter()
-            .map(|(v, n)| (v, format!("<{n}>"))),
-    );
-    names.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
-    for (value, name) in names {
-        let escaped = serde_json::to_string(&value).unwrap_or_default();
-        let inner = escaped.trim_matches('"');
-        if inner.len() >= 4 {
-            text = text.replace(inner, &name);
-        }
-    }
-    Digest(Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -1,9 +1,10 @@
 //! From facts to shell text: the one place where commands are written and arguments quoted.
 
 use crate::{Fact, Script, Scripts, UnitState};
+use std::collections::BTreeMap;
 
 /// Quotes one argument for bash.
-pub(crate) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     let plain =
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./:=,@%+".contains(&b));
     if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
@@ -24,6 +25,7 @@ impl Fact {
             Self::File { path, content, owner, mode, secret, validate } => {
                 file(path, content, owner, *mode, *secret, validate.as_deref())
             }
+            Self::FileSet { directory, mark, files, validate } => file_set(directory, mark, files, validate),
             Self::Directory { path, owner, mode } => directory(path, owner, *mode),
             Self::Link { path, target } => link(path, target),
             Self::Packages { names } => packages(names),
@@ -78,6 +80,30 @@ fn file(path: &str, content: &str, owner: &str, mode: u32, secret: bool, validat
         check: root(check, Some(content.to_owned())),
         apply: Some(root(apply, Some(content.to_owned()))),
     }
+}
+
+/// On stdin: a line `NAME LINES` before each file's content.
+fn file_set(directory: &str, mark: &str, files: &BTreeMap<String, String>, validate: &str) -> Scripts {
+    let d = quote(directory);
+    let stdin: String = files
+        .iter()
+        .map(|(name, content)| {
+            format!("{name} {}\n{}\n", content.lines().count(), content.trim_end_matches('\n'))
+        })
+        .collect();
+    // `$1` becomes what the directory shall be: the files of others as they are, ours from stdin.
+    let fill = format!(
+        "fill() {{ umask 022; cp -a {d}/. \"$1\"/ || return 1; grep -lsF -- {m} \"$1\"/* 2>/dev/null | while read -r f; do case \"$(head -n 1 \"$f\")\" in {m}*) rm -f \"$f\";; esac; done; awk -v d=\"$1\" 'n == 0 {{ f = d \"/\" $1; n = $2; printf \"\" >f; next }} {{ print >f; n--; if (n == 0) close(f) }}'; }}\n",
+        m = quote(mark)
+    );
+    let check = format!(
+        "[ -d {d} ] || {{ echo 'is not there'; exit 1; }}\n{fill}new=$(mktemp -d) || exit 2\ntrap 'rm -rf \"$new\"' EXIT\nfill \"$new\" || exit 2\ndiff -ruN {d} \"$new\" | sed \"s|$new|{directory}|g\"\n[ \"${{PIPESTATUS[0]}}\" = 0 ] && exit 0\nexit 1\n"
+    );
+    let apply = format!(
+        "set -o pipefail\n{fill}new=$(mktemp -d {d}.XXXXXX) || exit 1\ntrap 'rm -rf \"$new\"' EXIT\nfill \"$new\" || exit 1\nout=$({} 2>&1) || {{ echo \"$out\" | sed \"s|$new|{directory}|g\" >&2; echo 'the new files were refused; the old ones are kept' >&2; exit 1; }}\nrm -rf {d}.previous\ncp -a {d} {d}.previous || exit 1\nold=$(mktemp -d {d}.XXXXXX) && rmdir \"$old\" && mv -T {d} \"$old\" && mv -T \"$new\" {d} && rm -rf \"$old\"\n",
+        validate.replace("{}", "\"$new\"")
+    );
+    Scripts { check: root(check, Some(stdin.clone())), apply: Some(root(apply, Some(stdin))) }
 }
 
 fn directory(path: &str, owner: &str, mode: u32) -> Scripts {

@@ -74,6 +74,18 @@ pub enum Fact {
         /// A command that must succeed before the rename; `{}` is the new file.
         validate: Option<String>,
     },
+    /// The files of one owner in a directory that others use, too: exactly these, each beginning with the mark. Written
+    /// beside the directory, validated as a whole, then put in its place; the former state is kept as `<directory>.previous`.
+    FileSet {
+        /// Where.
+        directory: String,
+        /// What the first line of each of the owner's files begins with.
+        mark: String,
+        /// Content by file name.
+        files: std::collections::BTreeMap<String, String>,
+        /// A command that must succeed before; `{}` is the new directory.
+        validate: String,
+    },
     /// A directory.
     Directory {
         /// Where.
@@ -314,6 +326,11 @@ impl Step {
 
     pub(crate) fn settle(mut self, seconds: u32) -> Self {
         self.settle_s = seconds;
+        self
+    }
+
+    pub(crate) fn destroys(mut self, what: impl Into<String>) -> Self {
+        self.effect = Effect::Destroys(what.into());
         self
     }
 

@@ -23,6 +23,7 @@ pub struct NewRevision {
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct StoredRevision {
     id: i64,
+    parent: Option<i64>,
     /// The whole text.
     pub text: String,
     /// Who saved it.
@@ -37,6 +38,11 @@ impl StoredRevision {
     /// Its number.
     pub fn id(&self) -> RevisionId {
         RevisionId(self.id)
+    }
+
+    /// The revision it was saved upon; the first has none.
+    pub fn parent(&self) -> Option<RevisionId> {
+        self.parent.map(RevisionId)
     }
 }
 
@@ -60,15 +66,17 @@ impl Store {
 
     /// The revision in force.
     pub async fn newest_revision(&self) -> Result<Option<StoredRevision>, StoreError> {
-        sqlx::query_as("SELECT id, text, author, message, saved_us FROM revision ORDER BY id DESC LIMIT 1")
-            .fetch_optional(self.reader())
-            .await
-            .asking("read the newest revision")
+        sqlx::query_as(
+            "SELECT id, parent, text, author, message, saved_us FROM revision ORDER BY id DESC LIMIT 1",
+        )
+        .fetch_optional(self.reader())
+        .await
+        .asking("read the newest revision")
     }
 
     /// One revision.
     pub async fn revision(&self, id: RevisionId) -> Result<Option<StoredRevision>, StoreError> {
-        sqlx::query_as("SELECT id, text, author, message, saved_us FROM revision WHERE id = $1")
+        sqlx::query_as("SELECT id, parent, text, author, message, saved_us FROM revision WHERE id = $1")
             .bind(id.0)
             .fetch_optional(self.reader())
             .await

@@ -97,7 +97,7 @@ pub(crate) fn stanza(members: &Members, member: &Member) -> Vec<Step> {
 
 /// WAL arrives in the repository, and a full backup is there. On the member that leads.
 pub(crate) fn first_backup(members: &Members, member: &Member) -> Vec<Step> {
-    if !enabled(member) || member.vars.text("pg_upstream").is_some() {
+    if !enabled(member) || members.standby {
         return Vec::new();
     }
     let name = &members.name;
@@ -127,4 +127,63 @@ pub(crate) fn first_backup(members: &Members, member: &Member) -> Vec<Step> {
         );
     }
     steps
+}
+
+/// Whether each member has a repository of its own.
+pub(crate) fn is_local(member: &Member) -> bool {
+    text(&member.vars, "pgbackrest_method", "local") == "local"
+}
+
+/// The stanza and all its backups in a shared repository go. PostgreSQL must not run.
+pub(crate) fn delete_stanza(members: &Members, member: &Member) -> Step {
+    let name = &members.name;
+    let run = "cd / && runuser -u postgres -- pgbackrest";
+    let check = format!(
+        "out=$({run} --stanza={name} --output=json info 2>&1) || {{ echo \"$out\" >&2; exit 2; }}\nprintf '%s' \"$out\" | python3 -c 'import json,sys; s=json.load(sys.stdin); sys.exit(1 if any(x.get(\"db\") or x.get(\"backup\") for x in s) else 0)' && exit 0\necho 'the stanza is there'; exit 1\n"
+    );
+    let apply = format!("{run} --stanza={name} stop --force\n{run} --stanza={name} stanza-delete --force\n");
+    Step::command(
+        "pgsql/pg_backup/stanza",
+        member.addr,
+        &format!("the repository has no stanza {name}"),
+        check,
+        apply,
+    )
+    .limit(900)
+    .destroys(format!("deletes all backups of {name}"))
+}
+
+/// A backup as `pgbackrest info` lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) label: String,
+    pub(crate) kind: String,
+    /// Seconds since the epoch.
+    pub(crate) start_s: i64,
+    pub(crate) stop_s: i64,
+}
+
+/// Backups of a stanza without an error, oldest first.
+pub(crate) fn listed(info: &str, stanza: &str) -> Vec<Listed> {
+    let parsed: serde_json::Value = serde_json::from_str(info).unwrap_or_default();
+    let stanzas = parsed.as_array().map(Vec::as_slice).unwrap_or_default();
+    let of = stanzas.iter().filter(|one| one.get("name").and_then(|name| name.as_str()) == Some(stanza));
+    of.filter_map(|one| one.get("backup")?.as_array())
+        .flatten()
+        .filter(|backup| backup.get("error").and_then(serde_json::Value::as_bool) != Some(true))
+        .filter_map(|backup| {
+            let time = |key: &str| backup.get("timestamp")?.get(key)?.as_i64();
+            Some(Listed {
+                label: backup.get("label")?.as_str()?.to_owned(),
+                kind: backup.get("type")?.as_str()?.to_owned(),
+                start_s: time("start")?,
+                stop_s: time("stop")?,
+            })
+        })
+        .collect()
+}
+
+/// The newest backup of a stanza.
+pub(crate) fn newest(info: &str, stanza: &str) -> Option<Listed> {
+    listed(info, stanza).into_iter().max_by_key(|backup| backup.stop_s)
 }

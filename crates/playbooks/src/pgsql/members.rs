@@ -25,10 +25,15 @@ pub(crate) struct Members {
     pub(crate) name: String,
     pub(crate) version: u32,
     pub(crate) all: Vec<Member>,
+    /// Who leads, as Patroni said; none when nobody was asked or nobody leads.
+    pub(crate) leader: Option<NodeAddr>,
+    /// It follows another cluster: as Patroni said, else as declared.
+    pub(crate) standby: bool,
 }
 
 impl Members {
     pub(crate) fn of(ctx: &Context<'_>, cluster: &Cluster) -> Self {
+        let live = ctx.facts.live(cluster);
         let all: Vec<Member> = cluster
             .instances
             .iter()
@@ -47,7 +52,29 @@ impl Members {
                 }
             })
             .collect();
-        Self { name: cluster.name.to_string(), version: 0, all }
+        let declared_standby = all
+            .iter()
+            .any(|member| member.role == InstanceRole::Primary && member.vars.text("pg_upstream").is_some());
+        Self {
+            name: cluster.name.to_string(),
+            version: 0,
+            leader: live.and_then(|live| live.leader()?.addr),
+            standby: live.map_or(declared_standby, crate::Live::is_standby_cluster),
+            all,
+        }
+    }
+
+    /// Who takes SQL: the member that leads, else the declared primary.
+    pub(crate) fn acting(&self) -> Option<&Member> {
+        self.leader.and_then(|leader| self.at(leader)).or_else(|| self.primary())
+    }
+
+    /// The members that are there when a play on these hosts has ended: those that it makes, and those that are installed.
+    pub(crate) fn present(&self, ctx: &Context<'_>, hosts: &[NodeAddr]) -> Self {
+        let installed =
+            |addr| ctx.facts.known(addr).is_none_or(|facts| facts.data_dir != crate::DataDir::Empty);
+        let there = self.all.iter().filter(|member| hosts.contains(&member.addr) || installed(member.addr));
+        Self { all: there.cloned().collect(), ..self.clone() }
     }
 
     pub(crate) fn primary(&self) -> Option<&Member> {

@@ -3,21 +3,23 @@
 //! Stage by stage as the reference has it, with two differences: nothing that runs is restarted merely because the play
 //! runs again, and SQL runs only where Patroni says the leader is.
 
-mod backup;
+pub(crate) mod backup;
+pub(crate) mod business;
 mod haproxy;
 mod hba;
-mod members;
+pub(crate) mod members;
 mod patroni;
 mod pooler;
 mod provision;
+pub(crate) mod remove;
 mod selector;
-mod sql;
-mod steps;
+pub(crate) mod sql;
+pub(crate) mod steps;
 mod verify;
 
 use crate::etcd::ETCDCTL_ENV;
 use crate::params::text;
-use crate::{Context, Need, Refusal, Stage, Step, Warning};
+use crate::{Context, DataDir, Need, Play, Refusal, Stage, Step, Warning};
 use members::{Member, Members};
 use paddock_inventory::{InstanceRole, NodeAddr};
 use std::collections::BTreeMap;
@@ -53,6 +55,7 @@ pub(crate) fn needs(ctx: &Context<'_>, hosts: &[NodeAddr]) -> Vec<Need> {
 /// The stages of the play on these hosts. Stages of several clusters are interleaved, so that they run side by side.
 pub(crate) fn stages(
     ctx: &Context<'_>,
+    play: &Play,
     hosts: &[NodeAddr],
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Stage>, Refusal> {
@@ -63,7 +66,7 @@ pub(crate) fn stages(
             continue;
         }
         members.version = version(ctx, &members, warnings)?;
-        for stage in cluster_stages(ctx, &members, hosts)? {
+        for stage in cluster_stages(ctx, &members, hosts, play.tags.is_empty(), warnings)? {
             match out.iter_mut().find(|known| known.name == stage.name) {
                 Some(known) => {
                     for (host, steps) in stage.hosts {
@@ -108,7 +111,22 @@ fn version(ctx: &Context<'_>, members: &Members, warnings: &mut Vec<Warning>) ->
     Ok(wanted)
 }
 
-fn cluster_stages(ctx: &Context<'_>, members: &Members, hosts: &[NodeAddr]) -> Result<Vec<Stage>, Refusal> {
+/// The version that is in use, else the declared one: for plays that install nothing.
+pub(crate) fn version_of(ctx: &Context<'_>, members: &Members) -> u32 {
+    let used = members.all.iter().find_map(|member| match &ctx.facts.known(member.addr)?.data_dir {
+        DataDir::Cluster { version, .. } => version.parse().ok(),
+        DataDir::Empty | DataDir::Foreign => None,
+    });
+    used.unwrap_or_else(|| version(ctx, members, &mut Vec::new()).unwrap_or(18))
+}
+
+fn cluster_stages(
+    ctx: &Context<'_>,
+    members: &Members,
+    hosts: &[NodeAddr],
+    whole_play: bool,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Stage>, Refusal> {
     let chosen: Vec<&Member> = members.all.iter().filter(|member| hosts.contains(&member.addr)).collect();
     let mut stages: Vec<Stage> = Vec::new();
     let mut add = |name: &str, part: BTreeMap<NodeAddr, Vec<Step>>| {
@@ -130,7 +148,19 @@ fn cluster_stages(ctx: &Context<'_>, members: &Members, hosts: &[NodeAddr]) -> R
         let mut first = steps::launch_primary(members, primary);
         first.extend(steps::hba(ctx, members, primary)?);
         add("Primary", BTreeMap::from([(primary.addr, first)]));
-        add("Provision", BTreeMap::from([(primary.addr, provision::steps(members, primary))]));
+    }
+    let acting = members.acting().filter(|acting| hosts.contains(&acting.addr));
+    if let (Some(acting), Some(primary)) = (acting, members.primary())
+        && acting.addr != primary.addr
+        && whole_play
+    {
+        warnings.push(Warning {
+            code: "plan/other-leader".into(),
+            text: format!("{} is declared primary, but {} leads `{}` now: SQL and backups are done on {}. Declare it as primary, or switch over to {}.", primary.name, acting.name, members.name, acting.name, primary.name),
+        });
+    }
+    if let Some(acting) = acting {
+        add("Provision", BTreeMap::from([(acting.addr, provision::steps(members, acting))]));
     }
     let mut replicas = BTreeMap::new();
     for member in chosen.iter().filter(|member| member.role != InstanceRole::Primary) {
@@ -139,6 +169,7 @@ fn cluster_stages(ctx: &Context<'_>, members: &Members, hosts: &[NodeAddr]) -> R
         replicas.insert(member.addr, launch);
     }
     add("Replicas", replicas);
+    let present = members.present(ctx, hosts);
     let mut backups = BTreeMap::new();
     let mut first_backup = BTreeMap::new();
     let mut pooler = BTreeMap::new();
@@ -150,15 +181,30 @@ fn cluster_stages(ctx: &Context<'_>, members: &Members, hosts: &[NodeAddr]) -> R
         pool.extend(steps::crontab(member));
         pooler.insert(member.addr, pool);
         let rendered = haproxy::services(members, member)?;
-        services.insert(member.addr, steps::services(members, member, &rendered));
-        let mut verify = vec![verify::streaming(members, member), verify::senders(members, member)];
+        let mut verify = vec![verify::streaming(&present, member), verify::senders(&present, member)];
         verify.push(verify::hba(member));
         verify.push(verify::pending(member));
-        verify.push(verify::haproxy(members, member, &rendered).tag("pg_service"));
-        check.insert(member.addr, verify);
+        match text(&member.vars, "pg_service_provider", "").as_str() {
+            "" => {
+                services.insert(member.addr, steps::services(members, member.addr, &rendered));
+                verify.push(verify::haproxy(members, member.addr, &rendered).tag("pg_service"));
+            }
+            // Load balancers of their own: told by the run that has the declared primary in it, and only there.
+            provider if member.role == InstanceRole::Primary => {
+                for balancer in providers(ctx, members, provider)? {
+                    services.insert(balancer, steps::services(members, balancer, &rendered));
+                    check.insert(
+                        balancer,
+                        vec![verify::haproxy(members, balancer, &rendered).tag("pg_service")],
+                    );
+                }
+            }
+            _ => {}
+        }
+        check.entry(member.addr).or_default().splice(0..0, verify);
     }
-    if let Some(primary) = primary {
-        first_backup.insert(primary.addr, backup::first_backup(members, primary));
+    if let Some(acting) = acting {
+        first_backup.insert(acting.addr, backup::first_backup(members, acting));
     }
     add("Backup stanza", backups);
     add("First backup", first_backup);
@@ -166,6 +212,20 @@ fn cluster_stages(ctx: &Context<'_>, members: &Members, hosts: &[NodeAddr]) -> R
     add("Services", services);
     add("Verify", check);
     Ok(stages)
+}
+
+/// The nodes of the group that `pg_service_provider` names.
+fn providers(ctx: &Context<'_>, members: &Members, group: &str) -> Result<Vec<NodeAddr>, Refusal> {
+    let hosts = ctx.inventory.members_of_group(group);
+    if hosts.is_empty() {
+        return Err(Refusal {
+            code: "plan/no-provider".into(),
+            what: format!("services of {} cannot be planned", members.name),
+            why: format!("`pg_service_provider` names group `{group}`, which has no host in the inventory"),
+            fix: "declare the group, or remove `pg_service_provider`".into(),
+        });
+    }
+    Ok(hosts)
 }
 
 /// The cluster's own account in etcd, with rights on its prefix only. Runs on the first etcd member as root of etcd.

@@ -6,10 +6,10 @@ use crate::pgsql::members::{Member, Members};
 use crate::pgsql::sql;
 use crate::scripts::quote;
 
-/// Steps on the declared primary; the first refuses when another member leads.
+/// Steps on the member that leads (before there is one: the declared primary); the first refuses when it does not.
 pub(crate) fn steps(members: &Members, primary: &Member) -> Vec<Step> {
     let vars = &primary.vars;
-    if !flag(vars, "pg_provision", true) || vars.text("pg_upstream").is_some() {
+    if !flag(vars, "pg_provision", true) || members.standby {
         return Vec::new();
     }
     let (host, port) = (primary.addr, primary.pg_port);
@@ -65,10 +65,11 @@ pub(crate) fn steps(members: &Members, primary: &Member) -> Vec<Step> {
 /// SQL on a replica would fail or, worse, be skipped: the declared primary must lead.
 fn leads(members: &Members, primary: &Member) -> Step {
     let check = format!(
-        "cd /\nr=$(runuser -u postgres -- psql -XAtq -p {} -d postgres -c 'SELECT pg_is_in_recovery()') || exit 2\n[ \"$r\" = f ] && exit 0\necho '{} is declared primary of {} but does not lead now: switch over to it, or declare the member that leads as primary'\nexit 1\n",
+        "cd /\nr=$(runuser -u postgres -- psql -XAtq -p {} -d postgres -c 'SELECT pg_is_in_recovery()') || exit 2\n[ \"$r\" = f ] && exit 0\necho '{} does not lead {} any more: plan again, for the member that leads now'\nexit 1\n",
         primary.pg_port, primary.name, members.name
     );
-    let mut step = Step::wait("pgsql/pg_init/leads", primary.addr, "the declared primary leads", check, 60);
+    let mut step =
+        Step::wait("pgsql/pg_init/leads", primary.addr, "the member that takes SQL leads", check, 60);
     for tag in ["pg_user", "pg_db", "pg_provision"] {
         step = step.tag(tag);
     }

@@ -5,9 +5,8 @@ use crate::pgsql::haproxy::Service;
 use crate::pgsql::hba::{self as rules, Target};
 use crate::pgsql::members::{Member, Members};
 use crate::pgsql::{backup, patroni};
-use crate::scripts::quote;
 use crate::{Context, Fact, Refusal, Step, UnitState};
-use paddock_inventory::Value;
+use paddock_inventory::{NodeAddr, Value};
 
 /// Accounts, packages, directories, certificates and configuration: everything before PostgreSQL starts.
 pub(crate) fn install(ctx: &Context<'_>, members: &Members, member: &Member) -> Vec<Step> {
@@ -202,7 +201,7 @@ const PATRONI_RUNS: &str = r#"systemctl is-active -q patroni || {
 
 /// Patroni on the declared primary, until it leads.
 pub(crate) fn launch_primary(members: &Members, member: &Member) -> Vec<Step> {
-    let standby = member.vars.text("pg_upstream").is_some();
+    let standby = members.standby;
     let path = if standby { "standby-leader" } else { "primary" };
     let url = format!("http://{}:{}", member.addr, member.patroni_port);
     let name = &members.name;
@@ -334,34 +333,23 @@ pub(crate) fn crontab(member: &Member) -> Vec<Step> {
     ]
 }
 
-/// Service files, each checked before it is put in place; files of services no longer declared go.
-pub(crate) fn services(members: &Members, member: &Member, services: &[Service]) -> Vec<Step> {
-    let host = member.addr;
+/// All service files of the cluster on a node as one fact: rendered aside, checked by HAProxy together with everything
+/// else it loads, put in place at once, the former set kept.
+pub(crate) fn services(members: &Members, host: NodeAddr, services: &[Service]) -> Vec<Step> {
     let name = &members.name;
-    let mut steps = Vec::new();
-    let mut names = Vec::new();
-    for service in services {
-        let file = format!("/etc/haproxy/conf.d/{name}-{}.cfg", service.name);
-        steps.push(
-            Step::file(&format!("pgsql/pg_service/{}", service.name), host, &file, service.content.clone())
-                .titled(format!("service {name}-{} on port {}", service.name, service.port))
-                .validate("haproxy -c -q -f /etc/haproxy/haproxy.cfg -f {}"),
-        );
-        names.push(file);
-    }
-    let keep = names.iter().map(|file| format!(" {} ", quote(file))).collect::<String>();
-    // By their head line, not by a glob: pg-test-*.cfg would catch files of a cluster named pg-test-2.
-    let stale = format!(
-        "stale() {{ grep -ls '^# Managed by Paddock: cluster {name}, service ' /etc/haproxy/conf.d/*.cfg | while read -r f; do case '{keep}' in *\" $f \"*) ;; *) echo \"$f\";; esac; done; }}\n"
-    );
-    steps.push(Step::command(
-        "pgsql/pg_service/stale",
-        host,
-        "no service file of the cluster is left over",
-        format!("{stale}out=$(stale)\n[ -z \"$out\" ] && exit 0\necho \"left over: $out\"; exit 1\n"),
-        format!("{stale}stale | xargs -r rm -f\n"),
-    ));
-    steps.push(
+    let files =
+        services.iter().map(|service| (format!("{name}-{}.cfg", service.name), service.content.clone()));
+    let ports: Vec<String> =
+        services.iter().map(|service| format!("{} {}", service.name, service.port)).collect();
+    let set = Fact::FileSet {
+        directory: "/etc/haproxy/conf.d".into(),
+        // By their head line, not by a glob: pg-test-*.cfg would catch files of a cluster named pg-test-2.
+        mark: format!("# Managed by Paddock: cluster {name}, service "),
+        files: files.collect(),
+        validate: "haproxy -c -q -f /etc/haproxy/haproxy.cfg -f {}".into(),
+    };
+    vec![
+        Step::new("pgsql/pg_service/files", host, format!("services of {name}: {}", ports.join(", ")), set),
         Step::unit(
             "pgsql/pg_service/reload",
             host,
@@ -370,6 +358,5 @@ pub(crate) fn services(members: &Members, member: &Member, services: &[Service])
             &["/etc/haproxy/haproxy.cfg", "/etc/haproxy/conf.d"],
         )
         .titled("HAProxy has loaded the services"),
-    );
-    steps
+    ]
 }

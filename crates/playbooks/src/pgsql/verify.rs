@@ -5,6 +5,7 @@
 use crate::pgsql::haproxy::{Service, wanted};
 use crate::pgsql::members::{Member, Members};
 use crate::{Effect, Step};
+use paddock_inventory::NodeAddr;
 
 const LIB: &str = r#"
 import json, socket, sys, urllib.request
@@ -71,7 +72,7 @@ pub(crate) fn senders(members: &Members, member: &Member) -> Step {
 }
 
 /// Each HAProxy has each server in the state its service wants.
-pub(crate) fn haproxy(members: &Members, member: &Member, services: &[Service]) -> Step {
+pub(crate) fn haproxy(members: &Members, host: NodeAddr, services: &[Service]) -> Step {
     let wants: Vec<String> = services
         .iter()
         .map(|service| {
@@ -112,7 +113,7 @@ fail(bad)
     );
     let mut step = Step::wait(
         "pgsql/verify/haproxy",
-        member.addr,
+        host,
         "HAProxy routes every service to who serves it",
         python(&body),
         60,
