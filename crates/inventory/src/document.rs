@@ -40,14 +40,20 @@ impl Node {
 
     /// The last entry with this key, as PyYAML keeps the last of duplicates; else the one that `<<` merges in.
     pub(crate) fn entry(&self, key: &str) -> Option<&(Node, Node)> {
-        self.own_entry(key).or_else(|| {
-            let merged = self.entries().iter().filter(|(k, _)| k.text() == Some("<<"));
-            merged.map(|(_, from)| from).find_map(|from| match &from.kind {
-                Kind::Map { .. } => from.entry(key),
-                // Of several merged maps the earlier wins.
-                Kind::List { items, .. } => items.iter().find_map(|item| item.entry(key)),
-                Kind::Scalar { .. } => None,
-            })
+        let mut merges = false;
+        for entry in self.entries().iter().rev() {
+            let text = entry.0.text();
+            if text == Some(key) {
+                return Some(entry);
+            }
+            merges |= text == Some("<<");
+        }
+        let merged = self.entries().iter().filter(|(k, _)| merges && k.text() == Some("<<"));
+        merged.map(|(_, from)| from).find_map(|from| match &from.kind {
+            Kind::Map { .. } => from.entry(key),
+            // Of several merged maps the earlier wins.
+            Kind::List { items, .. } => items.iter().find_map(|item| item.entry(key)),
+            Kind::Scalar { .. } => None,
         })
     }
 

@@ -101,6 +101,12 @@ impl Inventory {
         self.vars.get(&host).cloned().unwrap_or_default()
     }
 
+    /// The same without a copy.
+    pub(crate) fn vars_of(&self, host: NodeAddr) -> &Vars {
+        static NONE: Vars = Vars { layers: Vec::new() };
+        self.vars.get(&host).unwrap_or(&NONE)
+    }
+
     /// The variables of a host below extra vars.
     pub fn vars_with(&self, host: NodeAddr, extra: &Map) -> Vars {
         self.vars(host).with_extra(extra)

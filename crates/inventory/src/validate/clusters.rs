@@ -9,17 +9,17 @@ const DEFAULT_SERVICES: [(&str, i64); 4] =
     [("primary", 5433), ("replica", 5434), ("default", 5436), ("offline", 5438)];
 
 pub(super) fn check(inventory: &Inventory, raw: &[RawGroup<'_>], findings: &mut Vec<Finding>) {
+    groups(raw, findings);
     // Clusters whose services are served by a dedicated group, by that group.
     let mut provided: BTreeMap<String, Vec<&Cluster>> = BTreeMap::new();
     for cluster in inventory.clusters().values() {
         numbers(cluster, raw, findings);
         primaries(cluster, findings);
-        groups(cluster, raw, findings);
         cycles(inventory, cluster, findings);
         let Some(first) = cluster.instances.first() else { continue };
-        let vars = inventory.vars(first.addr);
-        pooler(cluster, &vars, first.span, findings);
-        ports(cluster, &vars, first.span, findings);
+        let vars = inventory.vars_of(first.addr);
+        pooler(cluster, vars, first.span, findings);
+        ports(cluster, vars, first.span, findings);
         let provider = vars.text("pg_service_provider").filter(|name| inventory.group(name).is_some());
         if let Some(provider) = provider {
             provided.entry(provider).or_default().push(cluster);
@@ -73,21 +73,23 @@ fn primaries(cluster: &Cluster, findings: &mut Vec<Finding>) {
 }
 
 /// Two groups that name one cluster are one membership, which is seldom meant.
-fn groups(cluster: &Cluster, raw: &[RawGroup<'_>], findings: &mut Vec<Finding>) {
-    let named = |group: &&RawGroup<'_>| {
+fn groups(raw: &[RawGroup<'_>], findings: &mut Vec<Finding>) {
+    let mut named: BTreeMap<&str, &str> = BTreeMap::new();
+    for group in raw {
         let name = group.vars.and_then(|vars| vars.get("pg_cluster")).and_then(|name| name.text());
-        name == Some(cluster.name.as_str())
-    };
-    let mut groups = raw.iter().filter(named);
-    if let (Some(first), Some(second)) = (groups.next(), groups.next()) {
-        let message = format!(
-            "cluster `{}` is declared by the groups `{}` and `{}`: their hosts are one cluster",
-            cluster.name, first.name, second.name
-        );
-        findings.push(
-            Finding::warning("pgsql/cluster-in-two-groups", second.key, message)
-                .help("give the second group another `pg_cluster`, or put all hosts under one group"),
-        );
+        let Some(name) = name else { continue };
+        if let Some(first) = named.get(name) {
+            let message = format!(
+                "cluster `{name}` is declared by the groups `{first}` and `{}`: their hosts are one cluster",
+                group.name
+            );
+            findings.push(
+                Finding::warning("pgsql/cluster-in-two-groups", group.key, message)
+                    .help("give the second group another `pg_cluster`, or put all hosts under one group"),
+            );
+        } else {
+            named.insert(name, group.name);
+        }
     }
 }
 
@@ -98,7 +100,7 @@ fn cycles(inventory: &Inventory, cluster: &Cluster, findings: &mut Vec<Finding>)
         .iter()
         .filter(|instance| instance.role != InstanceRole::Primary)
         .filter_map(|instance| {
-            let upstream = inventory.vars(instance.addr).text("pg_upstream")?.parse().ok()?;
+            let upstream = inventory.vars_of(instance.addr).text("pg_upstream")?.parse().ok()?;
             (upstream != instance.addr).then_some((instance.addr, upstream))
         })
         .collect();
@@ -109,12 +111,12 @@ fn cycles(inventory: &Inventory, cluster: &Cluster, findings: &mut Vec<Finding>)
             if *next == instance.addr {
                 if told.is_disjoint(&path.iter().copied().collect()) {
                     let ring = path.iter().chain([next]).map(ToString::to_string).collect::<Vec<_>>();
-                    let vars = inventory.vars(instance.addr);
+                    let vars = inventory.vars_of(instance.addr);
                     let message = format!("replicas follow each other in a ring: {}", ring.join(" → "));
                     findings.push(
                         Finding::error(
                             "pgsql/upstream-cycle",
-                            place(&vars, "pg_upstream", instance.span),
+                            place(vars, "pg_upstream", instance.span),
                             message,
                         )
                         .help("remove `pg_upstream` from one of them: it then follows the leader"),
@@ -205,10 +207,10 @@ fn shared(inventory: &Inventory, provider: &str, clusters: &[&Cluster], findings
     let mut ports: BTreeMap<i64, String> = BTreeMap::new();
     for cluster in clusters {
         let Some(first) = cluster.instances.first() else { continue };
-        let vars = inventory.vars(first.addr);
-        let span = place(&vars, "pg_service_provider", first.span);
+        let vars = inventory.vars_of(first.addr);
+        let span = place(vars, "pg_service_provider", first.span);
         let mut taken = Vec::new();
-        for (name, port) in opened(&vars) {
+        for (name, port) in opened(vars) {
             let full = format!("{}-{name}", cluster.name);
             match ports.get(&port) {
                 Some(other) => taken.push(format!("{full} and {other} on port {port}")),

@@ -12,7 +12,7 @@ pub(super) fn check(inventory: &Inventory, raw: &[RawGroup<'_>], findings: &mut 
         let mut skipped = false;
         for host in &group.hosts {
             let has = |name: &str| host.vars.is_some_and(|vars| vars.get(name).is_some());
-            let vars = inventory.vars(host.addr);
+            let vars = inventory.vars_of(host.addr);
             if !pgsql && !has("pg_cluster") {
                 skipped |= has("pg_seq") && vars.value("pg_cluster").is_none();
                 continue;
@@ -23,12 +23,12 @@ pub(super) fn check(inventory: &Inventory, raw: &[RawGroup<'_>], findings: &mut 
             if has("pg_cluster") {
                 let name = vars.text("pg_cluster").unwrap_or_default();
                 if name.parse::<crate::ClusterName>().is_err() {
-                    findings.push(bad_cluster_name(&name, place(&vars, "pg_cluster", host.key)));
+                    findings.push(bad_cluster_name(&name, place(vars, "pg_cluster", host.key)));
                 }
             }
-            identity(host, &vars, findings);
-            upstream(inventory, host, &vars, findings);
-            numbers(host, &vars, findings);
+            identity(host, vars, findings);
+            upstream(inventory, host, vars, findings);
+            numbers(host, vars, findings);
         }
         if skipped {
             let message = format!(
@@ -88,7 +88,7 @@ fn upstream(inventory: &Inventory, host: &RawHost<'_>, vars: &Vars, findings: &m
         return;
     }
     let own = vars.text("pg_cluster");
-    let inside = own.is_some() && inventory.vars(addr).text("pg_cluster") == own;
+    let inside = own.is_some() && inventory.vars_of(addr).text("pg_cluster") == own;
     let primary = vars.text("pg_role").as_deref() == Some("primary");
     let own = own.unwrap_or_default();
     if primary && inside {

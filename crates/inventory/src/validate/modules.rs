@@ -57,11 +57,11 @@ fn numbered(
     findings: &mut Vec<Finding>,
 ) {
     for host in &group.hosts {
-        let vars = inventory.vars(host.addr);
+        let vars = inventory.vars_of(host.addr);
         if !is_number(vars.value(name)) {
             let message = format!("`{name}` of {} is missing or not a whole number from 0", host.addr);
             findings.push(
-                Finding::error(code, super::place(&vars, name, host.key), message)
+                Finding::error(code, super::place(vars, name, host.key), message)
                     .help(format!("give each host of `{}` its own number, such as `{name}: 1`", group.name)),
             );
         }
@@ -102,13 +102,13 @@ fn etcd(inventory: &Inventory, raw: &[RawGroup<'_>], findings: &mut Vec<Finding>
     numbered(inventory, group, "etcd_seq", "etcd/bad-seq", findings);
     let mut seqs: BTreeMap<i64, NodeAddr> = BTreeMap::new();
     for host in &group.hosts {
-        let vars = inventory.vars(host.addr);
+        let vars = inventory.vars_of(host.addr);
         if let Some(seq) = vars.int("etcd_seq")
             && let Some(first) = seqs.insert(seq, host.addr)
         {
             let message = format!("`etcd_seq: {seq}` of {} is taken by {first}", host.addr);
             findings.push(
-                Finding::error("etcd/duplicate-seq", super::place(&vars, "etcd_seq", host.key), message)
+                Finding::error("etcd/duplicate-seq", super::place(vars, "etcd_seq", host.key), message)
                     .help("give each etcd member its own number: it is part of its name"),
             );
         }
@@ -140,9 +140,9 @@ fn minio(inventory: &Inventory, raw: &[RawGroup<'_>], findings: &mut Vec<Finding
     }
     for cluster in inventory.clusters().values() {
         let Some(first) = cluster.instances.first() else { continue };
-        let vars = inventory.vars(first.addr);
+        let vars = inventory.vars_of(first.addr);
         if vars.text("pgbackrest_method").as_deref() == Some("minio") {
-            let span = super::place(&vars, "pgbackrest_method", first.span);
+            let span = super::place(vars, "pgbackrest_method", first.span);
             let message =
                 format!("cluster `{}` is backed up to MinIO, but there is no `minio` group", cluster.name);
             findings.push(

@@ -9,19 +9,19 @@ pub(super) fn check(inventory: &Inventory, raw: &[RawGroup<'_>], findings: &mut 
     let mut taken: BTreeMap<NodeAddr, &str> = BTreeMap::new();
     for cluster in inventory.clusters().values() {
         let Some(first) = cluster.instances.first() else { continue };
-        let vars = inventory.vars(first.addr);
+        let vars = inventory.vars_of(first.addr);
         let enabled = vars.bool("pg_vip_enabled") == Some(true);
         let Some(written) = vars.value("pg_vip_address").filter(|value| **value != Value::Null) else {
             if enabled {
                 let message = format!("`pg_vip_enabled` of `{}` without `pg_vip_address`", cluster.name);
                 findings.push(
-                    Finding::error("vip/no-address", place(&vars, "pg_vip_enabled", first.span), message)
+                    Finding::error("vip/no-address", place(vars, "pg_vip_enabled", first.span), message)
                         .help("set `pg_vip_address: <ipv4>/<mask>`, an address of the nodes' own network"),
                 );
             }
             continue;
         };
-        let span = place(&vars, "pg_vip_address", first.span);
+        let span = place(vars, "pg_vip_address", first.span);
         let text = written.to_text();
         let (ip, mask) = text.split_once('/').map_or((text.as_str(), None), |(ip, mask)| (ip, Some(mask)));
         let addr = ip.parse::<NodeAddr>();
@@ -56,9 +56,9 @@ pub(super) fn check(inventory: &Inventory, raw: &[RawGroup<'_>], findings: &mut 
     let hosts: BTreeMap<NodeAddr, Span> =
         raw.iter().flat_map(|group| &group.hosts).map(|host| (host.addr, host.key)).collect();
     for (addr, key) in hosts {
-        let vars = inventory.vars(addr);
+        let vars = inventory.vars_of(addr);
         if vars.bool("vip_enabled") == Some(true) {
-            node(addr, &vars, key, findings);
+            node(addr, vars, key, findings);
         }
     }
 }
