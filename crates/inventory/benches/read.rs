@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 /// 1,000 clusters of 10 instances with users, databases and a rule each.
 fn fleet() -> String {
-    let mut text = "all:\n  children:\n    etcd: { hosts: { 10.0.0.1: { etcd_seq: 1 } } }\n".to_owned();
+    let mut text = "all:\n  children:\n    infra: { hosts: { 10.0.0.1: { infra_seq: 1 } } }\n    etcd: { hosts: { 10.0.0.1: { etcd_seq: 1 } } }\n".to_owned();
     for cluster in 0..1000 {
         let _ok = writeln!(text, "    pg-{cluster}:\n      hosts:").is_ok();
         for seq in 1..=10 {
@@ -18,11 +18,11 @@ fn fleet() -> String {
         }
         let _ok = writeln!(
             text,
-            "      vars:\n        pg_cluster: pg-{cluster}\n        pg_users: [{{ name: app, password: secret }}]\n        pg_databases: [{{ name: app, owner: app }}]\n        pg_hba_rules: [{{ user: app, db: app, addr: intra, auth: ssl }}]"
+            "      vars:\n        pg_cluster: pg-{cluster}\n        pg_users: [{{ name: app, password: secret }}]\n        pg_databases: [{{ name: app, owner: app }}]\n        pg_hba_rules: [{{ title: app, user: app, db: app, addr: intra, auth: ssl }}]"
         )
         .is_ok();
     }
-    text + "  vars: { admin_ip: 10.0.0.1, pg_version: 15 }\n"
+    text + "  vars: { admin_ip: 10.0.0.1, version: v4.5.0, region: default, pg_version: 15 }\n"
 }
 
 fn read(criterion: &mut Criterion) {

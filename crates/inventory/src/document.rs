@@ -38,8 +38,27 @@ impl Node {
         }
     }
 
-    /// The last entry with this key, as PyYAML keeps the last of duplicates.
+    /// The last entry with this key, as PyYAML keeps the last of duplicates; else the one that `<<` merges in.
     pub(crate) fn entry(&self, key: &str) -> Option<&(Node, Node)> {
+        let mut merges = false;
+        for entry in self.entries().iter().rev() {
+            let text = entry.0.text();
+            if text == Some(key) {
+                return Some(entry);
+            }
+            merges |= text == Some("<<");
+        }
+        let merged = self.entries().iter().filter(|(k, _)| merges && k.text() == Some("<<"));
+        merged.map(|(_, from)| from).find_map(|from| match &from.kind {
+            Kind::Map { .. } => from.entry(key),
+            // Of several merged maps the earlier wins.
+            Kind::List { items, .. } => items.iter().find_map(|item| item.entry(key)),
+            Kind::Scalar { .. } => None,
+        })
+    }
+
+    /// The last entry with this key that is written in this mapping itself.
+    pub(crate) fn own_entry(&self, key: &str) -> Option<&(Node, Node)> {
         self.entries().iter().rev().find(|(k, _)| k.text() == Some(key))
     }
 
@@ -172,6 +191,42 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Where a scalar ends: the parser takes blanks and comments behind a quoted one for a part of it.
+    fn scalar_end(&self, here: Span, style: ScalarStyle) -> usize {
+        let base = self.lines.base;
+        let covered = &self.lines.text[here.start - base..here.end - base];
+        let end = match style {
+            ScalarStyle::SingleQuoted => closing(covered, '\'', None),
+            ScalarStyle::DoubleQuoted => closing(covered, '"', Some('\\')),
+            ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded => None,
+        };
+        here.start + end.unwrap_or_else(|| covered.trim_end().len())
+    }
+
+    /// The span of a collection: up to its bracket when in flow style, else up to its last child.
+    fn whole(&self, start: Span, end: Span, flow: bool, last: Option<Span>) -> Span {
+        if !flow {
+            return Span { end: last.map_or(start.end, |last| last.end).max(start.end), ..start };
+        }
+        // The parser takes blanks and comments behind the bracket for a part of it.
+        let from = last.map_or(start.start + 1, |last| last.end);
+        let text = self.lines.text.get(from - self.lines.base..end.end - self.lines.base).unwrap_or_default();
+        let end = bracket(text).map_or(end.end, |at| from + at);
+        Span { end: end.max(start.end), ..start }
+    }
+
+    /// The span of a block scalar from its `|` or `>` on; the parser's begins with its first word.
+    fn with_header(&self, key: Span, value: Span) -> Span {
+        let base = self.lines.base;
+        let between = self.lines.text.get(key.end - base..value.start - base).unwrap_or_default();
+        let line = between.lines().next().unwrap_or_default();
+        let Some(at) = line.find(['|', '>']) else { return value };
+        let start = key.end + at;
+        let before = self.lines.text[key.start - base..start - base].chars().count();
+        let column = key.column + u32::try_from(before).unwrap_or(u32::MAX);
+        Span { start, end: value.end.max(start + 1), line: key.line, column }
+    }
+
     fn node(
         &mut self,
         event: Event<'a>,
@@ -185,6 +240,7 @@ impl<'a> Builder<'a> {
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
+                let here = Span { end: self.scalar_end(here, style), ..here };
                 let tag = tag.map(|tag| tag.suffix.clone());
                 // An empty plain value has no place of its own; the parser points somewhere behind it.
                 (Node { span: here, kind: Kind::Scalar { text: text.into_owned(), plain, tag } }, anchor)
@@ -199,7 +255,7 @@ impl<'a> Builder<'a> {
                     items.push(self.node(event, span, depth + 1)?);
                 };
                 let flow = self.lines.text[here.start - self.lines.base..].starts_with('[');
-                let span = whole(here, end, flow, items.last().map(|item| item.span));
+                let span = self.whole(here, end, flow, items.last().map(|item| item.span));
                 (Node { span, kind: Kind::List { items, flow } }, anchor)
             }
             Event::MappingStart(anchor, _) => {
@@ -211,14 +267,19 @@ impl<'a> Builder<'a> {
                     }
                     let key = self.node(event, span, depth + 1)?;
                     let (event, span) = self.next()?;
+                    let block =
+                        matches!(event, Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, _, _));
                     let mut value = self.node(event, span, depth + 1)?;
+                    if block {
+                        value.span = self.with_header(key.span, value.span);
+                    }
                     if value.text() == Some("") && value.span.start == value.span.end {
                         value.span = Span { start: key.span.end, end: key.span.end, ..key.span };
                     }
                     entries.push((key, value));
                 };
                 let flow = self.lines.text[here.start - self.lines.base..].starts_with('{');
-                let span = whole(here, end, flow, entries.last().map(|(_, value)| value.span));
+                let span = self.whole(here, end, flow, entries.last().map(|(_, value)| value.span));
                 (Node { span, kind: Kind::Map { entries, flow } }, anchor)
             }
             Event::Alias(id) => {
@@ -255,10 +316,38 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// The span of a collection: up to its bracket when in flow style, else up to its last child.
-fn whole(start: Span, end: Span, flow: bool, last: Option<Span>) -> Span {
-    let end = if flow { end.end } else { last.map_or(start.end, |last| last.end) };
-    Span { end: end.max(start.end), ..start }
+/// Where a quoted text ends, its quotes included.
+fn closing(covered: &str, quote: char, escape: Option<char>) -> Option<usize> {
+    let mut chars = covered.char_indices().skip(1).peekable();
+    while let Some((at, c)) = chars.next() {
+        if Some(c) == escape {
+            chars.next();
+        } else if c == quote {
+            // Two single quotes are one.
+            if escape.is_none() && chars.peek().is_some_and(|(_, next)| *next == quote) {
+                chars.next();
+            } else {
+                return Some(at + quote.len_utf8());
+            }
+        }
+    }
+    None
+}
+
+/// Where the bracket that closes a flow collection ends, behind the collection's last child.
+fn bracket(text: &str) -> Option<usize> {
+    let mut comment = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            '\n' | '\r' => comment = false,
+            _ if comment => {}
+            '#' => comment = true,
+            ']' | '}' => return Some(at + 1),
+            c if c.is_whitespace() || matches!(c, ',' | ':') => {}
+            _ => return None,
+        }
+    }
+    None
 }
 
 fn count(node: &Node) -> usize {

@@ -1,8 +1,12 @@
 //! Edits: splices that touch only their lines, in the style of their neighbours.
 //!
-//! Each edit re-reads its result and refuses when anything else changed its meaning, so a text is never broken.
+//! Each edit says what it means as a change of the values, re-reads its result, and refuses when the values are not
+//! exactly that: nothing else may have changed, so a text is never broken and an alias never carries an edit elsewhere.
 
 use crate::document::{self, Kind, Node};
+use crate::splice::{self, Place};
+use crate::typing;
+use crate::write::{flow, scalar};
 use crate::{ClusterName, InstanceRole, Inventory, Map, NodeAddr, Value};
 
 /// A cluster to be added as a new group of its own name.
@@ -56,29 +60,30 @@ pub fn add_cluster(inventory: &Inventory, new: &NewGroup) -> Result<String, Edit
     if inventory.cluster(&new.name).is_some() || inventory.group(new.name.as_str()).is_some() {
         return Err(EditError::Exists(new.name.to_string()));
     }
-    let children = root
-        .get("all")
-        .and_then(|all| all.get("children"))
-        .ok_or_else(|| EditError::Missing("all.children".to_owned()))?;
+    let children = node(&root, &["all", "children"])?;
     let Kind::Map { entries, flow: false } = &children.kind else {
-        return Err(EditError::Shape {
-            place: "all.children".into(),
-            why: "it is not a block mapping".into(),
-        });
+        return Err(shape("all.children", "it is not a block mapping"));
     };
     let (last_key, last_value) =
         entries.last().ok_or_else(|| EditError::Missing("all.children".to_owned()))?;
-    let indent = indent_of(text, last_key.span.start);
-    let at = end_of_line(text, last_value.span.end.max(last_key.span.end));
-    let eol = line_end(text);
-    let width = entries.iter().map(|_| 2).next().unwrap_or(2);
+    let indent = splice::indent_of(text, last_key.span.start);
+    // As deep as the groups that are there.
+    let inner = entries.iter().filter_map(|(key, value)| {
+        let (first, _) =
+            value.entries().first().filter(|_| matches!(value.kind, Kind::Map { flow: false, .. }))?;
+        splice::indent_of(text, first.span.start).checked_sub(splice::indent_of(text, key.span.start))
+    });
+    let width = inner.filter(|width| *width > 0).min().unwrap_or(2);
     let pad = |level: usize| " ".repeat(indent + width * level);
-    let mut lines = vec![String::new(), format!("{}{}:", pad(0), new.name), format!("{}hosts:", pad(1))];
+    let name = scalar(&Value::Text(new.name.to_string()));
+    let mut lines = vec![String::new(), format!("{}{name}:", pad(0)), format!("{}hosts:", pad(1))];
+    let mut hosts = Vec::new();
     for (addr, seq, role) in &new.instances {
         lines.push(format!("{}{addr}: {{ pg_seq: {seq}, pg_role: {role} }}", pad(2)));
+        hosts.push((word(&addr.to_string()), instance(*seq, *role)));
     }
     lines.push(format!("{}vars:", pad(1)));
-    lines.push(format!("{}pg_cluster: {}", pad(2), new.name));
+    lines.push(format!("{}pg_cluster: {name}", pad(2)));
     for (key, value) in &new.vars.0 {
         match value {
             Value::List(items) if !items.is_empty() => {
@@ -88,40 +93,29 @@ pub fn add_cluster(inventory: &Inventory, new: &NewGroup) -> Result<String, Edit
             _ => lines.push(format!("{}{}: {}", pad(2), scalar(key), flow(value))),
         }
     }
-    let mut added = String::new();
-    for line in lines {
-        added.push_str(eol);
-        added.push_str(&line);
-    }
+    let eol = splice::line_end(text);
+    let added: String = lines.iter().flat_map(|line| [eol, line]).collect();
+    let at = splice::end_of_line(text, splice::end_of(text, last_key, last_value));
     let edited = format!("{}{added}{}", &text[..at], &text[at..]);
-    verify(inventory, &edited, |after| {
-        after.cluster(&new.name).is_some_and(|cluster| cluster.instances.len() == new.instances.len())
+    let mut vars = vec![(word("pg_cluster"), word(new.name.as_str()))];
+    vars.extend(new.vars.0.iter().cloned());
+    let group = Map(vec![(word("hosts"), Value::Map(Map(hosts))), (word("vars"), Value::Map(Map(vars)))]);
+    exactly(&root, edited, &["all", "children"], |children| {
+        put(children, new.name.as_str(), Value::Map(group));
     })
 }
 
-/// Removes the group of a cluster with the comment lines directly above it that are indented like it.
+/// Removes the group of a cluster. Comments around it and between groups stay.
 pub fn remove_cluster(inventory: &Inventory, name: &ClusterName) -> Result<String, EditError> {
     let text = inventory.text();
     let root = document::parse(text).map_err(|_| EditError::Unreadable)?;
-    let cluster = inventory.cluster(name).ok_or_else(|| EditError::Missing(name.to_string()))?;
-    let [group] = cluster.groups.as_slice() else {
-        return Err(EditError::Shape { place: name.to_string(), why: "it spans several groups".into() });
-    };
-    let children = root.get("all").and_then(|all| all.get("children"));
-    let entry = children
-        .and_then(|children| children.entry(&group.0))
-        .ok_or_else(|| EditError::Missing(group.0.clone()))?;
-    if children.is_some_and(|children| matches!(children.kind, Kind::Map { flow: true, .. })) {
-        return Err(EditError::Shape {
-            place: group.0.clone(),
-            why: "its groups are written in one line".into(),
-        });
+    let group = group_of(inventory, name)?;
+    let children = node(&root, &["all", "children"])?;
+    if children.entries().len() == 1 {
+        return Err(shape(&group, "it is the only group"));
     }
-    let start = text[..entry.0.span.start].rfind('\n').map_or(0, |at| at + 1);
-    let end = end_of_line(text, entry.1.span.end.max(entry.0.span.end));
-    let end = text[end..].find('\n').map_or(text.len(), |at| end + at + 1);
-    let edited = format!("{}{}", &text[..start], &text[end..]);
-    verify(inventory, &edited, |after| after.cluster(name).is_none())
+    let edited = splice::cut(text, children, &group).map_err(|why| shape(&group, why))?;
+    exactly(&root, edited, &["all", "children"], |children| take(children, &group))
 }
 
 /// Adds a host entry to the cluster's group, in the style of its neighbours.
@@ -134,25 +128,25 @@ pub fn add_instance(
 ) -> Result<String, EditError> {
     let text = inventory.text();
     let root = document::parse(text).map_err(|_| EditError::Unreadable)?;
-    let (hosts, _) = hosts_of(inventory, &root, name)?;
-    let Kind::Map { entries, flow } = &hosts.kind else {
-        return Err(EditError::Shape { place: name.to_string(), why: "its hosts are not a mapping".into() });
-    };
-    let (last_key, last_value) = entries.last().ok_or_else(|| EditError::Missing(name.to_string()))?;
-    let entry = format!("{addr}: {{ pg_seq: {seq}, pg_role: {role} }}");
-    let edited = if *flow {
-        let at = last_value.span.end.max(last_key.span.end);
-        format!("{} , {entry}{}", &text[..at], &text[at..]).replace("} , ", "}, ")
-    } else {
-        let at = end_of_line(text, last_value.span.end.max(last_key.span.end));
-        let pad = " ".repeat(indent_of(text, last_key.span.start));
-        format!("{}{}{pad}{entry}{}", &text[..at], line_end(text), &text[at..])
-    };
-    verify(inventory, &edited, |after| {
-        after
-            .cluster(name)
-            .is_some_and(|cluster| cluster.instances.iter().any(|i| i.addr == addr && i.id.seq == seq))
-    })
+    let group = group_of(inventory, name)?;
+    let hosts = node(&root, &["all", "children", &group, "hosts"])?;
+    let key = addr.to_string();
+    let cluster = inventory.cluster(name).ok_or_else(|| EditError::Missing(name.to_string()))?;
+    if hosts.own_entry(&key).is_some() || cluster.instances.iter().any(|known| known.addr == addr) {
+        return Err(EditError::Exists(key));
+    }
+    if let Some(known) = cluster.instances.iter().find(|known| known.id.seq == seq) {
+        return Err(EditError::Exists(known.id.to_string()));
+    }
+    let place = Place::Value(hosts);
+    let written = format!("{{ pg_seq: {seq}, pg_role: {role} }}");
+    let edited = splice::add(text, place, &key, &written).map_err(|why| shape(&group, why))?;
+    let edited = exactly(&root, edited, &["all", "children", &group, "hosts"], |hosts| {
+        put(hosts, &key, instance(seq, role));
+    })?;
+    let (after, _) = Inventory::read(edited.as_str());
+    let joined = after.cluster(name).is_some_and(|c| c.instances.iter().any(|i| i.addr == addr));
+    if joined { Ok(edited) } else { Err(shape(&group, "its hosts belong to the cluster each for itself")) }
 }
 
 /// Removes a host entry from the cluster's group.
@@ -163,76 +157,21 @@ pub fn remove_instance(
 ) -> Result<String, EditError> {
     let text = inventory.text();
     let root = document::parse(text).map_err(|_| EditError::Unreadable)?;
-    let (hosts, _) = hosts_of(inventory, &root, name)?;
+    let group = group_of(inventory, name)?;
+    let hosts = node(&root, &["all", "children", &group, "hosts"])?;
     let key = addr.to_string();
-    let entry = hosts.entry(&key).ok_or_else(|| EditError::Missing(key.clone()))?;
+    if hosts.own_entry(&key).is_none() {
+        return Err(EditError::Missing(key));
+    }
     if hosts.entries().len() == 1 {
-        return Err(EditError::Shape {
-            place: key,
-            why: "it is the last host; remove the cluster instead".into(),
-        });
+        return Err(shape(&key, "it is the last host; remove the cluster instead"));
     }
-    let edited = without_entry(text, hosts, entry);
-    verify(inventory, &edited, |after| {
-        after.cluster(name).is_some_and(|cluster| !cluster.instances.iter().any(|i| i.addr == addr))
-    })
+    let edited = splice::cut(text, hosts, &key).map_err(|why| shape(&key, why))?;
+    exactly(&root, edited, &["all", "children", &group, "hosts"], |hosts| take(hosts, &key))
 }
 
-/// Removes a variable: its lines, or its entry in a flow mapping. A variable that is not there needs no edit.
-pub fn unset_var(inventory: &Inventory, target: &VarTarget, name: &str) -> Result<String, EditError> {
-    let text = inventory.text();
-    let root = document::parse(text).map_err(|_| EditError::Unreadable)?;
-    let (place, map) = place_of(&root, target);
-    let map = map.filter(|map| map.is_map()).ok_or_else(|| EditError::Missing(place.clone()))?;
-    let Some(entry) = map.entry(name) else { return Ok(text.to_owned()) };
-    if map.entries().len() == 1 && !matches!(map.kind, Kind::Map { flow: true, .. }) {
-        return Err(EditError::Shape { place, why: format!("`{name}` is all it holds") });
-    }
-    let edited = without_entry(text, map, entry);
-    let (after, _) = Inventory::read(edited.as_str());
-    if after.is_broken() || after.hosts() != inventory.hosts() {
-        return Err(EditError::Shape { place, why: "the edited text would not read as meant".into() });
-    }
-    Ok(edited)
-}
-
-/// The text without one entry of a mapping: its whole lines, or in a flow mapping the entry with one comma.
-fn without_entry(text: &str, map: &Node, entry: &(Node, Node)) -> String {
-    let (key, value) = entry;
-    let end = value.span.end.max(key.span.end);
-    let (start, end) = if matches!(map.kind, Kind::Map { flow: true, .. }) {
-        let after = &text[end..];
-        let blank = after.len() - after.trim_start().len();
-        if after[blank..].starts_with(',') {
-            let rest = &after[blank + 1..];
-            (key.span.start, end + blank + 1 + (rest.len() - rest.trim_start_matches(' ').len()))
-        } else {
-            let before = text[..key.span.start].trim_end();
-            (before.strip_suffix(',').map_or(key.span.start, |kept| kept.trim_end().len()), end)
-        }
-    } else {
-        let end = end_of_line(text, end);
-        let start = text[..key.span.start].rfind('\n').map_or(0, |at| at + 1);
-        (start, text[end..].find('\n').map_or(text.len(), |at| end + at + 1))
-    };
-    format!("{}{}", &text[..start], &text[end..])
-}
-
-/// The mapping of a target, and its name for people.
-fn place_of<'a>(root: &'a Node, target: &VarTarget) -> (String, Option<&'a Node>) {
-    let all = root.get("all");
-    let group = |name: &str| all.and_then(|all| all.get("children")).and_then(|children| children.get(name));
-    match target {
-        VarTarget::Global => ("all.vars".to_owned(), all.and_then(|all| all.get("vars"))),
-        VarTarget::Group(name) => (format!("{name}.vars"), group(name).and_then(|group| group.get("vars"))),
-        VarTarget::Host(name, addr) => (
-            addr.to_string(),
-            group(name).and_then(|g| g.get("hosts")).and_then(|hosts| hosts.get(&addr.to_string())),
-        ),
-    }
-}
-
-/// Sets a scalar variable: replaces its value in place, or adds a line (or a flow entry) at the end of its mapping.
+/// Sets a variable: replaces its value in place, or adds a line (or a flow entry) at the end of its mapping, which is
+/// made when it is missing.
 pub fn set_var(
     inventory: &Inventory,
     target: &VarTarget,
@@ -241,122 +180,163 @@ pub fn set_var(
 ) -> Result<String, EditError> {
     let text = inventory.text();
     let root = document::parse(text).map_err(|_| EditError::Unreadable)?;
-    let (place, map) = place_of(&root, target);
-    let map = map.filter(|map| map.is_map()).ok_or_else(|| EditError::Missing(place.clone()))?;
+    let path = path_of(&root, target)?;
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let shown = path.join(".");
     let written = flow(value);
-    let edited = if let Some((_, old)) = map.entry(name) {
-        format!("{}{written}{}", &text[..old.span.start], &text[old.span.end..])
-    } else {
-        let Some((last_key, last_value)) = map.entries().last() else {
-            return Err(EditError::Shape { place, why: "it is empty".into() });
-        };
-        let end = last_value.span.end.max(last_key.span.end);
-        if matches!(map.kind, Kind::Map { flow: true, .. }) {
-            format!("{}, {name}: {written}{}", &text[..end], &text[end..])
-        } else {
-            let pad = " ".repeat(indent_of(text, last_key.span.start));
-            let at = end_of_line(text, end);
-            format!("{}{}{pad}{name}: {written}{}", &text[..at], line_end(text), &text[at..])
+    let key = scalar(&word(name));
+    let edited = match node(&root, &path).ok() {
+        Some(map) => match map.own_entry(name) {
+            Some((key, old)) => splice::replace(text, key, old, &written),
+            None => splice::add(text, place_of(&root, &path, map)?, &key, &written),
+        },
+        None => {
+            let (last, parent) = path.split_last().ok_or_else(|| EditError::Missing(shown.clone()))?;
+            let map = node(&root, parent)?;
+            splice::add(text, place_of(&root, parent, map)?, last, &format!("{{ {key}: {written} }}"))
         }
     };
-    let (after, _) = Inventory::read(edited.as_str());
-    if after.is_broken() || after.hosts() != inventory.hosts() {
-        return Err(EditError::Shape { place, why: "the edited text would not read as meant".into() });
-    }
-    Ok(edited)
+    let edited = edited.map_err(|why| shape(&shown, why))?;
+    exactly(&root, edited, &path, |map| put(map, name, value.clone()))
 }
 
-fn hosts_of<'a>(
-    inventory: &Inventory,
-    root: &'a Node,
-    name: &ClusterName,
-) -> Result<(&'a Node, String), EditError> {
+/// Removes a variable. The last one of a mapping leaves `{}` behind; one that is not there needs no edit.
+pub fn unset_var(inventory: &Inventory, target: &VarTarget, name: &str) -> Result<String, EditError> {
+    let text = inventory.text();
+    let root = document::parse(text).map_err(|_| EditError::Unreadable)?;
+    let path = path_of(&root, target)?;
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let shown = path.join(".");
+    let Ok(map) = node(&root, &path) else { return Ok(text.to_owned()) };
+    let Some((key, value)) = map.own_entry(name) else { return Ok(text.to_owned()) };
+    let edited = if map.entries().len() == 1 {
+        splice::empty(text, map, key, value)
+    } else {
+        splice::cut(text, map, name)
+    };
+    let edited = edited.map_err(|why| shape(&shown, why))?;
+    exactly(&root, edited, &path, |map| take(map, name))
+}
+
+fn shape(place: &str, why: impl Into<String>) -> EditError {
+    EditError::Shape { place: format!("`{place}`"), why: why.into() }
+}
+
+fn word(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn instance(seq: u32, role: InstanceRole) -> Value {
+    Value::Map(Map(vec![(word("pg_seq"), Value::Int(seq.into())), (word("pg_role"), word(role.as_str()))]))
+}
+
+fn node<'a>(root: &'a Node, path: &[&str]) -> Result<&'a Node, EditError> {
+    let found = path.iter().try_fold(root, |node, key| node.get(key));
+    found.ok_or_else(|| EditError::Missing(path.join(".")))
+}
+
+/// A mapping, or the null value that stands where one may be written.
+fn place_of<'a>(root: &'a Node, path: &[&str], map: &'a Node) -> Result<Place<'a>, EditError> {
+    if !map.is_null() {
+        return Ok(Place::Value(map));
+    }
+    let (last, parent) = path.split_last().ok_or_else(|| EditError::Missing(path.join(".")))?;
+    let entry = node(root, parent)?.own_entry(last);
+    entry.map(|(key, value)| Place::Null(key, value)).ok_or_else(|| EditError::Missing(path.join(".")))
+}
+
+fn path_of(root: &Node, target: &VarTarget) -> Result<Vec<String>, EditError> {
+    let path: Vec<String> = match target {
+        VarTarget::Global => ["all", "vars"].map(str::to_owned).into(),
+        VarTarget::Group(group) => ["all", "children", group, "vars"].map(str::to_owned).into(),
+        VarTarget::Host(group, addr) => {
+            ["all", "children", group, "hosts", &addr.to_string()].map(str::to_owned).into()
+        }
+    };
+    // What carries the variables must be there; their mapping itself may still be missing.
+    let needed = if matches!(target, VarTarget::Host(..)) { path.len() } else { path.len() - 1 };
+    let needed: Vec<&str> = path.iter().take(needed).map(String::as_str).collect();
+    node(root, &needed)?;
+    Ok(path)
+}
+
+/// The one group that declares the cluster's hosts.
+fn group_of(inventory: &Inventory, name: &ClusterName) -> Result<String, EditError> {
     let cluster = inventory.cluster(name).ok_or_else(|| EditError::Missing(name.to_string()))?;
     let [group] = cluster.groups.as_slice() else {
-        return Err(EditError::Shape { place: name.to_string(), why: "it spans several groups".into() });
+        return Err(shape(name.as_str(), "it spans several groups"));
     };
-    let children = root.get("all").and_then(|all| all.get("children"));
-    let hosts = children.and_then(|children| children.get(&group.0)).and_then(|group| group.get("hosts"));
-    hosts.map(|hosts| (hosts, group.0.clone())).ok_or_else(|| EditError::Missing(group.0.clone()))
+    let others = inventory.clusters().values().filter(|other| other.groups.contains(group)).count();
+    if others > 1 {
+        return Err(shape(&group.0, "its group holds several clusters"));
+    }
+    Ok(group.0.clone())
 }
 
-/// Refuses an edit whose result does not read as meant, or that changed another cluster.
-fn verify(before: &Inventory, edited: &str, meant: impl Fn(&Inventory) -> bool) -> Result<String, EditError> {
-    let (after, _) = Inventory::read(edited);
-    let others = before.clusters().iter().all(|(name, cluster)| {
-        let same = after.cluster(name).is_some_and(|now| {
-            now.instances.len() == cluster.instances.len()
-                && now.instances.iter().zip(&cluster.instances).all(|(a, b)| a.id == b.id && a.addr == b.addr)
-        });
-        same || !meant(before) && after.cluster(name).is_none_or(|now| now.instances != cluster.instances)
+/// Gives the edited text when its values are those of before with this one change, and refuses it otherwise.
+fn exactly(
+    before: &Node,
+    edited: String,
+    path: &[&str],
+    change: impl FnOnce(&mut Map),
+) -> Result<String, EditError> {
+    let mut meant = typing::value(before);
+    let mut place = Some(&mut meant);
+    for key in path {
+        place = place.and_then(|value| child(value, key));
+    }
+    if let Some(place) = place {
+        if !matches!(place, Value::Map(_)) {
+            *place = Value::Map(Map::default());
+        }
+        if let Value::Map(map) = place {
+            change(map);
+        }
+    }
+    let read = document::parse(&edited).ok().map(|root| typing::value(&root));
+    if read.is_some_and(|read| same(&read, &meant)) {
+        Ok(edited)
+    } else {
+        Err(shape(&path.join("."), "the edited text would not read as meant"))
+    }
+}
+
+/// The value of a key; a key that is missing is made.
+fn child<'a>(value: &'a mut Value, key: &str) -> Option<&'a mut Value> {
+    let Value::Map(map) = value else { return None };
+    let at = map.0.iter().position(|(known, _)| known.to_text() == key);
+    let at = at.unwrap_or_else(|| {
+        map.0.push((word(key), Value::Null));
+        map.0.len() - 1
     });
-    if after.is_broken() || !meant(&after) || !others {
-        return Err(EditError::Shape {
-            place: "the text".into(),
-            why: "the edited text would not read as meant".into(),
-        });
-    }
-    Ok(edited.to_owned())
+    map.0.get_mut(at).map(|(_, value)| value)
 }
 
-fn indent_of(text: &str, at: usize) -> usize {
-    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    text[start..].chars().take_while(|c| *c == ' ').count()
-}
-
-/// The end of the line that `at` is in, before its line break.
-fn end_of_line(text: &str, at: usize) -> usize {
-    let end = text[at..].find('\n').map_or(text.len(), |newline| at + newline);
-    if text[..end].ends_with('\r') && end > at { end - 1 } else { end }
-}
-
-fn line_end(text: &str) -> &'static str {
-    if text.contains("\r\n") { "\r\n" } else { "\n" }
-}
-
-/// A value in flow style.
-fn flow(value: &Value) -> String {
-    match value {
-        Value::List(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
-        Value::Map(map) if map.0.is_empty() => "{}".to_owned(),
-        Value::Map(map) => {
-            let inner = map.0.iter().map(|(key, value)| format!("{}: {}", scalar(key), flow(value)));
-            format!("{{ {} }}", inner.collect::<Vec<_>>().join(", "))
-        }
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) => scalar(value),
+fn put(map: &mut Map, key: &str, value: Value) {
+    match map.0.iter_mut().find(|(known, _)| known.to_text() == key) {
+        Some(slot) => slot.1 = value,
+        None => map.0.push((word(key), value)),
     }
 }
 
-/// A scalar, quoted when a plain one would read as something else.
-fn scalar(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(truth) => truth.to_string(),
-        Value::Int(number) => number.to_string(),
-        Value::Float(number) => format!("{number:?}"),
-        Value::Text(text) => {
-            let safe = !text.is_empty()
-                && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./+$".contains(c))
-                && !text.starts_with('-')
-                && matches!(crate::typing::plain_scalar(text), Value::Text(_))
-                && !crate::typing::looks_like_timestamp(text);
-            if safe {
-                text.clone()
-            } else if text.chars().all(|c| !c.is_control()) {
-                format!("'{}'", text.replace('\'', "''"))
-            } else {
-                let escaped: String = text
-                    .chars()
-                    .map(|c| match c {
-                        '"' => "\\\"".to_owned(),
-                        '\\' => "\\\\".to_owned(),
-                        c if c.is_control() => format!("\\U{:08X}", u32::from(c)),
-                        c => c.to_string(),
-                    })
-                    .collect();
-                format!("\"{escaped}\"")
-            }
+fn take(map: &mut Map, key: &str) {
+    map.0.retain(|(known, _)| known.to_text() != key);
+}
+
+/// Equal but for the order of keys. A number that is not one equals itself here.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Map(a), Value::Map(b)) => {
+            a.0.len() == b.0.len()
+                && a.0.iter().zip(&b.0).all(|((key, value), (other_key, other))| {
+                    if key == other_key {
+                        return same(value, other);
+                    }
+                    b.0.iter().find(|(other, _)| other == key).is_some_and(|(_, other)| same(value, other))
+                })
         }
-        Value::List(_) | Value::Map(_) => flow(value),
+        (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits() || a == b,
+        _ => a == b,
     }
 }

@@ -10,9 +10,11 @@ mod merge;
 mod model;
 mod pattern;
 mod read;
+mod splice;
 mod typing;
 mod validate;
 mod value;
+mod write;
 
 pub use edit::{
     EditError, NewGroup, VarTarget, add_cluster, add_instance, remove_cluster, remove_instance, set_var,

@@ -55,7 +55,9 @@ impl Inventory {
             validate::check(&inventory, &root, &raw, &mut findings);
         }
         inventory.text = text;
-        findings.sort_by_key(|finding| (finding.span.start, finding.code));
+        findings.sort_by(|a, b| (a.span.start, a.code, &a.message).cmp(&(b.span.start, b.code, &b.message)));
+        // What an alias repeats is said once.
+        findings.dedup();
         (inventory, findings)
     }
 
@@ -97,6 +99,12 @@ impl Inventory {
     /// The variables of a host; empty when the host is not in the inventory.
     pub fn vars(&self, host: NodeAddr) -> Vars {
         self.vars.get(&host).cloned().unwrap_or_default()
+    }
+
+    /// The same without a copy.
+    pub(crate) fn vars_of(&self, host: NodeAddr) -> &Vars {
+        static NONE: Vars = Vars { layers: Vec::new() };
+        self.vars.get(&host).unwrap_or(&NONE)
     }
 
     /// The variables of a host below extra vars.
@@ -267,7 +275,10 @@ pub(crate) fn raw_groups<'a>(root: &'a Node, findings: &mut Vec<Finding>) -> Vec
 fn walk<'a>(children: &'a Node, depth: usize, groups: &mut Vec<RawGroup<'a>>, findings: &mut Vec<Finding>) {
     for (key, node) in children.entries() {
         let Some(name) = key.text() else {
-            findings.push(Finding::error("group/bad-name", key.span, "a group's name must be a word"));
+            findings.push(
+                Finding::error("group/bad-name", key.span, "a group's name must be a word")
+                    .help("write `name:` with the group's parts below it"),
+            );
             continue;
         };
         let hosts = node.get("hosts").map(|hosts| raw_hosts(hosts, name, findings)).unwrap_or_default();
@@ -315,11 +326,10 @@ fn add_host<'a>(
     findings: &mut Vec<Finding>,
 ) {
     let Some(names) = expand_range(name) else {
-        findings.push(Finding::error(
-            "host/bad-range",
-            key,
-            format!("`{name}` is not a usable range of hosts"),
-        ));
+        findings.push(
+            Finding::error("host/bad-range", key, format!("`{name}` is not a usable range of hosts"))
+                .help("write `10.10.10.[11:13]`, from the lower to the higher, at most 1024 hosts"),
+        );
         return;
     };
     for name in names {

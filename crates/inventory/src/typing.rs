@@ -74,7 +74,8 @@ fn integer(text: &str) -> Option<i64> {
         b'+' => (1, &text[1..]),
         _ => (1, text),
     };
-    if !body.starts_with(|c: char| c.is_ascii_digit()) {
+    let digits_only = body.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b'_' | b':' | b'x'));
+    if !body.starts_with(|c: char| c.is_ascii_digit()) || !digits_only {
         return None;
     }
     let digits = body.replace('_', "");
@@ -115,20 +116,38 @@ fn base60(digits: &str) -> Option<i64> {
     Some(total)
 }
 
-/// PyYAML wants a dot in a float: `1e5` stays text.
+/// PyYAML wants a dot in a float, a signed exponent, and a digit before the dot when there is a sign: `1e5` and `-.5`
+/// stay text. `1:30.5` is base 60.
 fn float(text: &str) -> Option<f64> {
-    let body = text.trim_start_matches(['+', '-']);
+    let body = text.strip_prefix(['+', '-']).unwrap_or(text);
     if matches!(body, ".inf" | ".Inf" | ".INF") {
         return Some(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY });
     }
-    let digits = text.replace('_', "");
-    let mantissa = digits.split(['e', 'E']).next()?;
-    let exponent_signed = match digits.find(['e', 'E']) {
-        Some(at) => matches!(digits.as_bytes().get(at + 1), Some(b'+' | b'-')),
-        None => true,
+    let (whole, rest) = body.split_once('.')?;
+    let (fraction, exponent) = match rest.split_once(['e', 'E']) {
+        Some((fraction, exponent)) => (fraction, Some(exponent)),
+        None => (rest, None),
     };
-    let good = mantissa.contains('.') && mantissa.bytes().any(|b| b.is_ascii_digit()) && exponent_signed;
-    if good { digits.parse().ok() } else { None }
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+    let begins = |part: &str| part.starts_with(|c: char| c.is_ascii_digit());
+    if let Some((minutes, seconds)) = whole.rsplit_once(':') {
+        let minutes = if minutes.contains(':') { base60(minutes)? } else { minutes.parse().ok()? };
+        let seconds: f64 = format!("{seconds}.{fraction}").parse().ok()?;
+        let good = begins(whole) && exponent.is_none() && digits(fraction) && seconds < 60.0;
+        #[expect(clippy::cast_precision_loss, reason = "PyYAML computes it in floating point, too")]
+        let value = (minutes as f64).mul_add(60.0, seconds);
+        return good.then_some(if text.starts_with('-') { -value } else { value });
+    }
+    let good = if whole.is_empty() {
+        text.starts_with('.') && begins(fraction)
+    } else {
+        begins(whole) && digits(whole)
+    };
+    let exponent_good = exponent.is_none_or(|exponent| {
+        let number = exponent.strip_prefix(['+', '-']);
+        number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    });
+    if good && digits(fraction) && exponent_good { text.replace('_', "").parse().ok() } else { None }
 }
 
 /// Whether PyYAML would read this plain scalar as a date or timestamp, which Ansible then cannot pass on as text.
@@ -166,6 +185,16 @@ mod tests {
             ("1.5", Value::Float(1.5)),
             ("1e5", Value::Text("1e5".into())),
             ("1.0e+3", Value::Float(1000.0)),
+            ("1.", Value::Float(1.0)),
+            (".5", Value::Float(0.5)),
+            ("-.5", Value::Text("-.5".into())),
+            ("1.5e3", Value::Text("1.5e3".into())),
+            ("1:30.5", Value::Float(90.5)),
+            ("1.2.3", Value::Text("1.2.3".into())),
+            ("0x-1", Value::Text("0x-1".into())),
+            ("0o17", Value::Text("0o17".into())),
+            ("10:60", Value::Text("10:60".into())),
+            ("10.10.10.10:5432", Value::Text("10.10.10.10:5432".into())),
             ("~", Value::Null),
             ("", Value::Null),
             ("10.10.10.10", Value::Text("10.10.10.10".into())),

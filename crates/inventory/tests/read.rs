@@ -28,6 +28,8 @@ all:
         pg_users: [{ name: test , password: test }]
   vars:
     admin_ip: 10.10.10.10
+    version: v4.5.0
+    region: default
     patroni_watchdog_mode: off
     file_mode: 0640
     pg_exporters: { 20001: { pg_cluster: x, pg_seq: 1 } }
