@@ -187,6 +187,12 @@ impl<'a> Planner<'a> {
         if !self.facts.0.values().any(|known| !matches!(known, crate::HostFacts::Assumed)) {
             self.warnings.insert(0, warning("plan/facts-assumed", "No node was asked: prepared Debian 12 nodes with 2 CPUs and 4 GiB are assumed, and etcd is assumed to run."));
         }
+        if self.plays.iter().any(|play| HostPattern::parse(&play.limit).is_ok_and(|limit| limit.is_all())) {
+            self.warnings.push(warning(
+                "plan/limit-all",
+                format!("The limit is `all`: this is about {} hosts.", hosts.len()),
+            ));
+        }
         self.warnings.extend(recreate(&self.made_again, inventory));
         self.warnings.extend(at_work(self.facts));
         self.warnings.extend(left_pitr(inventory, &self.clusters, &self.plays));
@@ -285,7 +291,7 @@ fn intent_vars(plays: &[Play]) -> Map {
 pub(crate) fn select(inventory: &Inventory, play: &Play) -> Result<Vec<NodeAddr>, Refusal> {
     let refuse = |error: &PatternError| {
         let code = match error {
-            PatternError::Empty => "plan/empty-limit",
+            PatternError::Empty | PatternError::OnlyExcludes { .. } => "plan/empty-limit",
             PatternError::Unknown { .. } => "plan/unknown-target",
             PatternError::BadAddress { .. } => "plan/bad-address",
             PatternError::NotAMember { .. } => "plan/not-a-member",
@@ -295,7 +301,7 @@ pub(crate) fn select(inventory: &Inventory, play: &Play) -> Result<Vec<NodeAddr>
             code: code.into(),
             what: format!("`{}` was refused", play.command_line()),
             why: error.to_string(),
-            fix: "name a group of the inventory or addresses of its hosts; declare a new cluster in the inventory first".into(),
+            fix: "name a group of the inventory, or `all`, or addresses of its hosts; declare a new cluster in the inventory first".into(),
         }
     };
     if let Some(action) = &play.action {
