@@ -7,6 +7,7 @@ pub(crate) mod backup;
 pub(crate) mod business;
 mod haproxy;
 mod hba;
+mod hba_guard;
 pub(crate) mod members;
 mod patroni;
 mod pooler;
