@@ -5,17 +5,17 @@
 
 pub(crate) mod backup;
 pub(crate) mod business;
-mod haproxy;
-mod hba;
+pub(crate) mod haproxy;
+pub(crate) mod hba;
 pub(crate) mod members;
 mod patroni;
-mod pooler;
-mod provision;
+pub(crate) mod pooler;
+pub(crate) mod provision;
 pub(crate) mod remove;
 mod selector;
 pub(crate) mod sql;
 pub(crate) mod steps;
-mod verify;
+pub(crate) mod verify;
 
 use crate::etcd::ETCDCTL_ENV;
 use crate::params::text;
@@ -215,7 +215,7 @@ fn cluster_stages(
 }
 
 /// The nodes of the group that `pg_service_provider` names.
-fn providers(ctx: &Context<'_>, members: &Members, group: &str) -> Result<Vec<NodeAddr>, Refusal> {
+pub(crate) fn providers(ctx: &Context<'_>, members: &Members, group: &str) -> Result<Vec<NodeAddr>, Refusal> {
     let hosts = ctx.inventory.members_of_group(group);
     if hosts.is_empty() {
         return Err(Refusal {
