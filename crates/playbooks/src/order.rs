@@ -78,14 +78,8 @@ pub(crate) fn before(
         if !hosts.contains(&leader) || !cluster.instances.iter().any(|one| stays(&one)) {
             continue;
         }
-        let live = facts.live(cluster);
-        let lag = |addr: NodeAddr| {
-            live?.members.iter().find(|member| member.addr == Some(addr) && member.is_well())?.lag_bytes
-        };
-        let well =
-            cluster.instances.iter().filter(stays).filter(|one| live.is_none() || lag(one.addr).is_some());
-        // An offline instance is for queries that may be cut off: it leads only when nobody else can.
-        let best = well.min_by_key(|one| (one.role == InstanceRole::Offline, lag(one.addr), one.id.seq));
+        let reachable = |addr| !hosts.contains(&addr) && facts.unreachable(addr).is_none();
+        let best = crate::patroni_ops::switchover::best(cluster, facts.live(cluster), reachable);
         let best = best.ok_or_else(|| Refusal {
             code: "plan/removes-leader".into(),
             what: format!("`{}` was refused", play.command_line()),

@@ -20,7 +20,7 @@ pub fn plan(
 ) -> Result<Plan, Refusal> {
     let asked = intent.operation.plays(&intent.extra_vars);
     let hosts = select_all(inventory, &asked)?;
-    for play in asked.iter().filter(|play| !play.playbook.removes()) {
+    for play in asked.iter().filter(|play| play.playbook.needs_every_node()) {
         refuse_unreachable(facts, &select(inventory, play)?)?;
     }
     let mut plays = order::prerequisites(inventory, facts, &asked)?;
