@@ -37,6 +37,9 @@ pub struct Facts {
     /// Changes when the data directory is made anew: inode and change time of `PG_VERSION`.
     #[serde(default)]
     pub data_mark: String,
+    /// Data of before a restore are kept in `/pg/data-backup`.
+    #[serde(default)]
+    pub data_aside: bool,
     /// What this node's Patroni sees; none where none answers.
     #[serde(default)]
     pub live: Option<Live>,
@@ -121,6 +124,7 @@ if [ -e /pg/data/PG_VERSION ]; then
   sed -n 's/^scope: *//p' /etc/patroni/patroni.yml 2>/dev/null | sed 's/^/data_scope=/'
   echo "data_mark=$(stat -c '%i.%Z' /pg/data/PG_VERSION 2>/dev/null)"
 elif [ -n "$(ls -A /pg/data 2>/dev/null)" ]; then echo data_foreign=1; fi
+[ -e /pg/data-backup/PG_VERSION ] && echo data_aside=1
 if [ -e /etc/paddock/etcd.ready ] && [ -e /etc/etcd/etcdctl.env ]; then
   (. /etc/etcd/etcdctl.env; timeout 6 etcdctl --command-timeout=5s get / --prefix --keys-only 2>/dev/null | sed -n 's|/initialize$||p' | sed 's/^/dcs_scope=/'; [ "${PIPESTATUS[0]}" = 0 ] && echo dcs_asked=1)
 fi
@@ -175,6 +179,7 @@ impl Facts {
             etcd_ready: true,
             data_dir: DataDir::Empty,
             data_mark: String::new(),
+            data_aside: false,
             live: None,
             connections: None,
             database_bytes: None,
@@ -220,6 +225,7 @@ impl Facts {
             etcd_ready: !all("etcd_ready").is_empty(),
             data_dir,
             data_mark: one("data_mark"),
+            data_aside: !all("data_aside").is_empty(),
             live: Live::parse(&one("live_cluster"), &one("live_config"), &one("live_patroni")),
             connections: one("connections").parse().ok(),
             database_bytes: one("database_bytes").parse().ok(),

@@ -17,7 +17,9 @@ pub(crate) fn prerequisites(
     };
     let mut out = Vec::new();
     let mut raw_nodes: BTreeSet<NodeAddr> = BTreeSet::new();
-    let full_pgsql = asked.iter().any(|play| play.playbook == Playbook::Pgsql && play.tags.is_empty());
+    let full =
+        |play: &Play| matches!(play.playbook, Playbook::Pgsql | Playbook::PgsqlPitr) && play.tags.is_empty();
+    let full_pgsql = asked.iter().any(full);
     let etcd = inventory.members_of_group("etcd");
     let known_without = |host: &NodeAddr, ready: fn(&crate::Facts) -> bool| {
         facts.known(*host).is_some_and(|facts| !ready(facts))
@@ -34,13 +36,12 @@ pub(crate) fn prerequisites(
     }
     for asked in asked {
         let wants_node = match asked.playbook {
-            Playbook::Etcd | Playbook::Pgsql => asked.tags.is_empty(),
+            Playbook::Etcd | Playbook::Pgsql | Playbook::PgsqlPitr => asked.tags.is_empty(),
             Playbook::Node
             | Playbook::NodeRm
             | Playbook::PgsqlRm
             | Playbook::PgsqlUser
             | Playbook::PgsqlDb
-            | Playbook::PgsqlPitr
             | Playbook::Pg
             | Playbook::PgBackup => false,
         };
@@ -65,6 +66,9 @@ pub(crate) fn before(
     hosts: &[NodeAddr],
 ) -> Result<Vec<Play>, Refusal> {
     let mut out = Vec::new();
+    if play.playbook == Playbook::PgsqlPitr && play.tags.is_empty() {
+        return Ok(created_first(inventory, facts, play, hosts));
+    }
     if play.playbook != Playbook::PgsqlRm {
         return Ok(out);
     }
@@ -92,6 +96,30 @@ pub(crate) fn before(
         );
     }
     Ok(out)
+}
+
+/// A restore goes over an installed cluster: one that is not there yet is created first.
+fn created_first(inventory: &Inventory, facts: &FactSet, play: &Play, hosts: &[NodeAddr]) -> Vec<Play> {
+    let mut out = Vec::new();
+    for cluster in clusters_of(inventory, hosts) {
+        let empty: Vec<String> = cluster
+            .instances
+            .iter()
+            // Old data that are kept aside tell of a restore that was cut short.
+            .filter(|one| {
+                facts
+                    .known(one.addr)
+                    .is_some_and(|known| known.data_dir == DataDir::Empty && !known.data_aside)
+            })
+            .map(|one| one.id.to_string())
+            .collect();
+        if !empty.is_empty() {
+            let why = format!("not created yet: {}", empty.join(", "));
+            let vars = play.extra_vars.clone();
+            out.push(Play::new(Playbook::Pgsql, play.limit.clone(), &[], vars).because(why));
+        }
+    }
+    out
 }
 
 /// Who leads: as Patroni says, else as declared.

@@ -62,6 +62,13 @@ pub(crate) fn steps(members: &Members, primary: &Member) -> Vec<Step> {
     steps
 }
 
+/// Roles alone, as declared: for data that came from a backup or another cluster.
+pub(crate) fn roles(members: &Members, primary: &Member) -> Vec<Step> {
+    let mut steps = vec![leads(members, primary)];
+    steps.extend(sql::roles(primary).iter().map(|role| role_step(primary, role)));
+    steps
+}
+
 /// SQL on a replica would fail or, worse, be skipped: the declared primary must lead.
 pub(crate) fn leads(members: &Members, primary: &Member) -> Step {
     let check = format!(
