@@ -127,24 +127,28 @@ impl Console {
         self.inventory_at(stored.revision).await
     }
 
-    /// Makes a plan's edit in the newest inventory; none when the text needs none.
+    /// Makes a plan's edits in the newest inventory, as one revision; none when the text needs none.
     pub(crate) async fn edit_for_job(
         &self,
         job: JobId,
         author: &str,
-        edit: &InventoryEdit,
+        edits: &[InventoryEdit],
     ) -> Result<Option<RevisionId>, Problem> {
+        let sentences: Vec<String> = edits.iter().map(InventoryEdit::sentence).collect();
         for _ in 0..20 {
             let current = self.inventory_in_force().await?;
-            let text = edit.apply(&current.inventory).map_err(|error| {
-                problem(
-                    "inventory/not-edited",
-                    ProblemKind::Conflict,
-                    "the inventory was not edited",
-                    error.to_string(),
-                    "edit the text by hand, then resume the job",
-                )
-            })?;
+            let mut text = current.inventory.text().to_owned();
+            for edit in edits {
+                text = edit.apply(&Inventory::read(text).0).map_err(|error| {
+                    problem(
+                        "inventory/not-edited",
+                        ProblemKind::Conflict,
+                        "the inventory was not edited",
+                        error.to_string(),
+                        "edit the text by hand, then resume the job",
+                    )
+                })?;
+            }
             if text == current.inventory.text() {
                 return Ok(None);
             }
@@ -152,7 +156,7 @@ impl Console {
                 parent: Some(current.revision),
                 text,
                 author: author.to_owned(),
-                message: format!("{}{}", own_edit(job), edit.sentence()),
+                message: format!("{}{}", own_edit(job), sentences.join("; ")),
                 saved_us: now_us(),
             };
             if let Some(revision) = self.inner.store.add_revision(&new).await.map_err(from_store)? {

@@ -2,7 +2,7 @@
 
 use crate::planning::{clusters_of, refuse_unreachable, select};
 use crate::{Action, DataDir, FactSet, Play, Playbook, Refusal};
-use paddock_inventory::{Cluster, InstanceRole, Inventory, Map, NodeAddr, Value};
+use paddock_inventory::{Cluster, Instance, InstanceRole, Inventory, Map, NodeAddr, Value};
 use std::collections::BTreeSet;
 
 /// Plays that must run first, from what the nodes said. Never from assumptions.
@@ -73,14 +73,11 @@ pub(crate) fn before(
         return Ok(out);
     }
     for cluster in clusters_of(inventory, hosts) {
-        let stays = |one: &&paddock_inventory::Instance| !hosts.contains(&one.addr);
         let Some(leader) = leader_of(cluster, facts) else { continue };
-        if !hosts.contains(&leader) || !cluster.instances.iter().any(|one| stays(&one)) {
+        if !hosts.contains(&leader) || cluster.instances.iter().all(|one| hosts.contains(&one.addr)) {
             continue;
         }
-        let reachable = |addr| !hosts.contains(&addr) && facts.unreachable(addr).is_none();
-        let best = crate::patroni_ops::switchover::best(cluster, facts.live(cluster), reachable);
-        let best = best.ok_or_else(|| Refusal {
+        let best = heir(cluster, facts, hosts).ok_or_else(|| Refusal {
             code: "plan/removes-leader".into(),
             what: format!("`{}` was refused", play.command_line()),
             why: format!(
@@ -120,6 +117,21 @@ fn created_first(inventory: &Inventory, facts: &FactSet, play: &Play, hosts: &[N
         }
     }
     out
+}
+
+/// Who leads when these hosts have gone: who leads already, else the streaming member that lags least.
+pub(crate) fn heir<'a>(cluster: &'a Cluster, facts: &FactSet, going: &[NodeAddr]) -> Option<&'a Instance> {
+    let live = facts.live(cluster);
+    let lag = |addr: NodeAddr| {
+        live?.members.iter().find(|member| member.addr == Some(addr) && member.is_well())?.lag_bytes
+    };
+    let leader = leader_of(cluster, facts);
+    let stays = cluster.instances.iter().filter(|one| !going.contains(&one.addr));
+    let could = stays.filter(|one| live.is_none() || lag(one.addr).is_some() || leader == Some(one.addr));
+    // An offline instance is for queries that may be cut off: it leads only when nobody else can.
+    could.min_by_key(|one| {
+        (leader != Some(one.addr), one.role == InstanceRole::Offline, lag(one.addr), one.id.seq)
+    })
 }
 
 /// Who leads: as Patroni says, else as declared.
