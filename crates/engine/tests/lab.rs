@@ -139,7 +139,7 @@ async fn lab_a_cluster_is_created_and_a_second_run_changes_nothing() {
     let planned = make_plan(&pool, &targets, &inventory, &material, &words).await;
     println!("{}", planned.render());
     let recorder = Arc::new(Recorder { view: Mutex::new(JobView::new(outline(&planned))) });
-    let runnable = RunnablePlan::new(planned).unwrap();
+    let runnable = RunnablePlan::new(planned, None, 0).unwrap();
     let outcome = run(&runnable, &pool, &targets, recorder, None, &Stop::default()).await.unwrap();
     assert_eq!(outcome, JobOutcome::Succeeded);
 
