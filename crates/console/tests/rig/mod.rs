@@ -108,8 +108,8 @@ impl Rig {
 
     pub async fn approve(&self, id: PlanId, page: &PlanPage) {
         if !page.destroys.is_empty() {
-            //TEMP
-            let _ = id;
+            self.console.request_approval(&self.operator, id, "the test wants it").await.unwrap();
+            self.console.approve(&self.approver, id, &page.confirm_name).await.unwrap();
         }
     }
 

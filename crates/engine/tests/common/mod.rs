@@ -4,9 +4,10 @@
 
 use async_trait::async_trait;
 use paddock_engine::{
-    EventSink, Line, Pool, RunnablePlan, SinkError, SshSettings, Stop, Targets, gather_facts, outline, run,
+    Approval, EventSink, Line, Pool, RunnablePlan, SinkError, SshSettings, Stop, Targets, gather_facts,
+    outline, run,
 };
-use paddock_events::{Event, EventKind, JobOutcome, JobView};
+use paddock_events::{Event, EventKind, JobOutcome, JobView, PersonId};
 use paddock_inventory::{Inventory, NodeAddr};
 use paddock_playbooks::{
     FactSet, Intent, Material, Need, Plan, Refusal, Script, hosts_concerned, needs, plan,
@@ -153,7 +154,14 @@ impl Lab {
         println!("{}", planned.render());
         let view = Mutex::new(JobView::new(outline(&planned)));
         let recorder = Arc::new(Recorder { view, said: Mutex::default() });
-        let runnable = RunnablePlan::new(planned).unwrap();
+        let approval = Approval {
+            digest: planned.digest.clone(),
+            requester: PersonId(1),
+            approver: PersonId(2),
+            break_glass: false,
+            expires_us: i64::MAX,
+        };
+        let runnable = RunnablePlan::new(planned, Some(&approval), 0).unwrap();
         let sink: Arc<dyn EventSink> = recorder.clone();
         let outcome = run(&runnable, &self.pool, &self.targets, sink, None, &Stop::default()).await.unwrap();
         let said = recorder.said.lock().unwrap().clone();
