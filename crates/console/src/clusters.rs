@@ -13,8 +13,8 @@ use paddock_inventory::{Cluster, ClusterName};
 use paddock_playbooks::Operation;
 use std::collections::BTreeMap;
 
-/// Pigsty's default of `pg_version`.
-const DEFAULT_VERSION: &str = "15";
+/// Pigsty's default of `pg_version`, as the planner takes it.
+const DEFAULT_VERSION: &str = "18";
 const JOBS: u32 = 10;
 
 impl Console {

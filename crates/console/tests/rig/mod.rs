@@ -5,6 +5,7 @@ use paddock_console::{Actor, Console, PersonRole, Settings};
 use paddock_events::{EventKind, JobId, JobOutcome, PlanId, PlanPage, Problem, Saved};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -26,12 +27,23 @@ pub struct Rig {
     pub console: Console,
     pub operator: Actor,
     pub approver: Actor,
-    _dir: TempDir,
+    dir: Arc<TempDir>,
 }
 
 impl Rig {
     pub async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let rig = Self::open(Arc::new(tempfile::tempdir().unwrap())).await;
+        rig.save(GROUND).await;
+        rig
+    }
+
+    /// Where the console keeps everything, for another one that goes on after it.
+    pub fn dir(&self) -> Arc<TempDir> {
+        Arc::clone(&self.dir)
+    }
+
+    /// A console on a directory, as it was left.
+    pub async fn open(dir: Arc<TempDir>) -> Self {
         let lab = PathBuf::from(std::env::var("LAB_DIR").unwrap_or_else(|_| "/var/lib/pg-lab".to_owned()));
         let console = Console::open(Settings {
             state_dir: dir.path().join("state"),
@@ -43,15 +55,18 @@ impl Rig {
         .await
         .unwrap();
         let mut people = Vec::new();
+        const PASSWORD: &str = "correct horse battery";
         for role in [PersonRole::Operator, PersonRole::Approver] {
-            let id = console.add_person(role.as_str(), role, "correct horse battery").await.unwrap();
-            people.push(console.actor(id).await.unwrap());
+            let name = role.as_str();
+            let actor = match console.add_person(name, role, PASSWORD).await {
+                Ok(id) => console.actor(id).await,
+                Err(_) => console.sign_in(name, PASSWORD).await,
+            };
+            people.push(actor.unwrap());
         }
         let approver = people.pop().unwrap();
         let operator = people.pop().unwrap();
-        let rig = Self { console, operator, approver, _dir: dir };
-        rig.save(GROUND).await;
-        rig
+        Self { console, operator, approver, dir }
     }
 
     /// The inventory in force.
@@ -86,6 +101,14 @@ impl Rig {
     /// Plans, has what destroys approved by somebody else, runs to the end; prints what is not plain.
     pub async fn operate(&self, line: &str) -> JobOutcome {
         let begun = Instant::now();
+        let job = self.start(line).await;
+        let outcome = self.end_of(job).await;
+        println!("{line}: {outcome:?} after {:.1} s", begun.elapsed().as_secs_f32());
+        outcome
+    }
+
+    /// Plans, has it approved, starts the job.
+    pub async fn start(&self, line: &str) -> JobId {
         let (id, page) = self.plan(line).await.unwrap_or_else(|problem| panic!("{line}: {problem}"));
         for (play, because) in &page.plays {
             println!("  {play}   {}", because.as_deref().unwrap_or(""));

@@ -1,0 +1,116 @@
+//! Operations that are cut short: a console that dies, connections that break, a node that loses its power. Afterwards
+//! resume completes them, and the cluster is as planned.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
+mod rig;
+
+use paddock_events::{JobId, JobOutcome};
+use rig::{Rig, lab, members, on, try_on};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+const PG_TEST: &str = "    pg-test:
+      hosts:
+        10.10.10.11: { pg_seq: 1, pg_role: primary }
+        10.10.10.12: { pg_seq: 2, pg_role: replica }
+      vars: { pg_cluster: pg-test }
+";
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// Starts an operation on a console of its own, breaks every SSH connection after a while, lets the console die in the
+/// middle (its runtime goes, nothing is closed), and has another one resume the job.
+fn cut_short(dir: &Arc<TempDir>, line: &str, after: Duration) -> JobOutcome {
+    let first = runtime();
+    let job: JobId = first.block_on(async {
+        let rig = Rig::open(Arc::clone(dir)).await;
+        let job = rig.start(line).await;
+        tokio::time::sleep(after / 2).await;
+        for node in [10, 11, 12, 13] {
+            // The session that carries this command dies with the others.
+            try_on(node, "pkill -f 'sshd: root@notty'");
+        }
+        tokio::time::sleep(after / 2).await;
+        std::mem::forget(rig);
+        job
+    });
+    first.shutdown_timeout(Duration::from_millis(200));
+    runtime().block_on(async {
+        let rig = Rig::open(Arc::clone(dir)).await;
+        let page = rig.console.job(&rig.operator, job).await.unwrap();
+        println!("{line}: {:?} when the next console came", page.row.outcome);
+        let outcome = match page.row.outcome {
+            // The forgotten console holds its lease until it expires.
+            None => {
+                let mut ended = None;
+                for _ in 0..60 {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    ended = rig.console.job(&rig.operator, job).await.unwrap().row.outcome;
+                    if ended.is_some() {
+                        break;
+                    }
+                }
+                ended.expect("a dead console's job does not stay running")
+            }
+            Some(outcome) => outcome,
+        };
+        assert_eq!(outcome, JobOutcome::Interrupted, "{line}");
+        rig.console.resume(&rig.operator, job).await.unwrap();
+        let outcome = rig.end_of(job).await;
+        println!("{line}: {outcome:?} after the resume");
+        let events = rig.console.job_events(&rig.operator, job, 0, 10_000).await.unwrap();
+        for (expected, event) in events.iter().enumerate() {
+            assert_eq!(event.seq, expected as u64, "event numbers have no gap");
+        }
+        rig.console.shut_down().await;
+        outcome
+    })
+}
+
+#[test]
+#[ignore = "needs the lab"]
+fn lab_an_operation_that_is_cut_short_is_resumed_to_its_end() {
+    let dir = runtime().block_on(async {
+        let rig = Rig::new().await;
+        rig.declare(PG_TEST).await;
+        let dir = rig.dir();
+        rig.console.shut_down().await;
+        dir
+    });
+    assert_eq!(cut_short(&dir, "pgsql-add pg-test", Duration::from_secs(10)), JobOutcome::Succeeded);
+    assert_eq!(members(11).len(), 2);
+
+    // A node that loses its power while it clones: the job ends in time and says so; with power it is completed.
+    runtime().block_on(async {
+        let rig = Rig::open(Arc::clone(&dir)).await;
+        rig.change(
+            "        10.10.10.12: { pg_seq: 2, pg_role: replica }\n",
+            "        10.10.10.12: { pg_seq: 2, pg_role: replica }\n        10.10.10.13: { pg_seq: 3, pg_role: replica }\n",
+        )
+        .await;
+        let job = rig.start("pgsql-add pg-test 10.10.10.13").await;
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        lab(&["kill", "13"]);
+        let outcome = tokio::time::timeout(Duration::from_secs(90), rig.end_of(job)).await.unwrap();
+        assert!(matches!(&outcome, JobOutcome::Failed { reason, .. } if reason.contains("10.10.10.13")), "{outcome:?}");
+        lab(&["start", "13"]);
+        rig.console.resume(&rig.operator, job).await.unwrap();
+        assert_eq!(rig.end_of(job).await, JobOutcome::Succeeded);
+        rig.console.shut_down().await;
+    });
+    assert_eq!(members(11).len(), 3);
+
+    assert_eq!(cut_short(&dir, "pgsql-rm pg-test 10.10.10.13", Duration::from_secs(4)), JobOutcome::Succeeded);
+    assert_eq!(members(11).len(), 2);
+    on(13, "! pgrep -u postgres -x postgres && [ ! -e /pg/data ]");
+
+    assert_eq!(cut_short(&dir, "pgsql-rm pg-test", Duration::from_secs(4)), JobOutcome::Succeeded);
+    for node in [11, 12] {
+        on(node, "! pgrep -u postgres -x postgres && [ ! -e /pg/data ] && ! ls /etc/haproxy/conf.d/pg-test-* 2>/dev/null");
+    }
+    assert_eq!(on(10, ". /etc/etcd/etcdctl.env; etcdctl get --prefix --keys-only /pg/pg-test/"), "");
+}
