@@ -84,8 +84,9 @@ fn steps(ctx: &Context<'_>, host: NodeAddr) -> Vec<Step> {
 fn hosts_step(ctx: &Context<'_>, host: NodeAddr, vars: &Vars) -> Step {
     let admin = text(vars, "admin_ip", "");
     let mut lines = Vec::new();
-    for name in ["node_default_etc_hosts", "node_etc_hosts"] {
-        for line in vars.list(name).unwrap_or_default().iter().filter_map(Value::as_str) {
+    let portal = [Value::Text("${admin_ip} i.pigsty".to_owned())];
+    for (name, default) in [("node_default_etc_hosts", portal.as_slice()), ("node_etc_hosts", &[])] {
+        for line in vars.list(name).unwrap_or(default).iter().filter_map(Value::as_str) {
             lines.push(line.replace("${admin_ip}", &admin));
         }
     }

@@ -58,7 +58,7 @@ pub(crate) fn render(
     };
     rules.extend(maps(&member.vars, extra));
     // Stable: default rules before user rules of the same order; rules without an order come last.
-    rules.sort_by_key(|rule| rule.get("order").and_then(Value::as_int).unwrap_or(i64::MAX));
+    rules.sort_by(|a, b| order(a).total_cmp(&order(b)));
     let mut out =
         format!("# Managed by Paddock. {} of {} ({})\n", target.file_name(), member.name, member.role);
     for rule in &rules {
@@ -66,6 +66,17 @@ pub(crate) fn render(
     }
     hba_guard::check(members, member, target, &out)?;
     Ok(out)
+}
+
+/// `order` as a number, whole or not.
+fn order(rule: &Map) -> f64 {
+    let number = match rule.get("order") {
+        Some(Value::Int(number)) => number.to_string(),
+        Some(Value::Float(number)) => return *number,
+        Some(Value::Text(text)) => text.trim().to_owned(),
+        Some(Value::Null | Value::Bool(_) | Value::List(_) | Value::Map(_)) | None => return f64::INFINITY,
+    };
+    number.parse().unwrap_or(f64::INFINITY)
 }
 
 impl Target {

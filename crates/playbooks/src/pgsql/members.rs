@@ -85,6 +85,11 @@ impl Members {
         self.all.iter().find(|member| member.addr == addr)
     }
 
+    /// The id of a step that several clusters may have on a host: with the cluster's name where no member of it is.
+    pub(crate) fn step_id(&self, host: NodeAddr, id: &str) -> String {
+        if self.at(host).is_some() { id.to_owned() } else { format!("{id}/{}", self.name) }
+    }
+
     /// Addresses as sorted texts, as Pigsty lists members in HBA.
     pub(crate) fn addresses(&self) -> Vec<String> {
         let mut out: Vec<String> = self.all.iter().map(|member| member.addr.to_string()).collect();

@@ -258,7 +258,13 @@ fn dcs_account(members: &Members, primary: &Member, host: NodeAddr) -> Step {
     let apply = format!(
         "{ETCDCTL_ENV}read -r password\nctl() {{ etcdctl --command-timeout=5s \"$@\"; }}\nctl role list | grep -qx {name} || ctl role add {name} || exit 1\nctl role get {name} | grep -q '{prefix}' || ctl role grant-permission {name} --prefix=true readwrite {prefix} || exit 1\nif ctl user list | grep -qx {name}; then printf '%s\\n' \"$password\" | ctl user passwd {name} --interactive=false || exit 1\nelse printf '%s\\n' \"$password\" | ctl user add {name} --interactive=false || exit 1; fi\nctl user grant-role {name} {name}\n"
     );
-    Step::command("pgsql/pg_etcd/account", host, &format!("etcd account {name} owns {prefix}"), check, apply)
-        .stdin(format!("{}\n", patroni::etcd_password(members, primary)))
-        .tag("pg_conf")
+    Step::command(
+        &format!("pgsql/pg_etcd/{name}"),
+        host,
+        &format!("etcd account {name} owns {prefix}"),
+        check,
+        apply,
+    )
+    .stdin(format!("{}\n", patroni::etcd_password(members, primary)))
+    .tag("pg_conf")
 }

@@ -87,11 +87,11 @@ pub(crate) fn etcd_password(members: &Members, member: &Member) -> String {
 /// `/pg/conf/<instance>.yml`
 pub(crate) fn render(ctx: &Context<'_>, members: &Members, member: &Member, facts: &Facts) -> String {
     let vars = &member.vars;
-    let (ttl, loop_wait, retry, start) = match text(vars, "pg_rto", "norm").as_str() {
-        "fast" => (20, 5, 5, 15),
-        "safe" => (60, 10, 20, 45),
-        "wide" => (120, 20, 30, 95),
-        _ => (30, 5, 10, 25),
+    let (ttl, loop_wait, retry, start, margin) = match text(vars, "pg_rto", "norm").as_str() {
+        "fast" => (20, 5, 5, 15, 5),
+        "safe" => (60, 10, 20, 45, 10),
+        "wide" => (120, 20, 30, 95, 15),
+        _ => (30, 5, 10, 25, 5),
     };
     let template = template(member);
     let rpo = int(vars, "pg_rpo", 1_048_576);
@@ -117,8 +117,9 @@ pub(crate) fn render(ctx: &Context<'_>, members: &Members, member: &Member, fact
     line(&format!("namespace: {}/", text(vars, "pg_namespace", "/pg").trim_end_matches('/')));
     line(&format!("name: {}", member.name));
     line(&format!(
-        "log: {{ level: INFO, dir: {}, file_size: 33554432, file_num: 4 }}",
-        text(vars, "patroni_log_dir", "/pg/log/patroni")
+        "log: {{ level: INFO, dir: {}, file_size: 33554432, file_num: {} }}",
+        text(vars, "patroni_log_dir", "/pg/log/patroni"),
+        if template == "crit" { 16 } else { 4 }
     ));
     line("etcd3:");
     line(&format!("  hosts: {}", yaml(&etcd.join(","))));
@@ -126,6 +127,7 @@ pub(crate) fn render(ctx: &Context<'_>, members: &Members, member: &Member, fact
     line("  cacert: /pg/cert/ca.crt");
     line(&format!("  username: {}", members.name));
     line(&format!("  password: {}", yaml(&etcd_password(members, member))));
+    line("ctl: { insecure: true }");
     line("restapi:");
     line(&format!("  listen: {ip}:{}", member.patroni_port));
     line(&format!("  connect_address: {ip}:{}", member.patroni_port));
@@ -140,11 +142,22 @@ pub(crate) fn render(ctx: &Context<'_>, members: &Members, member: &Member, fact
     if let Some(from) = upstream_name(members, member) {
         line(&format!("  replicatefrom: {from}"));
     }
+    // For people and for Pigsty's monitoring.
+    line(&format!("  version: {}", yaml(&members.version.to_string())));
+    line(&format!("  spec: {}C.{}G.{}G", facts.cpus, facts.mem_mb.div_ceil(1024), facts.disk_gb));
+    line(&format!("  conf: {}", yaml(&text(vars, "pg_conf", "oltp.yml"))));
     line(&format!(
-        "watchdog: {{ mode: {}, device: /dev/watchdog, safety_margin: 5 }}",
+        "watchdog: {{ mode: {}, device: /dev/watchdog, safety_margin: {margin} }}",
         watchdog(member, &template)
     ));
     line("bootstrap:\n  dcs:");
+    line(&format!(
+        "    pg_version: {}\n    pg_cluster: {}\n    pg_shard: {}\n    pg_group: {}",
+        members.version,
+        members.name,
+        yaml(&text(vars, "pg_shard", &members.name)),
+        int(vars, "pg_group", 0)
+    ));
     line(&format!(
         "    ttl: {ttl}\n    loop_wait: {loop_wait}\n    retry_timeout: {retry}\n    primary_start_timeout: {start}\n    primary_stop_timeout: 30"
     ));
@@ -172,7 +185,16 @@ pub(crate) fn render(ctx: &Context<'_>, members: &Members, member: &Member, fact
     }
     line("  initdb:");
     line(&format!("    - encoding: {}", text(vars, "pg_encoding", "UTF8")));
-    line(&format!("    - locale: {}", text(vars, "pg_locale", "C")));
+    let locale = text(vars, "pg_locale", "C");
+    line(&format!("    - locale: {locale}"));
+    for (option, name) in [("lc-collate", "pg_lc_collate"), ("lc-ctype", "pg_lc_ctype")] {
+        if let Some(other) = vars.text(name).filter(|other| !other.is_empty() && *other != locale) {
+            line(&format!("    - {option}: {other}"));
+        }
+    }
+    if members.version >= 17 && matches!(locale.as_str(), "C" | "C.UTF-8") {
+        line(&format!("    - locale-provider: builtin\n    - builtin-locale: {locale}"));
+    }
     if flag(vars, "pg_checksum", true) || template == "crit" {
         line("    - data-checksums");
     }
@@ -245,14 +267,19 @@ fn parameters(
     };
     let wal = tuned.wal_size_gb;
     let quoted = |value: &str| yaml(value);
-    vec![
+    let libs = text(vars, "pg_libs", "pg_stat_statements, auto_explain");
+    // Extensions that split tables into many lock many of them at once.
+    let many = libs.contains("citus") || libs.contains("timescaledb");
+    let locks = tuned.max_connections * if template == "olap" { 2 } else { 1 } * if many { 2 } else { 1 };
+    let temp = facts.disk_gb.div_ceil(20).max(1) * if template == "olap" { 4 } else { 1 };
+    let mut out = vec![
         ("wal_level", "logical".into()),
         ("max_connections", tuned.max_connections.to_string()),
         ("superuser_reserved_connections", "10".into()),
         ("max_worker_processes", tuned.max_worker_processes.to_string()),
         ("max_parallel_workers", tuned.max_parallel_workers.to_string()),
         ("max_parallel_workers_per_gather", tuned.parallel_per_gather.to_string()),
-        ("max_locks_per_transaction", tuned.max_connections.to_string()),
+        ("max_locks_per_transaction", locks.to_string()),
         ("max_prepared_transactions", "0".into()),
         ("max_wal_senders", "50".into()),
         ("max_replication_slots", "50".into()),
@@ -265,6 +292,8 @@ fn parameters(
         ("min_wal_size", quoted(&format!("{wal}GB"))),
         ("max_wal_size", quoted(&format!("{}GB", wal * 4))),
         ("max_slot_wal_keep_size", quoted(&format!("{}GB", wal * 6))),
+        ("wal_writer_flush_after", quoted(if template == "crit" { "0" } else { "1MB" })),
+        ("temp_file_limit", quoted(&format!("{temp}GB"))),
         ("checkpoint_timeout", quoted("15min")),
         ("deadlock_timeout", quoted("50ms")),
         ("idle_in_transaction_session_timeout", quoted(idle)),
@@ -272,7 +301,7 @@ fn parameters(
         ("archive_mode", quoted("on")),
         ("archive_timeout", "300".into()),
         ("archive_command", quoted(&archive)),
-        ("shared_preload_libraries", quoted(&text(vars, "pg_libs", "pg_stat_statements, auto_explain"))),
+        ("shared_preload_libraries", quoted(&libs)),
         ("password_encryption", quoted(&text(vars, "pg_pwd_enc", "scram-sha-256"))),
         ("ssl", quoted("on")),
         ("ssl_cert_file", quoted("/pg/cert/server.crt")),
@@ -287,7 +316,12 @@ fn parameters(
         ("log_lock_waits", quoted("on")),
         ("log_replication_commands", quoted("on")),
         ("log_min_duration_statement", slow.into()),
-    ]
+    ];
+    let io = text(vars, "pg_io_method", "worker");
+    if members.version >= 18 && io != "auto" {
+        out.push(("io_method", quoted(&io)));
+    }
+    out
 }
 
 /// `/etc/systemd/system/patroni.service`. Debian's own unit waits for /etc/patroni/config.yml and is replaced.

@@ -188,7 +188,8 @@ fn role(vars: &Vars, user: &Map) -> Option<Role> {
         checks
             .push(format!("EXISTS (SELECT FROM pg_roles WHERE rolname = {lit} AND rolconnlimit = {limit})"));
     }
-    if let Some(at) = field(user, "expire_at") {
+    let days = user.get("expire_in").and_then(Value::as_int);
+    if let Some(at) = field(user, "expire_at").filter(|_| days.is_none()) {
         options.push(format!("VALID UNTIL {}", literal(&at)));
     }
     // Statement logging is off around the password; the secret goes only through stdin.
@@ -199,6 +200,12 @@ fn role(vars: &Vars, user: &Map) -> Option<Role> {
     );
     if let Some(secret) = field(user, "password").or(system_password) {
         apply += &format!("ALTER ROLE {id} PASSWORD {};\n", literal(&secret));
+    }
+    if let Some(days) = days {
+        // The day is PostgreSQL's; it wins over `expire_at`, and moves on only when the definition changes.
+        apply += &format!(
+            "SELECT format('ALTER ROLE %I VALID UNTIL %L', {lit}, (current_date + ({days}))::text) \\gexec\n"
+        );
     }
     for (key, value) in
         user.get("parameters").and_then(Value::as_map).map(|map| map.0.as_slice()).unwrap_or_default()
@@ -222,12 +229,33 @@ fn role(vars: &Vars, user: &Map) -> Option<Role> {
                 "EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles u ON u.oid = m.member WHERE g.rolname = {} AND u.rolname = {lit})",
                 literal(&role)
             );
+            let option = |name: &str| match granted {
+                Value::Map(map) => {
+                    map.get(name).filter(|value| **value != Value::Null).and_then(Value::as_bool)
+                }
+                _ => None,
+            };
             if matches!(state.as_str(), "revoke" | "absent") {
                 apply += &format!("REVOKE {} FROM {id};\n", ident(&role));
                 checks.push(format!("NOT {member}"));
             } else {
                 apply += &format!("GRANT {} TO {id};\n", ident(&role));
                 checks.push(member);
+                match option("admin") {
+                    Some(true) => apply += &format!("GRANT {} TO {id} WITH ADMIN OPTION;\n", ident(&role)),
+                    Some(false) => apply += &format!("REVOKE ADMIN OPTION FOR {} FROM {id};\n", ident(&role)),
+                    None => {}
+                }
+                for (name, word) in [("set", "SET"), ("inherit", "INHERIT")] {
+                    if let Some(on) = option(name) {
+                        // Older versions do not know it.
+                        let grant = format!("GRANT {} TO {id} WITH {word} {on}", ident(&role));
+                        apply += &format!(
+                            "SELECT {} WHERE current_setting('server_version_num')::int >= 160000 \\gexec\n",
+                            literal(&grant)
+                        );
+                    }
+                }
             }
         }
     }
@@ -371,27 +399,65 @@ pub(crate) fn database(vars: &Vars, db: &Map) -> Option<(String, String, String)
         ("locale", "LOCALE"),
         ("lc_collate", "LC_COLLATE"),
         ("lc_ctype", "LC_CTYPE"),
+        ("locale_provider", "LOCALE_PROVIDER"),
+        ("icu_locale", "ICU_LOCALE"),
+        ("icu_rules", "ICU_RULES"),
+        ("builtin_locale", "BUILTIN_LOCALE"),
+        ("strategy", "STRATEGY"),
     ] {
         options.extend(field(db, key).map(|value| format!("{word} {}", literal(&value))));
     }
     let create = format!("CREATE DATABASE {id} {}", options.join(" "));
     let limit = db.get("connlimit").and_then(Value::as_int).unwrap_or(-1);
-    let check = format!(
-        "SELECT EXISTS (SELECT FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = {lit} AND r.rolname = {} AND d.datconnlimit = {limit});",
-        literal(&owner)
+    let flag = |key: &str| db.get(key).filter(|value| **value != Value::Null).and_then(Value::as_bool);
+    let comment = field(db, "comment").unwrap_or_else(|| format!("business database {name}"));
+    let mut check = format!(
+        "SELECT EXISTS (SELECT FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = {lit} AND r.rolname = {} AND d.datconnlimit = {limit} AND shobj_description(d.oid, 'pg_database') = {}",
+        literal(&owner),
+        literal(&comment)
     );
+    let mut more = String::new();
+    for (key, column, word) in
+        [("allowconn", "datallowconn", "ALLOW_CONNECTIONS"), ("is_template", "datistemplate", "IS_TEMPLATE")]
+    {
+        if let Some(on) = flag(key) {
+            check += &format!(" AND d.{column} = {on}");
+            more += &format!("ALTER DATABASE {id} WITH {word} {on};\n");
+        }
+    }
+    match flag("revokeconn") {
+        Some(true) => {
+            check += " AND NOT has_database_privilege('public', d.oid, 'CONNECT')";
+            more += &format!("REVOKE CONNECT ON DATABASE {id} FROM PUBLIC;\n");
+            for (user, default, with) in [
+                ("pg_replication_username", "replicator", ""),
+                ("pg_monitor_username", "dbuser_monitor", ""),
+                ("pg_admin_username", "dbuser_dba", " WITH GRANT OPTION"),
+            ] {
+                let user = ident(&text(vars, user, default));
+                more += &format!("GRANT CONNECT ON DATABASE {id} TO {user}{with};\n");
+            }
+            more += &format!("GRANT CONNECT ON DATABASE {id} TO {} WITH GRANT OPTION;\n", ident(&owner));
+        }
+        Some(false) => {
+            check += " AND has_database_privilege('public', d.oid, 'CONNECT')";
+            more += &format!("GRANT CONNECT ON DATABASE {id} TO PUBLIC;\n");
+        }
+        None => {}
+    }
+    check += ");";
     let mut apply = format!(
         "SELECT {} WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = {lit}) \\gexec\nALTER DATABASE {id} OWNER TO {};\nALTER DATABASE {id} CONNECTION LIMIT {limit};\nREVOKE CREATE ON DATABASE {id} FROM PUBLIC;\nGRANT CREATE ON DATABASE {id} TO dbrole_admin;\nGRANT ALL ON DATABASE {id} TO {};\n",
         literal(&create),
         ident(&owner),
         ident(&owner)
     );
+    apply += &more;
     for (key, value) in
         db.get("parameters").and_then(Value::as_map).map(|map| map.0.as_slice()).unwrap_or_default()
     {
         apply += &setting("DATABASE", &id, &key.to_text(), value);
     }
-    let comment = field(db, "comment").unwrap_or_else(|| format!("business database {name}"));
     apply += &format!("COMMENT ON DATABASE {id} IS {};\n", literal(&comment));
     Some((name, check, apply))
 }

@@ -73,7 +73,10 @@ pub(crate) fn install(ctx: &Context<'_>, members: &Members, member: &Member) -> 
     ] {
         steps.push(own(&format!("pgsql/pg_dir/{name}"), &format!("/pg/{name}"), mode));
     }
-    let profile = "export PATH=/usr/pgsql/bin:/pg/bin:$PATH\nexport PGHOME=/usr/pgsql PGDATA=/pg/data\nalias pg='patronictl -c /etc/patroni/patroni.yml'\n";
+    let profile = format!(
+        "export PATH=/usr/pgsql/bin:/pg/bin:$PATH\nexport PGHOME=/usr/pgsql PGDATA=/pg/data PGPORT={} PGDATABASE=postgres\nalias pg='patronictl -c /etc/patroni/patroni.yml'\n",
+        member.pg_port
+    );
     steps.push(Step::file("pgsql/pg_alias/profile", host, "/etc/profile.d/pgsql.sh", profile));
     let cert = |id: &str, path: &str, name: &str, mode| {
         Step::file(id, host, path, ctx.material.get(name)).owner("postgres:postgres").mode(mode)
@@ -341,6 +344,7 @@ pub(crate) fn crontab(member: &Member) -> Vec<Step> {
 /// else it loads, put in place at once, the former set kept.
 pub(crate) fn services(members: &Members, host: NodeAddr, services: &[Service]) -> Vec<Step> {
     let name = &members.name;
+    let own = |what: &str| members.step_id(host, &format!("pgsql/pg_service/{what}"));
     let files =
         services.iter().map(|service| (format!("{name}-{}.cfg", service.name), service.content.clone()));
     let ports: Vec<String> =
@@ -353,9 +357,9 @@ pub(crate) fn services(members: &Members, host: NodeAddr, services: &[Service]) 
         validate: "haproxy -c -q -f /etc/haproxy/haproxy.cfg -f {}".into(),
     };
     vec![
-        Step::new("pgsql/pg_service/files", host, format!("services of {name}: {}", ports.join(", ")), set),
+        Step::new(own("files"), host, format!("services of {name}: {}", ports.join(", ")), set),
         Step::unit(
-            "pgsql/pg_service/reload",
+            &own("reload"),
             host,
             "haproxy.service",
             UnitState::RunningElseReload,

@@ -112,7 +112,7 @@ fail(bad)
         wants = wants.join(", ")
     );
     let mut step = Step::wait(
-        "pgsql/verify/haproxy",
+        &members.step_id(host, "pgsql/verify/haproxy"),
         host,
         "HAProxy routes every service to who serves it",
         python(&body),
