@@ -5,6 +5,7 @@
 mod clock;
 mod clusters;
 mod console;
+mod desk;
 mod feed;
 mod inventory;
 #[cfg(test)]
@@ -28,3 +29,4 @@ mod ssh_keys;
 mod words;
 
 pub use console::{Actor, Console, EventFeed, PersonRole, Settings, TopologyFeed};
+pub use desk::People;
