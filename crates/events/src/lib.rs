@@ -27,6 +27,6 @@ pub use topology::{
     ClusterTopology, HaproxyServer, HealthLevel, MemberRole, MemberState, MemberTopology, Observed,
     ServiceTopology,
 };
-pub use transcript::{Look, Transcript};
+pub use transcript::{Look, Transcript, printable};
 pub use view::{FoldError, JobView, StageState, StepState};
 pub use wire::{ClientMessage, ServerMessage};

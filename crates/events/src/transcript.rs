@@ -19,6 +19,27 @@ pub struct Look {
     pub diffs: bool,
 }
 
+impl Look {
+    /// One line of a unified diff.
+    pub fn diff_line(self, text: &str) -> String {
+        let colour = match text.as_bytes().first() {
+            Some(b'+') => GREEN,
+            Some(b'-') => RED,
+            Some(b'@') => CYAN,
+            Some(_) | None => FAINT,
+        };
+        self.paint(colour, &printable(text))
+    }
+
+    fn paint(self, colour: &str, text: &str) -> String {
+        if self.colour && !text.is_empty() {
+            format!("\u{1b}[{colour}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
 /// Turns events, given in order, into lines. Whatever a node said stays on its line: control characters, and with them
 /// escape sequences, are made visible instead of being obeyed.
 #[derive(Clone, Debug)]
@@ -53,11 +74,11 @@ impl Transcript {
     pub fn tell(&mut self, event: &Event) -> Vec<String> {
         match &event.kind {
             EventKind::JobStarted { resumed_from: None } => {
-                vec![self.paint(BOLD, &clean(&self.outline.title))]
+                vec![self.paint(BOLD, &printable(&self.outline.title))]
             }
             EventKind::JobStarted { resumed_from: Some(step) } => {
                 let first = self.outline.steps.get(*step as usize).map_or("the end", |step| &step.id);
-                vec![String::new(), self.paint(BOLD, &format!("resumed from {}", clean(first)))]
+                vec![String::new(), self.paint(BOLD, &format!("resumed from {}", printable(first)))]
             }
             EventKind::StageStarted { stage } => self.stage(*stage),
             EventKind::StageFinished { .. } | EventKind::StepStarted { .. } => Vec::new(),
@@ -66,7 +87,7 @@ impl Transcript {
             EventKind::StepFinished { step, outcome, duration_ms } => self.step(*step, outcome, *duration_ms),
             EventKind::CancelRequested { by, now } => {
                 let when = if *now { "now" } else { "after the running steps" };
-                vec![self.paint(YELLOW, &format!("{} asked to stop {when}", clean(by)))]
+                vec![self.paint(YELLOW, &format!("{} asked to stop {when}", printable(by)))]
             }
             EventKind::JobFinished { outcome } => self.end(outcome),
         }
@@ -87,23 +108,15 @@ impl Transcript {
     fn line(&self, step: Option<u32>, host: &str, stream: Stream, text: &str) -> Vec<String> {
         let shown = match stream {
             Stream::Diff if !self.look.diffs => return Vec::new(),
-            Stream::Diff => {
-                let colour = match text.as_bytes().first() {
-                    Some(b'+') => GREEN,
-                    Some(b'-') => RED,
-                    Some(b'@') => CYAN,
-                    Some(_) | None => FAINT,
-                };
-                self.paint(colour, &clean(text))
-            }
-            Stream::Out => clean(text),
-            Stream::Err => self.paint(YELLOW, &clean(text)),
-            Stream::Engine => self.paint(FAINT, &clean(text)),
+            Stream::Diff => self.look.diff_line(text),
+            Stream::Out => printable(text),
+            Stream::Err => self.paint(YELLOW, &printable(text)),
+            Stream::Engine => self.paint(FAINT, &printable(text)),
         };
         let who = match step.and_then(|step| self.outline.steps.get(step as usize)) {
             Some(step) => who(step),
             None if host.is_empty() => "console".to_owned(),
-            None => clean(host),
+            None => printable(host),
         };
         vec![format!("{who} | {shown}")]
     }
@@ -120,8 +133,8 @@ impl Transcript {
             return Vec::new();
         }
         *told = tenth;
-        let text = format!("{done} of {total} {} ({} %)", clean(unit), tenth.saturating_mul(10));
-        vec![format!("{} | {} | {}", who(shown), clean(&shown.id), self.paint(BLUE, &text))]
+        let text = format!("{done} of {total} {} ({} %)", printable(unit), tenth.saturating_mul(10));
+        vec![format!("{} | {} | {}", who(shown), printable(&shown.id), self.paint(BLUE, &text))]
     }
 
     fn step(&mut self, step: u32, outcome: &Outcome, duration_ms: u64) -> Vec<String> {
@@ -131,11 +144,11 @@ impl Transcript {
         let mut lines = vec![format!(
             "{} | {} | {}",
             who(shown),
-            clean(&shown.id),
+            printable(&shown.id),
             self.paint(colour, &format!("{word}, {took}"))
         )];
         for reason in reason.into_iter().flat_map(str::lines) {
-            lines.push(format!("{} |   {}", who(shown), self.paint(colour, &clean(reason))));
+            lines.push(format!("{} |   {}", who(shown), self.paint(colour, &printable(reason))));
         }
         if let Some(kept) = self.outcomes.get_mut(step as usize) {
             *kept = Some(outcome.clone());
@@ -152,7 +165,7 @@ impl Transcript {
             JobOutcome::Succeeded => {
                 self.paint(GREEN, "succeeded: every step and every post-condition holds")
             }
-            JobOutcome::Failed { reason, .. } => self.paint(RED, &format!("failed: {}", clean(reason))),
+            JobOutcome::Failed { reason, .. } => self.paint(RED, &format!("failed: {}", printable(reason))),
             JobOutcome::Cancelled => self.paint(YELLOW, "cancelled: what is not listed above was not done"),
             JobOutcome::Interrupted => self.paint(YELLOW, "interrupted: the console stopped; resume goes on"),
         });
@@ -161,13 +174,13 @@ impl Transcript {
 
     fn recap(&self, host: &str) -> String {
         let mut count = Count::default();
-        let mut name = clean(host);
+        let mut name = printable(host);
         for (step, outcome) in self.outline.steps.iter().zip(&self.outcomes) {
             if step.host != host {
                 continue;
             }
             if step.instance.is_some() {
-                name = format!("{} ({})", who(step), clean(host));
+                name = format!("{} ({})", who(step), printable(host));
             }
             match outcome {
                 None => {}
@@ -195,11 +208,7 @@ impl Transcript {
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
-        if self.look.colour && !text.is_empty() {
-            format!("\u{1b}[{colour}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
+        self.look.paint(colour, text)
     }
 }
 
@@ -217,18 +226,18 @@ fn said(outcome: &Outcome) -> (&'static str, &'static str, Option<&str>) {
 
 /// The instance where there is one, else the node.
 fn who(step: &StepOutline) -> String {
-    clean(step.instance.as_deref().unwrap_or(&step.host))
+    printable(step.instance.as_deref().unwrap_or(&step.host))
 }
 
 /// `STAGE [Primary] ****`, as people who know Ansible expect it.
 fn headed(word: &str, name: &str) -> String {
-    let text = if name.is_empty() { word.to_owned() } else { format!("{word} [{}]", clean(name)) };
+    let text = if name.is_empty() { word.to_owned() } else { format!("{word} [{}]", printable(name)) };
     let stars = 79_usize.saturating_sub(text.chars().count() + 1).max(3);
     format!("{text} {}", "*".repeat(stars))
 }
 
-/// Text that does nothing to a terminal but appear on it.
-fn clean(text: &str) -> String {
+/// Text that does nothing to a terminal but appear on it, on one line.
+pub fn printable(text: &str) -> String {
     let shown = |c: char| match c {
         '\t' => '\t',
         c if (c as u32) < 0x20 => char::from_u32(0x2400 + c as u32).unwrap_or(char::REPLACEMENT_CHARACTER),
