@@ -1,24 +1,13 @@
 //! The command line's words, and what runs for each.
 
-use crate::offline;
+use crate::client::{self, Name, OperationArgs, PlayArgs};
+use crate::people::{self, TokenCommand, UserCommand};
 use crate::serve::{self, ServeArgs};
+use crate::{links, offline};
 use clap::{Args, Parser, Subcommand};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
-
-/// Operations that may be called by their own name, as links to this binary.
-const NAMES: [&str; 9] = [
-    "pgsql-add",
-    "pgsql-rm",
-    "pgsql-svc",
-    "pgsql-hba",
-    "pgsql-user",
-    "pgsql-db",
-    "node-add",
-    "node-rm",
-    "pg-backup",
-];
 
 /// Runs PostgreSQL clusters from a Pigsty inventory.
 #[derive(Debug, Parser)]
@@ -39,6 +28,40 @@ enum Command {
     Inventory(InventoryCommand),
     /// Prints what an operation would do; needs neither console nor nodes. Exit 0 a plan, 1 refused, 2 usage.
     Plan(PlanArgs),
+    /// Runs a playbook on the console and follows the job. Exit 0 well, 1 refused or failed, 2 usage.
+    Play(Box<PlayArgs>),
+    /// Creates a cluster, or with addresses adds these instances: pgsql-add CLS [IP...]
+    PgsqlAdd(Box<OperationArgs>),
+    /// Removes a cluster, or with addresses these instances: pgsql-rm CLS [IP...]
+    PgsqlRm(Box<OperationArgs>),
+    /// Renders and reloads the services of a cluster: pgsql-svc CLS [IP...]
+    PgsqlSvc(Box<OperationArgs>),
+    /// Renders and reloads the HBA rules of a cluster: pgsql-hba CLS [IP...]
+    PgsqlHba(Box<OperationArgs>),
+    /// Makes a user as the inventory declares it: pgsql-user CLS NAME
+    PgsqlUser(Box<OperationArgs>),
+    /// Makes a database as the inventory declares it: pgsql-db CLS NAME
+    PgsqlDb(Box<OperationArgs>),
+    /// Prepares nodes: node-add SELECTOR...
+    NodeAdd(Box<OperationArgs>),
+    /// Gives nodes back: node-rm SELECTOR...
+    NodeRm(Box<OperationArgs>),
+    /// Backs a cluster up.
+    PgBackup(Box<OperationArgs>),
+    /// Adds and lists people; works on the console's state directory, also while it runs.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Makes, lists and revokes API tokens; works on the console's state directory, also while it runs.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Makes the script names (`pgsql-add` and so on) in a directory, as links to this program.
+    Links {
+        /// The directory; made when missing.
+        directory: PathBuf,
+        /// What the links lead to, when not to where this program is now: `../paddock`.
+        #[arg(long)]
+        to: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -76,12 +99,15 @@ struct PlanArgs {
 /// A binary called `pgsql-add` runs that operation: argv[0] picks the command.
 pub(crate) fn with_called_name(mut words: Vec<OsString>) -> Vec<OsString> {
     let called = words.first().map(PathBuf::from).and_then(|path| path.file_name().map(OsString::from));
-    let called =
-        called.and_then(|name| name.into_string().ok()).filter(|name| NAMES.contains(&name.as_str()));
-    if let Some(name) = called {
-        words.splice(0..1, [OsString::from("paddock"), OsString::from("plan"), OsString::from(name)]);
+    if let Some(name) = called.as_deref().and_then(OsStr::to_str).and_then(Name::script) {
+        words.splice(0..1, [OsString::from("paddock"), OsString::from(name.as_str())]);
     }
     words
+}
+
+/// The exit code of words that clap does not take: 2, or what the script of that name has for it.
+pub(crate) fn usage_code(words: &[OsString]) -> u8 {
+    words.get(1).and_then(|word| word.to_str()).and_then(Name::script).map_or(2, Name::usage_code)
 }
 
 /// Runs a command and gives its exit code.
@@ -91,6 +117,19 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Validate(args) => offline::validate(&args.file, args.json),
         Command::Inventory(InventoryCommand::Cat { file }) => offline::cat(&file),
         Command::Plan(args) => offline::plan(&args.file, args.json, &args.words),
+        Command::Play(args) => client::play(&args),
+        Command::PgsqlAdd(args) => client::operation(Name::PgsqlAdd, &args),
+        Command::PgsqlRm(args) => client::operation(Name::PgsqlRm, &args),
+        Command::PgsqlSvc(args) => client::operation(Name::PgsqlSvc, &args),
+        Command::PgsqlHba(args) => client::operation(Name::PgsqlHba, &args),
+        Command::PgsqlUser(args) => client::operation(Name::PgsqlUser, &args),
+        Command::PgsqlDb(args) => client::operation(Name::PgsqlDb, &args),
+        Command::NodeAdd(args) => client::operation(Name::NodeAdd, &args),
+        Command::NodeRm(args) => client::operation(Name::NodeRm, &args),
+        Command::PgBackup(args) => client::operation(Name::PgBackup, &args),
+        Command::User(command) => people::user(command),
+        Command::Token(command) => people::token(command),
+        Command::Links { directory, to } => links::make(&directory, to),
     }
 }
 
@@ -107,5 +146,37 @@ fn serve_until_stopped(args: ServeArgs) -> ExitCode {
             tracing::error!("{error:#}");
             ExitCode::from(1)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn words(line: &str) -> Vec<OsString> {
+        with_called_name(line.split(' ').map(OsString::from).collect())
+    }
+
+    #[test]
+    fn the_command_line_is_whole() {
+        Cli::command().debug_assert();
+        for name in Name::SCRIPTS {
+            assert!(Cli::command().find_subcommand(name.as_str()).is_some(), "{name:?} is a command");
+        }
+    }
+
+    #[test]
+    fn the_name_that_it_is_called_by_picks_the_command() {
+        assert_eq!(words("bin/pgsql-add pg-test"), ["paddock", "pgsql-add", "pg-test"]);
+        assert_eq!(words("/usr/bin/paddock pgsql-add pg-test")[1], "pgsql-add");
+        assert_eq!(words("./pgsql-ad pg-test")[0], "./pgsql-ad");
+    }
+
+    #[test]
+    fn words_that_are_not_taken_have_the_code_of_their_script() {
+        assert_eq!(usage_code(&words("bin/pgsql-hba --no-such")), 1);
+        assert_eq!(usage_code(&words("paddock play --no-such")), 2);
+        assert_eq!(usage_code(&words("paddock")), 2);
     }
 }

@@ -1,7 +1,10 @@
 //! The `paddock` binary: the console, and the commands that need none.
 
 mod cli;
+mod client;
+mod links;
 mod offline;
+mod people;
 mod serve;
 
 use clap::Parser as _;
@@ -9,11 +12,12 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let words: Vec<std::ffi::OsString> = cli::with_called_name(std::env::args_os().collect());
+    let usage = cli::usage_code(&words);
     let cli = match cli::Cli::try_parse_from(words) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers, not mistakes; clap prints both to where they belong.
-            let code = if error.use_stderr() { 2 } else { 0 };
+            let code = if error.use_stderr() { usage } else { 0 };
             return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(2) };
         }
     };

@@ -244,7 +244,7 @@ async fn a_second_handle_does_not_take_jobs_from_a_console_that_lives() {
     let bench = bench().await;
     let plan = bench.plan().await;
     let job = bench.console.run(&bench.ann, plan).await.unwrap();
-    // What `paddock user add` does beside a running console.
+    // A second console process on the same state directory.
     let beside = Console::open(settings(&bench.dir)).await.unwrap();
     assert_eq!(beside.job(&bench.ann, job).await.unwrap().row.outcome, None);
     assert_eq!(beside.cancel(&bench.ann, job, true).await.unwrap_err().code, "job/elsewhere");

@@ -9,6 +9,7 @@ mod case;
 mod clock;
 mod clusters;
 mod console;
+mod desk;
 mod feed;
 mod inventory;
 #[cfg(test)]
@@ -32,3 +33,4 @@ mod ssh_keys;
 mod words;
 
 pub use console::{Actor, Console, EventFeed, PersonRole, Settings, TopologyFeed};
+pub use desk::People;

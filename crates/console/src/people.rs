@@ -1,12 +1,15 @@
 //! Who signs in, and who a token acts for.
 
-use crate::clock::now_us;
-use crate::passwords::{self, check_new, hash, random_text, token_hash, verify};
+use crate::clock::{now_us, utc};
+use crate::passwords::{hash, random_text, token_hash, verify};
 use crate::problems::{from_store, problem, signed_out};
 use crate::{Actor, Console, PersonRole};
 use paddock_events::{Me, PersonId, Problem, ProblemKind};
 use paddock_store::{NewPerson, StoredPerson};
 use std::time::Instant;
+
+/// A token's use is noted at most this often, in microseconds.
+const NOTE_USE_EVERY_US: i64 = 60_000_000;
 
 impl PersonRole {
     /// `viewer`, `operator`, `approver`, `admin`.
@@ -39,22 +42,8 @@ fn wrong_name_or_password() -> Problem {
         ProblemKind::SignedOut,
         "you were not signed in",
         "no such name, or another password",
-        "try again; an admin can make a new password with `paddock user add`",
+        "try again; an admin can make a new password with `paddock user passwd`",
     )
-}
-
-fn check_name(name: &str) -> Result<(), Problem> {
-    let good = |c: char| c.is_alphanumeric() || "._-@".contains(c);
-    if (1..=64).contains(&name.chars().count()) && name.chars().all(good) {
-        return Ok(());
-    }
-    Err(problem(
-        "people/bad-name",
-        ProblemKind::Request,
-        "the name was not taken",
-        "a name has 1 to 64 letters, digits or `.`, `_`, `-`, `@`",
-        "choose another one",
-    ))
 }
 
 impl Actor {
@@ -101,17 +90,7 @@ impl Console {
         role: PersonRole,
         password: &str,
     ) -> Result<PersonId, Problem> {
-        check_name(name)?;
-        check_new(password)?;
-        let person = NewPerson {
-            name: name.into(),
-            role: role.as_str().into(),
-            password_hash: hash(password).await?,
-            created_us: now_us(),
-        };
-        let id = self.inner.store.add_person(&person).await.map_err(from_store)?;
-        tracing::info!(person.id = %id, person.role = role.as_str(), "added person `{name}`");
-        Ok(id)
+        self.people().add(name, role, password).await
     }
 
     /// Checks name and password; the same refusal for an unknown name and a wrong password.
@@ -166,37 +145,31 @@ impl Console {
         acting(person.ok_or_else(signed_out)?)
     }
 
-    /// The actor behind an API token (`pdk_…`).
+    /// The actor behind an API token (`pdk_…`); refused when it is unknown, revoked or has expired.
     pub async fn actor_by_token(&self, token: &str) -> Result<Actor, Problem> {
-        let person = self.inner.store.person_of_token(&token_hash(token)).await.map_err(from_store)?;
-        let person = person.ok_or_else(|| {
+        let refused = |code: &str, why: String| {
             problem(
-                "people/bad-token",
+                code,
                 ProblemKind::SignedOut,
                 "the token was refused",
-                "the console does not know it",
-                "make one with `paddock token new`, and give it as PADDOCK_TOKEN",
+                why,
+                "make one with `paddock token add`, and give it as PADDOCK_TOKEN",
             )
-        })?;
-        acting(person)
-    }
-
-    /// Makes an API token for a person, shown once, stored as a hash.
-    pub async fn new_token(&self, person: &str, label: &str) -> Result<String, Problem> {
-        let stored = self.inner.store.person_named(person).await.map_err(from_store)?.ok_or_else(|| {
-            problem(
-                "people/unknown",
-                ProblemKind::NotFound,
-                format!("there is no person `{person}`"),
-                "",
-                "add them first: `paddock user add`",
-            )
-        })?;
-        let token = passwords::new_token();
-        let kept = self.inner.store.add_token(stored.id(), label, &token_hash(&token), now_us()).await;
-        kept.map_err(from_store)?;
-        tracing::info!(person.id = %stored.id(), "made an API token for `{}`", stored.name);
-        Ok(token)
+        };
+        let bearer = self.inner.store.bearer_of_token(&token_hash(token)).await.map_err(from_store)?;
+        let bearer =
+            bearer.ok_or_else(|| refused("people/bad-token", "the console does not know it".to_owned()))?;
+        let now = now_us();
+        if let Some(end) = bearer.expires_us.filter(|end| *end <= now) {
+            return Err(refused("people/token-expired", format!("it expired on {}", utc(end))));
+        }
+        if bearer.used_us.is_none_or(|used| now - used >= NOTE_USE_EVERY_US) {
+            // Worth knowing, but no reason to refuse a request.
+            if let Err(error) = self.inner.store.token_was_used(bearer.token(), now).await {
+                tracing::warn!(token.id = %bearer.token(), "the use of a token was not noted: {error}");
+            }
+        }
+        acting(bearer.person)
     }
 
     /// Removes a person with their tokens; their sessions end with the next request. Only from the command

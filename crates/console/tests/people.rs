@@ -4,8 +4,9 @@
 mod common;
 
 use common::{PASSWORD, create, opened, saved, somebody};
-use paddock_console::{Console, PersonRole, Settings};
+use paddock_console::{Actor, Console, People, PersonRole, Settings};
 use paddock_events::{JobId, NewCluster, PersonId, PlanId, Problem, ProblemKind};
+use std::time::Duration;
 
 #[tokio::test]
 async fn the_first_admin_is_made_once_and_signs_in() {
@@ -44,18 +45,64 @@ async fn names_and_passwords_are_checked_before_they_are_taken() {
 }
 
 #[tokio::test]
-async fn a_token_acts_for_its_person_until_they_are_gone() {
-    let (_dir, console) = opened().await;
+async fn a_token_acts_for_its_person_until_it_is_revoked_or_they_are_gone() {
+    let (dir, console) = opened().await;
     let ann = somebody(&console, PersonRole::Operator).await;
-    let token = console.new_token("operator", "ci").await.unwrap();
+    let people = People::open(&dir.path().join("state")).await.unwrap();
+    let (first, token) = people.add_token("operator", "ci", None).await.unwrap();
+    let (_, other) =
+        people.add_token("Operator", "backups", Some(Duration::from_secs(86_400))).await.unwrap();
     assert!(token.starts_with("pdk_"));
-    assert_eq!(console.actor_by_token(&token).await.unwrap(), ann);
-    assert_eq!(console.actor_by_token("pdk_no").await.unwrap_err().kind, ProblemKind::SignedOut);
-    assert_eq!(console.new_token("nobody", "x").await.unwrap_err().kind, ProblemKind::NotFound);
+    for token in [&token, &other] {
+        assert_eq!(console.actor_by_token(token).await.unwrap(), ann);
+    }
+    assert!(people.tokens().await.unwrap().iter().all(|token| token.used_us.is_some()), "their use is noted");
+    let refused = |result: Result<Actor, Problem>| result.unwrap_err().code;
+    assert_eq!(refused(console.actor_by_token("pdk_no").await), "people/bad-token");
+    assert_eq!(people.add_token("nobody", "x", None).await.unwrap_err().code, "people/unknown");
+    assert_eq!(people.add_token("operator", " ", None).await.unwrap_err().code, "people/bad-label");
+    people.revoke_token(first).await.unwrap();
+    assert_eq!(people.revoke_token(first).await.unwrap_err().code, "people/unknown-token");
+    assert_eq!(refused(console.actor_by_token(&token).await), "people/bad-token");
+    assert_eq!(console.actor_by_token(&other).await.unwrap(), ann);
     assert!(console.remove_person(ann.id()).await.unwrap());
-    assert_eq!(console.actor_by_token(&token).await.unwrap_err().kind, ProblemKind::SignedOut);
+    assert_eq!(refused(console.actor_by_token(&other).await), "people/bad-token");
     assert_eq!(console.actor(ann.id()).await.unwrap_err().kind, ProblemKind::SignedOut);
+    people.close().await;
     console.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_token_that_has_expired_is_refused_and_says_since_when() {
+    let (dir, console) = opened().await;
+    somebody(&console, PersonRole::Operator).await;
+    let people = People::open(&dir.path().join("state")).await.unwrap();
+    let (_, token) = people.add_token("operator", "short", Some(Duration::ZERO)).await.unwrap();
+    let refused = console.actor_by_token(&token).await.unwrap_err();
+    assert_eq!((refused.code.as_str(), refused.kind), ("people/token-expired", ProblemKind::SignedOut));
+    assert!(refused.why.starts_with("it expired on 20"), "{refused}");
+    people.close().await;
+    console.shut_down().await;
+}
+
+#[tokio::test]
+async fn the_command_line_keeps_people_beside_a_running_console_and_makes_none_by_mistake() {
+    let (dir, console) = opened().await;
+    let people = People::open(&dir.path().join("state")).await.unwrap();
+    people.add("ann", PersonRole::Viewer, PASSWORD).await.unwrap();
+    assert_eq!(console.sign_in("ann", PASSWORD).await.unwrap().role(), PersonRole::Viewer);
+    people.set_password("ann", "another battery").await.unwrap();
+    assert_eq!(console.sign_in("ann", PASSWORD).await.unwrap_err().code, "people/refused");
+    console.sign_in("ann", "another battery").await.unwrap();
+    assert_eq!(people.set_password("bob", PASSWORD).await.unwrap_err().code, "people/unknown");
+    assert_eq!(people.set_password("ann", "short").await.unwrap_err().code, "people/weak-password");
+    let listed = people.list().await.unwrap();
+    assert_eq!((listed[0].name.as_str(), listed[0].role.as_str()), ("ann", "viewer"));
+    people.close().await;
+    console.shut_down().await;
+    let elsewhere = dir.path().join("typo");
+    assert_eq!(People::open(&elsewhere).await.unwrap_err().code, "console/no-state");
+    assert!(!elsewhere.exists());
 }
 
 #[tokio::test]

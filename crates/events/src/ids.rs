@@ -46,3 +46,7 @@ number_id!(
     /// A request to run a plan that destroys.
     ApprovalId
 );
+number_id!(
+    /// An API token, as lists name it; never the token itself.
+    TokenId
+);

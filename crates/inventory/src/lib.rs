@@ -14,6 +14,7 @@ mod splice;
 mod typing;
 mod validate;
 mod value;
+mod vars_text;
 mod write;
 
 pub use edit::{

@@ -23,6 +23,7 @@ pub use database::{Store, StoreError};
 pub use events::{Appended, LinesBefore};
 pub use jobs::{JobState, NewJob, StoredJob};
 pub use leases::{Held, Taken};
-pub use people::{NewPerson, StoredPerson};
+pub use people::{ListedPerson, NewPerson, StoredPerson};
 pub use plans::{NewPlan, StoredPlan};
 pub use revisions::{NewRevision, StoredRevision};
+pub use tokens::{NewToken, StoredToken, TokenBearer};

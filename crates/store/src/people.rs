@@ -29,6 +29,19 @@ pub struct StoredPerson {
     pub password_hash: String,
 }
 
+/// A person as lists show them.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct ListedPerson {
+    /// Sign-in name.
+    pub name: String,
+    /// `viewer`, `operator`, `approver`, `admin`.
+    pub role: String,
+    /// Microseconds since the epoch.
+    pub created_us: i64,
+    /// How many API tokens act for them, expired ones included.
+    pub tokens: i64,
+}
+
 impl StoredPerson {
     /// Who.
     pub fn id(&self) -> PersonId {
@@ -97,6 +110,26 @@ impl Store {
             .fetch_optional(self.reader())
             .await
             .asking("find a person")
+    }
+
+    /// Everybody, by name.
+    pub async fn people(&self) -> Result<Vec<ListedPerson>, StoreError> {
+        sqlx::query_as(
+            "SELECT name, role, created_us, (SELECT count(*) FROM token WHERE token.person = person.id) AS tokens
+             FROM person ORDER BY name",
+        )
+        .fetch_all(self.reader())
+        .await
+        .asking("list people")
+    }
+
+    /// Gives a person another password; false when there is no such person.
+    pub async fn set_password(&self, id: PersonId, password_hash: &str) -> Result<bool, StoreError> {
+        let set = sqlx::query("UPDATE person SET password_hash = $2 WHERE id = $1")
+            .bind(id.0)
+            .bind(password_hash)
+            .execute(self.writer());
+        Ok(set.await.asking("set a password")?.rows_affected() > 0)
     }
 
     /// Removes a person and their tokens; false when there was none.

@@ -4,7 +4,8 @@
 mod common;
 
 use common::{NOW, fresh, revision};
-use paddock_store::{NewPerson, Store, StoreError};
+use paddock_events::PersonId;
+use paddock_store::{NewPerson, NewToken, Store, StoreError};
 use std::collections::BTreeMap;
 
 fn person(name: &str) -> NewPerson {
@@ -46,13 +47,50 @@ async fn a_role_that_is_none_is_refused_by_the_database() {
 async fn tokens_lead_to_their_person_and_go_with_them() {
     let (_dir, store) = fresh().await;
     let ann = store.add_person(&person("ann")).await.unwrap();
-    store.add_token(ann, "ci", &[7; 32], NOW).await.unwrap();
-    assert_eq!(store.person_of_token(&[7; 32]).await.unwrap().unwrap().name, "ann");
-    assert_eq!(store.person_of_token(&[8; 32]).await.unwrap(), None);
+    store.add_token(&token(ann, 7)).await.unwrap();
+    assert_eq!(store.bearer_of_token(&[7; 32]).await.unwrap().unwrap().person.name, "ann");
+    assert_eq!(store.bearer_of_token(&[8; 32]).await.unwrap(), None);
     assert!(store.remove_person(ann).await.unwrap());
     assert!(!store.remove_person(ann).await.unwrap());
-    assert_eq!(store.person_of_token(&[7; 32]).await.unwrap(), None);
+    assert_eq!(store.bearer_of_token(&[7; 32]).await.unwrap(), None);
     assert_eq!(store.person(ann).await.unwrap(), None);
+}
+
+fn token(person: PersonId, of: u8) -> NewToken {
+    NewToken { person, label: "ci".into(), sha256: [of; 32], created_us: NOW, expires_us: None }
+}
+
+#[tokio::test]
+async fn a_token_is_listed_with_its_end_and_last_use_until_it_is_revoked() {
+    let (_dir, store) = fresh().await;
+    let ann = store.add_person(&person("ann")).await.unwrap();
+    let kept = store.add_token(&token(ann, 7)).await.unwrap();
+    let other = NewToken { expires_us: Some(NOW + 5), ..token(ann, 8) };
+    let other = store.add_token(&other).await.unwrap();
+    store.token_was_used(kept, NOW + 3).await.unwrap();
+    let listed = store.tokens().await.unwrap();
+    let seen: Vec<_> = listed.iter().map(|one| (one.id(), one.expires_us, one.used_us)).collect();
+    assert_eq!(seen, [(kept, None, Some(NOW + 3)), (other, Some(NOW + 5), None)]);
+    assert_eq!((listed[0].person.as_str(), listed[0].label.as_str()), ("ann", "ci"));
+    let bearer = store.bearer_of_token(&[8; 32]).await.unwrap().unwrap();
+    assert_eq!((bearer.token(), bearer.expires_us), (other, Some(NOW + 5)));
+    assert_eq!(store.people().await.unwrap()[0].tokens, 2);
+    assert!(store.remove_token(other).await.unwrap());
+    assert!(!store.remove_token(other).await.unwrap());
+    assert_eq!(store.bearer_of_token(&[8; 32]).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_password_is_replaced_for_one_person_alone() {
+    let (_dir, store) = fresh().await;
+    let ann = store.add_person(&person("ann")).await.unwrap();
+    let bob = store.add_person(&person("bob")).await.unwrap();
+    assert!(store.set_password(ann, "$argon2id$y").await.unwrap());
+    assert_eq!(store.person(ann).await.unwrap().unwrap().password_hash, "$argon2id$y");
+    assert_eq!(store.person(bob).await.unwrap().unwrap().password_hash, "$argon2id$x");
+    assert!(!store.set_password(PersonId(99), "$argon2id$y").await.unwrap());
+    let names: Vec<_> = store.people().await.unwrap().into_iter().map(|one| (one.name, one.tokens)).collect();
+    assert_eq!(names, [("ann".to_owned(), 0), ("bob".to_owned(), 0)]);
 }
 
 #[tokio::test]

@@ -3,8 +3,28 @@
 use anyhow::{Context as _, Result};
 use clap::Args;
 use serde::Deserialize;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+
+/// Where `paddock serve` listens when nobody says otherwise, and where the other commands look for it.
+pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Flags of commands that work on the console's state directory; found as `paddock serve` finds it.
+#[derive(Debug, Default, Args)]
+pub(crate) struct StateArgs {
+    /// Settings file.
+    #[arg(long, env = "PADDOCK_CONFIG")]
+    config: Option<PathBuf>,
+    /// Directory of database, CA and SSH key.
+    #[arg(long, env = "PADDOCK_STATE_DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+impl From<StateArgs> for ServeArgs {
+    fn from(args: StateArgs) -> Self {
+        Self { config: args.config, state_dir: args.state_dir, ..Self::default() }
+    }
+}
 
 /// Flags of `paddock serve`.
 #[derive(Debug, Default, Args)]
@@ -73,7 +93,7 @@ impl Config {
         };
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share/paddock"));
         Ok(Self {
-            listen: args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            listen: args.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
             state_dir: args
                 .state_dir
                 .or(file.state_dir)

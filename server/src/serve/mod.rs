@@ -1,5 +1,6 @@
 //! `paddock serve`: opens the console, takes a socket, answers until it is told to stop.
 
+mod api;
 mod config;
 mod guard;
 mod pages;
@@ -7,14 +8,14 @@ mod router;
 mod session;
 mod socket;
 
-pub(crate) use config::ServeArgs;
+pub(crate) use config::{Config, DEFAULT_LISTEN, ServeArgs, StateArgs};
 
 use anyhow::{Context as _, Result, anyhow};
-use config::Config;
 use paddock_console::{Console, Settings};
 use std::io::Write as _;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 /// How long running jobs get to reach a step's end when the process is told to stop.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -40,9 +41,14 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         out.flush().context("cannot print the password")?;
     }
     tracing::info!(%url, state_dir = %config.state_dir.display(), "the console answers");
-    let app = router::router(console.clone(), &config)?;
+    let closing = CancellationToken::new();
+    let app = router::router(console.clone(), &config, closing.clone())?;
+    let told = async move {
+        told_to_stop().await;
+        closing.cancel();
+    };
     axum::serve(listener, app.into_make_service())
-        .with_graceful_shutdown(told_to_stop())
+        .with_graceful_shutdown(told)
         .await
         .context("cannot serve")?;
     tracing::info!("told to stop: running jobs get to the end of their step");

@@ -1,5 +1,6 @@
 //! All addresses of the console.
 
+use super::api::{self, ApiState};
 use super::config::Config;
 use super::{guard, pages, session, socket};
 use anyhow::{Context as _, Result};
@@ -15,6 +16,7 @@ use leptos_axum::{LeptosRoutes as _, generate_route_list, handle_server_fns_with
 use paddock_app::api::Session as AppSession;
 use paddock_app::{App, Assets, paths, shell};
 use paddock_console::Console;
+use tokio_util::sync::CancellationToken;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_sessions::cookie::SameSite;
@@ -29,13 +31,14 @@ pub(crate) struct AppState {
     pub(crate) leptos: LeptosOptions,
 }
 
-/// The whole service.
-pub(crate) fn router(console: Console, config: &Config) -> Result<Router> {
+/// The whole service. `closing` ends what would be answered without an end.
+pub(crate) fn router(console: Console, config: &Config, closing: CancellationToken) -> Result<Router> {
     let assets = assets(config)?;
     let site_root = config.site_root.to_string_lossy().into_owned();
     let leptos =
         LeptosOptions::builder().output_name("paddock").site_root(site_root).site_addr(config.listen).build();
     let state = AppState { console: console.clone(), assets, leptos };
+    let api = api::router(ApiState { console: console.clone(), closing });
     let sessions = SessionManagerLayer::new(session::Store(console))
         .with_name("paddock")
         .with_same_site(SameSite::Lax)
@@ -69,6 +72,7 @@ pub(crate) fn router(console: Console, config: &Config) -> Result<Router> {
         .layer(middleware::from_fn_with_state(state.clone(), identify))
         .layer(sessions)
         .nest_service("/pkg", files)
+        .nest(api::PREFIX, api)
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(not_found)
         .layer(middleware::from_fn(guard::guard))

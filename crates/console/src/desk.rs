@@ -1,0 +1,165 @@
+//! People and tokens as the command line keeps them, on the console's own machine.
+//!
+//! Who can write the state directory may do this: the operating system is the gate here, not the policy. It opens the
+//! database alone, so it is safe beside a running console: no job is taken over, no key is made.
+
+use crate::clock::now_us;
+use crate::passwords::{check_new, hash, new_token, random_text, token_hash};
+use crate::problems::{from_store, problem};
+use crate::{Console, PersonRole};
+use paddock_events::{PersonId, Problem, ProblemKind, TokenId};
+use paddock_store::{ListedPerson, NewPerson, NewToken, Store, StoredPerson, StoredToken};
+use std::path::Path;
+use std::time::Duration;
+
+/// The people of one console and their tokens.
+#[derive(Clone, Debug)]
+pub struct People {
+    store: Store,
+}
+
+impl Console {
+    pub(crate) fn people(&self) -> People {
+        People { store: self.inner.store.clone() }
+    }
+}
+
+impl People {
+    /// Opens the database of a console that has been there before.
+    pub async fn open(state_dir: &Path) -> Result<Self, Problem> {
+        let path = state_dir.join("paddock.db");
+        if !path.is_file() {
+            return Err(problem(
+                "console/no-state",
+                ProblemKind::NotFound,
+                format!("there is no console in {}", state_dir.display()),
+                "it holds no paddock.db",
+                "name its directory with --state-dir or PADDOCK_STATE_DIR, or start it once: `paddock serve`",
+            ));
+        }
+        Ok(Self { store: Store::open(&path).await.map_err(from_store)? })
+    }
+
+    /// Closes the database.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+
+    /// A password that nobody has to invent.
+    pub fn generated_password() -> String {
+        random_text(20)
+    }
+
+    /// Adds a person.
+    pub async fn add(&self, name: &str, role: PersonRole, password: &str) -> Result<PersonId, Problem> {
+        check_name(name)?;
+        check_new(password)?;
+        let person = NewPerson {
+            name: name.into(),
+            role: role.as_str().into(),
+            password_hash: hash(password).await?,
+            created_us: now_us(),
+        };
+        let id = self.store.add_person(&person).await.map_err(from_store)?;
+        tracing::info!(person.id = %id, person.role = role.as_str(), "added person `{name}`");
+        Ok(id)
+    }
+
+    /// Everybody, by name.
+    pub async fn list(&self) -> Result<Vec<ListedPerson>, Problem> {
+        self.store.people().await.map_err(from_store)
+    }
+
+    /// Gives a person another password. Their tokens stay: each is revoked by itself.
+    pub async fn set_password(&self, name: &str, password: &str) -> Result<(), Problem> {
+        check_new(password)?;
+        let person = self.named(name).await?;
+        if self.store.set_password(person.id(), &hash(password).await?).await.map_err(from_store)? {
+            tracing::info!(person.id = %person.id(), "`{}` has another password", person.name);
+            return Ok(());
+        }
+        Err(unknown(name))
+    }
+
+    /// Makes an API token for a person: shown once, stored as a hash. Without `lasts` it ends when it is revoked.
+    pub async fn add_token(
+        &self,
+        name: &str,
+        label: &str,
+        lasts: Option<Duration>,
+    ) -> Result<(TokenId, String), Problem> {
+        if !(1..=100).contains(&label.trim().chars().count()) || label.chars().any(char::is_control) {
+            return Err(problem(
+                "people/bad-label",
+                ProblemKind::Request,
+                "the token was not made",
+                "its label has 1 to 100 characters on one line",
+                "say what the token is for: `--label \"nightly backups\"`",
+            ));
+        }
+        let person = self.named(name).await?;
+        let (token, now) = (new_token(), now_us());
+        let kept = NewToken {
+            person: person.id(),
+            label: label.trim().to_owned(),
+            sha256: token_hash(&token),
+            created_us: now,
+            expires_us: lasts.map(|lasts| now.saturating_add(micros(lasts))),
+        };
+        let id = self.store.add_token(&kept).await.map_err(from_store)?;
+        tracing::info!(person.id = %person.id(), token.id = %id, "made an API token for `{}`", person.name);
+        Ok((id, token))
+    }
+
+    /// All tokens, oldest first; never the tokens themselves.
+    pub async fn tokens(&self) -> Result<Vec<StoredToken>, Problem> {
+        self.store.tokens().await.map_err(from_store)
+    }
+
+    /// Revokes a token: it is refused from now on.
+    pub async fn revoke_token(&self, id: TokenId) -> Result<(), Problem> {
+        if self.store.remove_token(id).await.map_err(from_store)? {
+            tracing::info!(token.id = %id, "revoked an API token");
+            return Ok(());
+        }
+        Err(problem(
+            "people/unknown-token",
+            ProblemKind::NotFound,
+            format!("there is no token {id}"),
+            "",
+            "`paddock token list` shows all of them",
+        ))
+    }
+
+    async fn named(&self, name: &str) -> Result<StoredPerson, Problem> {
+        self.store.person_named(name).await.map_err(from_store)?.ok_or_else(|| unknown(name))
+    }
+}
+
+fn micros(lasts: Duration) -> i64 {
+    i64::try_from(lasts.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn unknown(name: &str) -> Problem {
+    problem(
+        "people/unknown",
+        ProblemKind::NotFound,
+        format!("there is no person `{name}`"),
+        "",
+        "add them first: `paddock user add`",
+    )
+}
+
+fn check_name(name: &str) -> Result<(), Problem> {
+    let good = |c: char| c.is_alphanumeric() || "._-@".contains(c);
+    if (1..=64).contains(&name.chars().count()) && name.chars().all(good) {
+        return Ok(());
+    }
+    Err(problem(
+        "people/bad-name",
+        ProblemKind::Request,
+        "the name was not taken",
+        "a name has 1 to 64 letters, digits or `.`, `_`, `-`, `@`",
+        "choose another one",
+    ))
+}

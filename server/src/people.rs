@@ -1,0 +1,288 @@
+//! `paddock user` and `paddock token`: on the console's own machine, in its state directory.
+
+use crate::client::show_problem;
+use crate::serve::{Config, ServeArgs, StateArgs};
+use clap::{Args, Subcommand};
+use paddock_console::{People, PersonRole};
+use paddock_events::{Problem, ProblemKind, TokenId};
+use std::io::{self, Read as _, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+/// Longest password that is read; the console's own bound is far below.
+const PASSWORD: u64 = 64 << 10;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Adds a person and prints a generated password, once.
+    Add {
+        /// Sign-in name.
+        name: String,
+        /// viewer, operator, approver or admin.
+        #[arg(long, value_parser = role)]
+        role: PersonRole,
+        #[command(flatten)]
+        password: PasswordArgs,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Lists everybody.
+    List {
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Gives a person another password, printed once. Tokens stay; see `paddock token revoke`.
+    Passwd {
+        /// Sign-in name.
+        name: String,
+        #[command(flatten)]
+        password: PasswordArgs,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Makes an API token that acts for a person, and prints it, once.
+    Add {
+        /// Whom it acts for.
+        name: String,
+        /// What it is for.
+        #[arg(long)]
+        label: String,
+        /// How long it lasts: 12h, 30d, 26w. Without it, until it is revoked.
+        #[arg(long, value_parser = lasts)]
+        expires: Option<Duration>,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Lists all tokens, never the tokens themselves.
+    List {
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Revokes a token: it is refused from now on.
+    Revoke {
+        /// Its number in the list.
+        id: TokenId,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PasswordArgs {
+    /// Reads the password from standard input instead of making one.
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+fn role(word: &str) -> Result<PersonRole, String> {
+    PersonRole::parse(word).ok_or_else(|| "one of viewer, operator, approver, admin".to_owned())
+}
+
+/// `90m`, `12h`, `30d`, `26w`.
+fn lasts(word: &str) -> Result<Duration, String> {
+    let why = || "a number and a unit: 90m, 12h, 30d, 26w".to_owned();
+    let unit = word.chars().last().ok_or_else(why)?;
+    let seconds = match unit {
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        'w' => 7 * 86_400,
+        _ => return Err(why()),
+    };
+    let number: u32 = word[..word.len() - 1].parse().map_err(|_| why())?;
+    if number == 0 {
+        return Err("it would have expired before it was used".to_owned());
+    }
+    Ok(Duration::from_secs(u64::from(number) * seconds))
+}
+
+/// `paddock user …`
+pub(crate) fn user(command: UserCommand) -> ExitCode {
+    end(async {
+        match command {
+            UserCommand::Add { name, role, password, state } => {
+                let people = open(state).await?;
+                let (password, made) = password.take()?;
+                people.add(&name, role, &password).await?;
+                say_password(&name, made.then_some(&password))?;
+                Ok(people)
+            }
+            UserCommand::List { state } => {
+                let people = open(state).await?;
+                let mut rows = vec![["NAME", "ROLE", "ADDED", "TOKENS"].map(str::to_owned)];
+                for one in people.list().await? {
+                    rows.push([one.name, one.role, day(one.created_us), one.tokens.to_string()]);
+                }
+                print(&table(&rows))?;
+                Ok(people)
+            }
+            UserCommand::Passwd { name, password, state } => {
+                let people = open(state).await?;
+                let (password, made) = password.take()?;
+                people.set_password(&name, &password).await?;
+                say_password(&name, made.then_some(&password))?;
+                Ok(people)
+            }
+        }
+    })
+}
+
+/// `paddock token …`
+pub(crate) fn token(command: TokenCommand) -> ExitCode {
+    end(async {
+        match command {
+            TokenCommand::Add { name, label, expires, state } => {
+                let people = open(state).await?;
+                let (id, token) = people.add_token(&name, &label, expires).await?;
+                note(&format!("token {id} acts for {name}; it is shown this once"));
+                // Alone on standard output: PADDOCK_TOKEN=$(paddock token add …)
+                print(&format!("{token}\n"))?;
+                Ok(people)
+            }
+            TokenCommand::List { state } => {
+                let people = open(state).await?;
+                let mut rows =
+                    vec![["ID", "PERSON", "LABEL", "MADE", "EXPIRES", "LAST USED"].map(str::to_owned)];
+                for one in people.tokens().await? {
+                    rows.push([
+                        one.id().to_string(),
+                        one.person,
+                        one.label,
+                        day(one.created_us),
+                        one.expires_us.map_or_else(|| "never".to_owned(), day),
+                        one.used_us.map_or_else(|| "never".to_owned(), day),
+                    ]);
+                }
+                print(&table(&rows))?;
+                Ok(people)
+            }
+            TokenCommand::Revoke { id, state } => {
+                let people = open(state).await?;
+                people.revoke_token(id).await?;
+                note(&format!("token {id} is refused from now on"));
+                Ok(people)
+            }
+        }
+    })
+}
+
+async fn open(state: StateArgs) -> Result<People, Problem> {
+    let config = Config::read(ServeArgs::from(state)).map_err(|error| world(&format!("{error:#}")))?;
+    People::open(&config.state_dir).await
+}
+
+impl PasswordArgs {
+    /// The password, and whether it was made here.
+    fn take(&self) -> Result<(String, bool), Problem> {
+        if !self.password_stdin {
+            return Ok((People::generated_password(), true));
+        }
+        let mut text = String::new();
+        let read = io::stdin().take(PASSWORD).read_to_string(&mut text);
+        read.map_err(|error| world(&format!("cannot read the password from standard input: {error}")))?;
+        // What `echo` puts behind it is not part of it.
+        let password = text.strip_suffix('\n').unwrap_or(&text);
+        Ok((password.strip_suffix('\r').unwrap_or(password).to_owned(), false))
+    }
+}
+
+fn say_password(name: &str, made: Option<&String>) -> Result<(), Problem> {
+    match made {
+        Some(password) => {
+            note(&format!("the password of {name} is shown this once"));
+            print(&format!("{password}\n"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn end(work: impl Future<Output = Result<People, Problem>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            note(&format!("cannot start: {error}"));
+            return ExitCode::from(1);
+        }
+    };
+    let done = runtime.block_on(async {
+        work.await?.close().await;
+        Ok(())
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            show_problem(&problem);
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn world(why: &str) -> Problem {
+    Problem {
+        code: "cli/surroundings".into(),
+        kind: ProblemKind::World,
+        what: "nothing was done".into(),
+        why: why.into(),
+        fix: String::new(),
+    }
+}
+
+fn print(text: &str) -> Result<(), Problem> {
+    let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+    written.map_err(|error| Problem {
+        what: "it was done, but the answer cannot be printed".into(),
+        ..world(&error.to_string())
+    })
+}
+
+fn note(text: &str) {
+    // When even standard error is gone, the exit code still says it.
+    drop(writeln!(io::stderr(), "paddock: {text}"));
+}
+
+/// `2026-11-24 10:15`, UTC.
+fn day(at_us: i64) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]");
+    let at = OffsetDateTime::from_unix_timestamp(at_us / 1_000_000).ok();
+    at.and_then(|at| at.format(&format).ok()).unwrap_or_else(|| format!("{at_us} µs"))
+}
+
+fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    let widths: Vec<usize> =
+        (0..N).map(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0)).collect();
+    let mut out = String::new();
+    for row in rows {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        out += &format!("{}\n", cells.join("  ").trim_end());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_a_token_lasts_has_a_unit() {
+        for (word, seconds) in [("90m", 5_400), ("12h", 43_200), ("30d", 2_592_000), ("1w", 604_800)] {
+            assert_eq!(lasts(word), Ok(Duration::from_secs(seconds)));
+        }
+        for word in ["", "30", "d", "0d", "-1d", "1y", "1ä"] {
+            assert!(lasts(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn tables_are_as_wide_as_they_must() {
+        let rows = [["A", "B"], ["long", "x"]].map(|row| row.map(str::to_owned));
+        assert_eq!(table(&rows), "A     B\nlong  x\n");
+        assert_eq!(day(1_764_000_000_500_000), "2025-11-24 16:00");
+    }
+}
