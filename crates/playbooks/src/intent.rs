@@ -176,7 +176,7 @@ fn patroni(words: &[String]) -> Result<Operation, String> {
         ("resume", None) => Action::Resume,
         ("edit-config", None) if patch.0.is_empty() => {
             return Err(
-                "nothing is changed: give `-s key=value`, `-p parameter=value` or `--apply '{json}'`".into()
+                "nothing is changed: give `-s key=value`, `-p parameter=value` or `--apply '{json}'`".into(),
             );
         }
         ("edit-config", None) => Action::EditConfig { patch },

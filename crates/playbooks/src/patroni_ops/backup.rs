@@ -30,7 +30,9 @@ pub(super) fn backup(seen: &Seen<'_>, kind: BackupKind) -> Result<Made, Refusal>
                 seen.refuse(
                     "plan/no-stanza",
                     format!("pgBackRest on {} does not say what it has", leader.addr),
-                    format!("run `pgbackrest info` there; prepare it with `pgsql.yml -l {name} -t pgbackrest`"),
+                    format!(
+                        "run `pgbackrest info` there; prepare it with `pgsql.yml -l {name} -t pgbackrest`"
+                    ),
                 )
             })?;
             if !pgbackrest::has_stanza(info, name.as_str()) {
@@ -74,11 +76,15 @@ pub(super) fn backup(seen: &Seen<'_>, kind: BackupKind) -> Result<Made, Refusal>
         listing(name.as_str(), if since.is_empty() { "0" } else { &since }, kinds),
         10,
     );
-    let mut made = Made { stages: vec![stage("Back up", leader, vec![leads, step, sound])], ..Made::default() };
+    let mut made =
+        Made { stages: vec![stage("Back up", leader, vec![leads, step, sound])], ..Made::default() };
     if newest == Some(0) && kind != BackupKind::Full {
         made.warnings.push(warning(
             "plan/first-is-full",
-            format!("The repository of {} has no backup of `{name}` yet: this one becomes a full one.", leader.name),
+            format!(
+                "The repository of {} has no backup of `{name}` yet: this one becomes a full one.",
+                leader.name
+            ),
         ));
     }
     Ok(made)

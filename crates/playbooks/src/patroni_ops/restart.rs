@@ -48,7 +48,10 @@ pub(super) fn restart(seen: &Seen<'_>, member: Option<&str>, pending: bool) -> R
         return Err(seen.refuse(
             "plan/leader-first",
             format!("{names} was lowered: a replica may not have less than the primary that it follows"),
-            format!("restart the primary first, then the replicas: `pg restart {} --pending`", seen.cluster.name),
+            format!(
+                "restart the primary first, then the replicas: `pg restart {} --pending`",
+                seen.cluster.name
+            ),
         ));
     }
     members.sort_by_key(|member| (leads(member) == lowered.is_empty(), member.name.clone()));
@@ -64,7 +67,10 @@ pub(super) fn restart(seen: &Seen<'_>, member: Option<&str>, pending: bool) -> R
         .limit(600)
         .settle(300)
         .interrupts(if leads(member) {
-            format!("restarts PostgreSQL on {}, which leads: connections end, and writes wait until it is back", member.name)
+            format!(
+                "restarts PostgreSQL on {}, which leads: connections end, and writes wait until it is back",
+                member.name
+            )
         } else {
             format!("restarts PostgreSQL on {}: its connections end", member.name)
         });

@@ -34,7 +34,10 @@ enum Address {
     /// Of a `local` rule.
     None,
     All,
-    Net { base: u32, mask: u32 },
+    Net {
+        base: u32,
+        mask: u32,
+    },
     SameHost,
     /// IPv6: no member has one.
     Never,
@@ -85,12 +88,14 @@ pub(crate) fn check(
     let own = member.addr.ip();
     let dbsu = text(vars, "pg_dbsu", "postgres");
     let admitted = |client: &Client<'_>, methods: &[&str]| admits(&rules, client, own, &roles, methods);
-    let refuse = |who: String, consequence: &str| Refusal {
+    let refuse = |who: String, consequence: &str| {
+        Refusal {
         code: "plan/hba-lockout".into(),
         what: format!("the new {} of {} was refused", target.file_name(), member.name),
         why: format!("it would lock out {who}: {consequence}"),
         fix: "add a rule that admits them before the one that does not (a lower `order`), or leave the default rules in"
             .into(),
+    }
     };
     let socket = ["peer", "trust", "ident"];
     if target == Target::PgBouncer {
@@ -98,7 +103,10 @@ pub(crate) fn check(
         return if admitted(&console, &socket) {
             Ok(())
         } else {
-            Err(refuse(format!("`{dbsu}` on the local socket from PgBouncer's console"), "nobody could look at it or reload it"))
+            Err(refuse(
+                format!("`{dbsu}` on the local socket from PgBouncer's console"),
+                "nobody could look at it or reload it",
+            ))
         };
     }
     let mut databases: Vec<String> = ["postgres", "template1"].map(str::to_owned).into();
@@ -122,7 +130,10 @@ pub(crate) fn check(
         ];
         for (database, what, consequence) in wanted {
             if !admitted(&Client { user: &repl, database, from }, &with_password) {
-                return Err(refuse(format!("`{repl}` of {} ({}) from {what}", other.name, other.addr), consequence));
+                return Err(refuse(
+                    format!("`{repl}` of {} ({}) from {what}", other.name, other.addr),
+                    consequence,
+                ));
             }
         }
     }
@@ -184,7 +195,9 @@ impl Rule {
             (Kind::Local, From::Socket) | (Kind::Host, From::Host(_)) => true,
             (Kind::HostSsl, From::Host(_)) => tls,
             (Kind::HostNoSsl, From::Host(_)) => !tls,
-            (Kind::Local, From::Host(_)) | (Kind::Host | Kind::HostSsl | Kind::HostNoSsl, From::Socket) => false,
+            (Kind::Local, From::Host(_)) | (Kind::Host | Kind::HostSsl | Kind::HostNoSsl, From::Socket) => {
+                false
+            }
         };
         if !kind {
             return Match::No;
@@ -397,7 +410,10 @@ mod tests {
             ("host replication +writers 10.10.10.12/32 scram-sha-256", false),
             ("host replication replicator 10.10.10.12/32 reject\nhost replication all all trust", false),
             // libpq tries TLS, then goes without.
-            ("hostssl replication replicator 10.10.10.12/32 reject\nhostnossl replication all all trust", true),
+            (
+                "hostssl replication replicator 10.10.10.12/32 reject\nhostnossl replication all all trust",
+                true,
+            ),
             ("hostssl replication all samenet scram-sha-256", true),
             ("host replication all samehost scram-sha-256", false),
             ("host replication all ::/0 scram-sha-256", false),

@@ -220,10 +220,7 @@ fn cluster_stages(
 }
 
 /// Proof that HAProxy leads every service to who serves it: on the members, or on load balancers of their own.
-pub(crate) fn routes(
-    ctx: &Context<'_>,
-    members: &Members,
-) -> Result<BTreeMap<NodeAddr, Vec<Step>>, Refusal> {
+pub(crate) fn routes(ctx: &Context<'_>, members: &Members) -> Result<BTreeMap<NodeAddr, Vec<Step>>, Refusal> {
     let mut out = BTreeMap::new();
     for member in &members.all {
         let rendered = haproxy::services(members, member)?;

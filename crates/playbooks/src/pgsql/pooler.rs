@@ -8,8 +8,17 @@ use crate::scripts::quote;
 use crate::{Context, Refusal, Step};
 use paddock_inventory::{Map, Value};
 
-/// Steps of one member.
+/// Steps of one member; all pooled users must have arrived there.
 pub(crate) fn steps(ctx: &Context<'_>, members: &Members, member: &Member) -> Result<Vec<Step>, Refusal> {
+    steps_with(ctx, members, member, |_| true)
+}
+
+fn steps_with(
+    ctx: &Context<'_>,
+    members: &Members,
+    member: &Member,
+    must_have: impl Fn(&str) -> bool,
+) -> Result<Vec<Step>, Refusal> {
     let vars = &member.vars;
     if !flag(vars, "pgbouncer_enabled", true) {
         return Ok(Vec::new());
@@ -21,16 +30,26 @@ pub(crate) fn steps(ctx: &Context<'_>, members: &Members, member: &Member) -> Re
     let file = |name: &str| format!("/etc/pgbouncer/{name}");
     let mut steps = vec![
         Step::directory("pgsql/pgbouncer_dir/conf", host, "/etc/pgbouncer", "postgres:postgres", 0o750),
-        pg(Step::file("pgsql/pgbouncer_config/pgbouncer.ini", host, &file("pgbouncer.ini"), ini(member, &dbsu))),
+        pg(Step::file(
+            "pgsql/pgbouncer_config/pgbouncer.ini",
+            host,
+            &file("pgbouncer.ini"),
+            ini(member, &dbsu),
+        )),
         pg(Step::file("pgsql/pgbouncer_config/database.txt", host, &file("database.txt"), databases(member))),
-        pg(Step::file("pgsql/pgbouncer_config/useropts.txt", host, &file("useropts.txt"), user_options(member))),
+        pg(Step::file(
+            "pgsql/pgbouncer_config/useropts.txt",
+            host,
+            &file("useropts.txt"),
+            user_options(member),
+        )),
         pg(Step::file(
             "pgsql/pgbouncer_hba/pgb_hba.conf",
             host,
             &file("pgb_hba.conf"),
             hba::render(ctx, members, member, Target::PgBouncer)?,
         )),
-        user_list(member, &dbsu, &roles),
+        user_list(member, &dbsu, &roles, must_have),
     ];
     if flag(vars, "pg_reload", true) {
         steps.push(reload(member));
@@ -39,10 +58,17 @@ pub(crate) fn steps(ctx: &Context<'_>, members: &Members, member: &Member) -> Re
     Ok(steps.into_iter().map(|step| step.tag("pgbouncer")).collect())
 }
 
-/// The steps that bring a user or a database into the pooler, or out of it.
-pub(crate) fn refresh(ctx: &Context<'_>, members: &Members, member: &Member) -> Result<Vec<Step>, Refusal> {
-    let mut all = steps(ctx, members, member)?;
-    let wanted = ["database.txt", "useropts.txt", "userlist.txt", "pgbouncer_reload/unit", "pgbouncer_reload/answers"];
+/// The steps that bring a user or a database into the pooler, or out of it. Of the users only `must_have` must have
+/// arrived: others may be declared and not made yet.
+pub(crate) fn refresh(
+    ctx: &Context<'_>,
+    members: &Members,
+    member: &Member,
+    must_have: Option<&str>,
+) -> Result<Vec<Step>, Refusal> {
+    let mut all = steps_with(ctx, members, member, |name| Some(name) == must_have)?;
+    let wanted =
+        ["database.txt", "useropts.txt", "userlist.txt", "pgbouncer_reload/unit", "pgbouncer_reload/answers"];
     all.retain(|step| wanted.iter().any(|end| step.id.0.ends_with(end)));
     Ok(all)
 }
@@ -67,8 +93,8 @@ fn reload(member: &Member) -> Step {
   bad=$(tail -c +$((from + 1)) "$log" 2>/dev/null | grep -E '(WARNING|ERROR|FATAL) .*(hba|config|auth_file|could not open)' | sed 's/^.*\] //')
   [ -z "$bad" ]
 }}
-systemctl unmask -q pgbouncer 2>/dev/null; systemctl reset-failed pgbouncer 2>/dev/null; systemctl daemon-reload
-systemctl enable -q pgbouncer || exit 1
+systemctl is-enabled -q pgbouncer || {{ systemctl unmask -q pgbouncer; systemctl enable -q pgbouncer || exit 1; }}
+systemctl is-active -q pgbouncer || systemctl reset-failed pgbouncer 2>/dev/null
 if read_them; then
   install -d -o postgres -g postgres -m 700 .taken && cp -p $files .taken/
   exit
@@ -107,8 +133,11 @@ pub(crate) fn serves(member: &Member, dbsu: &str, database: &str, shall: bool) -
         quote(database),
         u8::from(shall)
     );
-    let title =
-        if shall { format!("PgBouncer serves {database}") } else { format!("PgBouncer serves no {database}") };
+    let title = if shall {
+        format!("PgBouncer serves {database}")
+    } else {
+        format!("PgBouncer serves no {database}")
+    };
     Step::wait("pgsql/pgbouncer_reload/serves", member.addr, &title, check, 20)
 }
 
@@ -193,16 +222,24 @@ fn user_options(member: &Member) -> String {
 }
 
 /// The user list holds the hashes of the local PostgreSQL: a replica must have replayed the roles first.
-fn user_list(member: &Member, dbsu: &str, roles: &[Role]) -> Step {
-    let names: Vec<String> =
-        roles.iter().filter(|role| role.pooled).map(|role| sql::literal(&role.name)).collect();
-    let count = names.len();
+fn user_list(member: &Member, dbsu: &str, roles: &[Role], must_have: impl Fn(&str) -> bool) -> Step {
+    let listed = |wanted: &dyn Fn(&str) -> bool| -> Vec<String> {
+        let pooled = roles.iter().filter(|role| role.pooled && wanted(&role.name));
+        pooled.map(|role| sql::literal(&role.name)).collect()
+    };
+    let within = |names: &[String]| {
+        let names = if names.is_empty() { "''".to_owned() } else { names.join(", ") };
+        format!("rolname IN ({names}) AND rolpassword IS NOT NULL")
+    };
+    let (all, must) = (listed(&|_| true), listed(&must_have));
     let query = format!(
-        "SELECT '\"' || replace(rolname, '\"', '\"\"') || '\" \"' || replace(coalesce(rolpassword, ''), '\"', '\"\"') || '\"' FROM pg_authid WHERE rolname IN ({}) AND rolpassword IS NOT NULL ORDER BY rolname;",
-        if names.is_empty() { "''".to_owned() } else { names.join(", ") }
+        "SELECT count(*) FROM pg_authid WHERE {};\nSELECT '\"' || replace(rolname, '\"', '\"\"') || '\" \"' || replace(coalesce(rolpassword, ''), '\"', '\"\"') || '\"' FROM pg_authid WHERE {} ORDER BY rolname;",
+        within(&must),
+        within(&all)
     );
+    let count = must.len();
     let wanted = format!(
-        "cd /\nquery=$(cat)\nlist=$(runuser -u {dbsu} -- psql -X -q -A -t -v ON_ERROR_STOP=1 -p {} -d postgres -c \"$query\") || exit 2\n[ \"$(printf '%s' \"$list\" | grep -c .)\" = {count} ] || {{ echo 'PostgreSQL here does not have all {count} pooled users with a password yet'; exit 1; }}\nwant=$(printf '\"{dbsu}\" \"\"\\n%s' \"$list\")\n",
+        "cd /\nlist=$(runuser -u {dbsu} -- psql -X -q -A -t -w -v ON_ERROR_STOP=1 -p {} -d postgres -f -) || exit 2\n[ \"$(head -n 1 <<<\"$list\")\" = {count} ] || {{ echo 'PostgreSQL here does not have all {count} pooled users with a password yet'; exit 1; }}\nlist=$(tail -n +2 <<<\"$list\")\nwant=$(printf '\"{dbsu}\" \"\"\\n%s' \"$list\")\n",
         member.pg_port
     );
     let check = format!(

@@ -275,9 +275,15 @@ pub(crate) fn hba(ctx: &Context<'_>, members: &Members, member: &Member) -> Resu
     if flag(&member.vars, "pg_reload", true) {
         let reload = format!("cd / && {psql} -c 'SELECT pg_reload_conf()' >/dev/null && sleep 1\n");
         steps.push(
-            Step::command("pgsql/pg_reload/reload", host, "PostgreSQL has loaded its HBA rules", loaded, reload)
-                .tag("pg_hba")
-                .settle(10),
+            Step::command(
+                "pgsql/pg_reload/reload",
+                host,
+                "PostgreSQL has loaded its HBA rules",
+                loaded,
+                reload,
+            )
+            .tag("pg_hba")
+            .settle(10),
         );
     }
     steps.extend(parameters(member, &psql));
@@ -334,12 +340,7 @@ pub(crate) fn crontab(member: &Member) -> Vec<Step> {
 
 /// All service files of the cluster on a node as one fact: rendered aside, checked by HAProxy together with everything
 /// else it loads, put in place at once, the former set kept.
-pub(crate) fn services(
-    members: &Members,
-    host: NodeAddr,
-    services: &[Service],
-    reload: bool,
-) -> Vec<Step> {
+pub(crate) fn services(members: &Members, host: NodeAddr, services: &[Service], reload: bool) -> Vec<Step> {
     let name = &members.name;
     let files =
         services.iter().map(|service| (format!("{name}-{}.cfg", service.name), service.content.clone()));
@@ -352,12 +353,21 @@ pub(crate) fn services(
         files: files.collect(),
         validate: "haproxy -c -q -f /etc/haproxy/haproxy.cfg -f {}".into(),
     };
-    let mut steps =
-        vec![Step::new("pgsql/pg_service/files", host, format!("services of {name}: {}", ports.join(", ")), set)];
+    let mut steps = vec![Step::new(
+        "pgsql/pg_service/files",
+        host,
+        format!("services of {name}: {}", ports.join(", ")),
+        set,
+    )];
     if reload {
         let files = ["/etc/haproxy/haproxy.cfg", "/etc/haproxy/conf.d"];
-        let unit =
-            Step::unit("pgsql/pg_service/reload", host, "haproxy.service", UnitState::RunningElseReload, &files);
+        let unit = Step::unit(
+            "pgsql/pg_service/reload",
+            host,
+            "haproxy.service",
+            UnitState::RunningElseReload,
+            &files,
+        );
         steps.push(unit.titled("HAProxy has loaded the services"));
     }
     steps
