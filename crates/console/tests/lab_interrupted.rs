@@ -104,13 +104,19 @@ fn lab_an_operation_that_is_cut_short_is_resumed_to_its_end() {
     });
     assert_eq!(members(11).len(), 3);
 
-    assert_eq!(cut_short(&dir, "pgsql-rm pg-test 10.10.10.13", Duration::from_secs(4)), JobOutcome::Succeeded);
+    assert_eq!(
+        cut_short(&dir, "pgsql-rm pg-test 10.10.10.13", Duration::from_secs(4)),
+        JobOutcome::Succeeded
+    );
     assert_eq!(members(11).len(), 2);
     on(13, "! pgrep -u postgres -x postgres && [ ! -e /pg/data ]");
 
     assert_eq!(cut_short(&dir, "pgsql-rm pg-test", Duration::from_secs(4)), JobOutcome::Succeeded);
     for node in [11, 12] {
-        on(node, "! pgrep -u postgres -x postgres && [ ! -e /pg/data ] && ! ls /etc/haproxy/conf.d/pg-test-* 2>/dev/null");
+        on(
+            node,
+            "! pgrep -u postgres -x postgres && [ ! -e /pg/data ] && ! ls /etc/haproxy/conf.d/pg-test-* 2>/dev/null",
+        );
     }
     assert_eq!(on(10, ". /etc/etcd/etcdctl.env; etcdctl get --prefix --keys-only /pg/pg-test/"), "");
 }

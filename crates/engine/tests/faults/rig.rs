@@ -114,6 +114,8 @@ pub fn plan(steps: Vec<Step>) -> Plan {
         title: "a test".to_owned(),
         plays: vec![],
         stages: vec![Stage { name: "Only".to_owned(), play: 0, hosts, serial: false }],
+        edits: Vec::new(),
+        blast: Vec::new(),
         warnings: vec![],
         cluster: None,
         locks: BTreeSet::new(),

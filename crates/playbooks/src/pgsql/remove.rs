@@ -180,7 +180,7 @@ fn one_cluster(
 fn drain(cluster: &str, member: &Member, gone: &[&str]) -> Step {
     let list = gone.iter().map(|name| quote(name)).collect::<Vec<_>>().join(" ");
     let lib = format!(
-        "ask() {{ python3 -c 'import socket,sys; s=socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(\"/var/run/haproxy.sock\"); s.sendall(sys.argv[1].encode()+b\"\\n\"); d=b\"\"\nwhile True:\n  c=s.recv(65536)\n  if not c: break\n  d+=c\nsys.stdout.write(d.decode())' \"$1\"; }}\nservers() {{ for n in {list}; do ask 'show stat' | awk -F, -v n=\"$n\" -v c={} '$2 == n && index($1, c \"-\") == 1 && $18 !~ /^(DRAIN|MAINT)/ {{ print $1 \"/\" $2 }}'; done; }}\nsystemctl is-active -q haproxy || exit 0\n",
+        "ask() {{ python3 -c 'import socket,sys; s=socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(\"/var/run/haproxy.sock\"); s.sendall(sys.argv[1].encode()+b\"\\n\"); d=b\"\"\nwhile True:\n  c=s.recv(65536)\n  if not c: break\n  d+=c\nsys.stdout.write(d.decode())' \"$1\"; }}\nservers() {{ for n in {list}; do ask 'show stat' | awk -F, -v n=\"$n\" -v c={} '$2 == n && index($1, c \"-\") == 1 && $18 ~ /^(UP|no check)/ {{ print $1 \"/\" $2 }}'; done; }}\nsystemctl is-active -q haproxy || exit 0\n",
         quote(cluster)
     );
     let check = format!(

@@ -274,16 +274,21 @@ pub(crate) fn hba(ctx: &Context<'_>, members: &Members, member: &Member) -> Resu
             apply,
         )
         .stdin(content),
-        Step::command(
-            "pgsql/pg_reload/reload",
-            host,
-            "PostgreSQL has loaded its HBA rules",
-            loaded,
-            format!("cd / && {psql} -c 'SELECT pg_reload_conf()' >/dev/null && sleep 1\n"),
-        )
-        .tag("pg_hba")
-        .settle(10),
     ];
+    if flag(&member.vars, "pg_reload", true) {
+        let reload = format!("cd / && {psql} -c 'SELECT pg_reload_conf()' >/dev/null && sleep 1\n");
+        steps.push(
+            Step::command(
+                "pgsql/pg_reload/reload",
+                host,
+                "PostgreSQL has loaded its HBA rules",
+                loaded,
+                reload,
+            )
+            .tag("pg_hba")
+            .settle(10),
+        );
+    }
     steps.extend(parameters(member, &psql));
     Ok(steps)
 }
@@ -342,7 +347,7 @@ pub(crate) fn crontab(member: &Member) -> Vec<Step> {
 
 /// All service files of the cluster on a node as one fact: rendered aside, checked by HAProxy together with everything
 /// else it loads, put in place at once, the former set kept.
-pub(crate) fn services(members: &Members, host: NodeAddr, services: &[Service]) -> Vec<Step> {
+pub(crate) fn services(members: &Members, host: NodeAddr, services: &[Service], reload: bool) -> Vec<Step> {
     let name = &members.name;
     let own = |what: &str| members.step_id(host, &format!("pgsql/pg_service/{what}"));
     let files =
@@ -356,15 +361,12 @@ pub(crate) fn services(members: &Members, host: NodeAddr, services: &[Service]) 
         files: files.collect(),
         validate: "haproxy -c -q -f /etc/haproxy/haproxy.cfg -f {}".into(),
     };
-    vec![
-        Step::new(own("files"), host, format!("services of {name}: {}", ports.join(", ")), set),
-        Step::unit(
-            &own("reload"),
-            host,
-            "haproxy.service",
-            UnitState::RunningElseReload,
-            &["/etc/haproxy/haproxy.cfg", "/etc/haproxy/conf.d"],
-        )
-        .titled("HAProxy has loaded the services"),
-    ]
+    let mut steps =
+        vec![Step::new(own("files"), host, format!("services of {name}: {}", ports.join(", ")), set)];
+    if reload {
+        let files = ["/etc/haproxy/haproxy.cfg", "/etc/haproxy/conf.d"];
+        let unit = Step::unit(&own("reload"), host, "haproxy.service", UnitState::RunningElseReload, &files);
+        steps.push(unit.titled("HAProxy has loaded the services"));
+    }
+    steps
 }
