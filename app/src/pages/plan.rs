@@ -90,12 +90,12 @@ fn Actions(page: PlanPage) -> impl IntoView {
         }
     });
     let check = Action::new(move |(): &()| api::dry_run(id));
-    let refused = match page.may_run {
+    let refused = match page.standing.may_run {
         Verdict::Allowed => None,
         Verdict::Refused { problem } => Some(problem),
     };
     let stopped = refused.is_some();
-    let has_run = page.job;
+    let has_run = page.standing.job;
     view! {
         <section class="card action" aria-label="Actions">
             <div class="row">

@@ -21,6 +21,9 @@ fn own_edit(job: JobId) -> String {
     format!("job {job}: ")
 }
 
+/// Code of the refusal of a plan that the inventory in force would not give any more.
+pub(crate) const STALE: &str = "plan/stale";
+
 /// A stored plan, read.
 pub(crate) struct KeptPlan {
     pub(crate) stored: StoredPlan,
@@ -127,24 +130,28 @@ impl Console {
         self.inventory_at(stored.revision).await
     }
 
-    /// Makes a plan's edit in the newest inventory; none when the text needs none.
+    /// Makes a plan's edits in the newest inventory, as one revision; none when the text needs none.
     pub(crate) async fn edit_for_job(
         &self,
         job: JobId,
         author: &str,
-        edit: &InventoryEdit,
+        edits: &[InventoryEdit],
     ) -> Result<Option<RevisionId>, Problem> {
+        let sentences: Vec<String> = edits.iter().map(InventoryEdit::sentence).collect();
         for _ in 0..20 {
             let current = self.inventory_in_force().await?;
-            let text = edit.apply(&current.inventory).map_err(|error| {
-                problem(
-                    "inventory/not-edited",
-                    ProblemKind::Conflict,
-                    "the inventory was not edited",
-                    error.to_string(),
-                    "edit the text by hand, then resume the job",
-                )
-            })?;
+            let mut text = current.inventory.text().to_owned();
+            for edit in edits {
+                text = edit.apply(&Inventory::read(text).0).map_err(|error| {
+                    problem(
+                        "inventory/not-edited",
+                        ProblemKind::Conflict,
+                        "the inventory was not edited",
+                        error.to_string(),
+                        "edit the text by hand, then resume the job",
+                    )
+                })?;
+            }
             if text == current.inventory.text() {
                 return Ok(None);
             }
@@ -152,7 +159,7 @@ impl Console {
                 parent: Some(current.revision),
                 text,
                 author: author.to_owned(),
-                message: format!("{}{}", own_edit(job), edit.sentence()),
+                message: format!("{}{}", own_edit(job), sentences.join("; ")),
                 saved_us: now_us(),
             };
             if let Some(revision) = self.inner.store.add_revision(&new).await.map_err(from_store)? {
@@ -205,17 +212,17 @@ impl Console {
     }
 
     /// Refuses a plan that the inventory in force would not give any more. What the nodes said then is taken as it
-    /// was: the steps check the nodes themselves.
-    pub(crate) async fn refuse_stale(&self, kept: &KeptPlan) -> Result<(), Problem> {
+    /// was: the steps check the nodes themselves. Gives the revision in force.
+    pub(crate) async fn refuse_stale(&self, kept: &KeptPlan) -> Result<RevisionId, Problem> {
         let current = self.inventory_in_force().await?;
         if current.revision == kept.stored.revision || self.only_own_edits(kept, current.revision).await? {
-            return Ok(());
+            return Ok(current.revision);
         }
         let facts: FactSet = serde_json::from_str(&kept.stored.facts)
             .map_err(|error| internal("the plan's facts cannot be read", &error))?;
         let stale = |why: String| {
             problem(
-                "plan/stale",
+                STALE,
                 ProblemKind::Conflict,
                 format!("plan {} is stale: plan again", kept.stored.id),
                 why,
@@ -232,7 +239,11 @@ impl Console {
         let needs = paddock_playbooks::needs(&inventory, &kept.plan.intent).map_err(refused)?;
         let material = self.make(needs).await?;
         let again = paddock_playbooks::plan(&inventory, &facts, &material, &kept.plan.intent);
-        if again.map_err(refused)?.digest == kept.plan.digest { Ok(()) } else { Err(stale(changed)) }
+        if again.map_err(refused)?.digest == kept.plan.digest {
+            Ok(current.revision)
+        } else {
+            Err(stale(changed))
+        }
     }
 
     async fn material(&self, inventory: &Inventory, intent: &Intent) -> Result<Material, Problem> {

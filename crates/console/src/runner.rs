@@ -7,7 +7,7 @@ use crate::problems::problem;
 use async_trait::async_trait;
 use paddock_engine::{EventSink, RunnablePlan, SinkError, Stop};
 use paddock_events::{Event, EventKind, JobId, JobOutcome, JobView, Problem, ProblemKind, Stream};
-use paddock_playbooks::PlannedEdit;
+use paddock_playbooks::{InventoryEdit, PlannedEdit};
 use paddock_store::StoreError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -70,27 +70,25 @@ impl Sink {
     }
 
     async fn edit(&self, stage: u32) -> Result<(), SinkError> {
-        for planned in self.edits.iter().filter(|planned| planned.after_stage == stage as usize) {
-            let said = match self.console.edit_for_job(self.job, &self.author, &planned.edit).await {
-                Ok(Some(revision)) => {
-                    format!("inventory revision {revision}: {}", planned.edit.sentence())
-                }
-                Ok(None) => continue,
-                // The nodes are as planned and only the text is not: the job must not end as if all were done.
-                Err(problem) => {
-                    return Err(SinkError(format!(
-                        "the inventory was not edited ({}): {}; {}",
-                        planned.edit.sentence(),
-                        problem.why,
-                        problem.fix
-                    )));
-                }
-            };
-            let line =
-                EventKind::Line { step: None, host: String::new(), stream: Stream::Engine, text: said };
-            self.send(line).await?;
+        let due = self.edits.iter().filter(|planned| planned.after_stage == stage as usize);
+        let due: Vec<InventoryEdit> = due.map(|planned| planned.edit.clone()).collect();
+        if due.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let what = due.iter().map(InventoryEdit::sentence).collect::<Vec<_>>().join("; ");
+        match self.console.edit_for_job(self.job, &self.author, &due).await {
+            Ok(Some(revision)) => {
+                let text = format!("inventory revision {revision}: {what}");
+                let line = EventKind::Line { step: None, host: String::new(), stream: Stream::Engine, text };
+                self.send(line).await
+            }
+            Ok(None) => Ok(()),
+            // The nodes are as planned and only the text is not: the job must not end as if all were done.
+            Err(problem) => Err(SinkError(format!(
+                "the inventory was not edited ({what}): {}; {}",
+                problem.why, problem.fix
+            ))),
+        }
     }
 }
 

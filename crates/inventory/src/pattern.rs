@@ -26,6 +26,12 @@ pub enum PatternError {
     /// Nothing was written.
     #[error("the limit is empty; an empty limit would mean every host")]
     Empty,
+    /// Only exclusions: everything else would be meant, without a word that says so.
+    #[error("`{pattern}` only excludes; that would mean every other host")]
+    OnlyExcludes {
+        /// The whole pattern.
+        pattern: String,
+    },
     /// A term names nothing.
     #[error("`{term}` is neither a group nor a host of the inventory")]
     Unknown {
@@ -72,6 +78,9 @@ impl HostPattern {
         if terms.is_empty() {
             return Err(PatternError::Empty);
         }
+        if terms.iter().all(|(sign, _)| *sign == Sign::Exclude) {
+            return Err(PatternError::OnlyExcludes { pattern: text.to_owned() });
+        }
         Ok(Self { text: text.to_owned(), terms })
     }
 
@@ -80,14 +89,12 @@ impl HostPattern {
         &self.text
     }
 
-    /// Whether it says `all` (or `*`) without an intersection: must be confirmed by a person.
+    /// Whether it says `all` (or `*`) without narrowing it by an intersection: a person should see that it is meant.
     pub fn is_all(&self) -> bool {
-        let all = self
-            .terms
-            .iter()
-            .any(|(sign, name)| *sign == Sign::Union && matches!(name.as_str(), "all" | "*"));
-        let narrowed = self.terms.iter().any(|(sign, _)| *sign != Sign::Union);
-        all && !narrowed || self.terms.iter().all(|(sign, _)| *sign == Sign::Exclude)
+        let says = |sign: Sign, of: &dyn Fn(&str) -> bool| {
+            self.terms.iter().any(|(known, name)| *known == sign && of(name))
+        };
+        says(Sign::Union, &|name| matches!(name, "all" | "*")) && !says(Sign::Intersect, &|_| true)
     }
 }
 

@@ -313,7 +313,6 @@ all:
         ("10.10.10.12,10.10.10.13,&pg-test", "10.12 10.13"),
         (",pg-test", "10.11 10.12 10.13"),
         (" pg-test , infra ", "10.10 10.11 10.12 10.13"),
-        ("!pg-test", "10.10 20.11 20.12"),
         ("both", "10.12 20.12"),
         ("left", "10.12"),
     ] {
@@ -326,6 +325,7 @@ all:
     for (pattern, expected) in [
         ("", PatternError::Empty),
         (" , ", PatternError::Empty),
+        ("!pg-test", PatternError::OnlyExcludes { pattern: "!pg-test".into() }),
         ("pg-nope", unknown("pg-nope")),
         ("pg-test,pg-nope", unknown("pg-nope")),
         ("pg-test,!pg-nope", unknown("pg-nope")),
@@ -345,7 +345,7 @@ all:
         assert_eq!(select(pattern).unwrap_err(), expected, "`{pattern}`");
     }
     for (pattern, all) in
-        [("all", true), ("*", true), ("!pg-test", true), ("all,&pg-test", false), ("pg-test", false)]
+        [("all", true), ("*", true), ("all,!pg-test", true), ("all,&pg-test", false), ("pg-test", false)]
     {
         assert_eq!(
             HostPattern::parse(pattern).unwrap().is_all(),

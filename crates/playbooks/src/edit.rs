@@ -1,7 +1,8 @@
 //! What a plan changes in the inventory, once its steps have made it true.
 
 use paddock_inventory::{
-    ClusterName, EditError, Inventory, NodeAddr, VarTarget, remove_cluster, remove_instance, unset_var,
+    ClusterName, EditError, Inventory, NodeAddr, Value, VarTarget, remove_cluster, remove_instance, set_var,
+    unset_var,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,17 @@ pub enum InventoryEdit {
     RemoveCluster {
         /// Which cluster.
         cluster: ClusterName,
+    },
+    /// A variable of a host entry gets a value.
+    SetHostVar {
+        /// The cluster whose group holds the entry.
+        cluster: ClusterName,
+        /// The node.
+        addr: NodeAddr,
+        /// The variable.
+        name: String,
+        /// Its new value.
+        value: Value,
     },
     /// A variable of a host entry goes.
     UnsetHostVar {
@@ -65,6 +77,9 @@ impl InventoryEdit {
             Self::RemoveCluster { cluster } => {
                 inventory.cluster(cluster).map(|_| remove_cluster(inventory, cluster))
             }
+            Self::SetHostVar { cluster, addr, name, value } => {
+                group_of(cluster).map(|group| set_var(inventory, &VarTarget::Host(group, *addr), name, value))
+            }
             Self::UnsetHostVar { cluster, addr, name } => {
                 group_of(cluster).map(|group| unset_var(inventory, &VarTarget::Host(group, *addr), name))
             }
@@ -80,6 +95,9 @@ impl InventoryEdit {
         match self {
             Self::RemoveInstance { cluster, addr } => format!("removes {addr} from `{cluster}`"),
             Self::RemoveCluster { cluster } => format!("removes the group of `{cluster}`"),
+            Self::SetHostVar { cluster, addr, name, value } => {
+                format!("sets `{name}: {}` for {addr} of `{cluster}`", value.to_text())
+            }
             Self::UnsetHostVar { cluster, addr, name } => {
                 format!("removes `{name}` from {addr} of `{cluster}`")
             }

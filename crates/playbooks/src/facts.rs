@@ -37,6 +37,9 @@ pub struct Facts {
     /// Changes when the data directory is made anew: inode and change time of `PG_VERSION`.
     #[serde(default)]
     pub data_mark: String,
+    /// Data of before a restore are kept in `/pg/data-backup`.
+    #[serde(default)]
+    pub data_aside: bool,
     /// What this node's Patroni sees; none where none answers.
     #[serde(default)]
     pub live: Option<Live>,
@@ -46,6 +49,15 @@ pub struct Facts {
     /// Size of all databases in bytes.
     #[serde(default)]
     pub database_bytes: Option<u64>,
+    /// Oid of each database: one that was dropped and made again has another.
+    #[serde(default)]
+    pub databases: BTreeMap<String, u32>,
+    /// The running value of settings that a standby must not have lower than its primary.
+    #[serde(default)]
+    pub settings: BTreeMap<String, u64>,
+    /// When PostgreSQL last loaded its configuration, as it prints it.
+    #[serde(default)]
+    pub conf_loaded: Option<String>,
     /// `pgbackrest info --output=json` as this node sees its repository.
     #[serde(default)]
     pub backups: Option<String>,
@@ -112,6 +124,7 @@ if [ -e /pg/data/PG_VERSION ]; then
   sed -n 's/^scope: *//p' /etc/patroni/patroni.yml 2>/dev/null | sed 's/^/data_scope=/'
   echo "data_mark=$(stat -c '%i.%Z' /pg/data/PG_VERSION 2>/dev/null)"
 elif [ -n "$(ls -A /pg/data 2>/dev/null)" ]; then echo data_foreign=1; fi
+[ -e /pg/data-backup/PG_VERSION ] && echo data_aside=1
 if [ -e /etc/paddock/etcd.ready ] && [ -e /etc/etcd/etcdctl.env ]; then
   (. /etc/etcd/etcdctl.env; timeout 6 etcdctl --command-timeout=5s get / --prefix --keys-only 2>/dev/null | sed -n 's|/initialize$||p' | sed 's/^/dcs_scope=/'; [ "${PIPESTATUS[0]}" = 0 ] && echo dcs_asked=1)
 fi
@@ -135,7 +148,7 @@ fi
 port=$(sed -n 's/^  connect_address: .*:\([0-9]*\)$/\1/p' /etc/patroni/patroni.yml 2>/dev/null | tail -n 1)
 if systemctl is-active -q patroni && [ -n "$port" ]; then
   cd /
-  timeout 8 runuser -u postgres -- psql -XAtqw -p "$port" -d postgres -c "SELECT 'connections=' || count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()" -c "SELECT 'database_bytes=' || sum(pg_database_size(oid)) FROM pg_database" 2>/dev/null
+  timeout 8 runuser -u postgres -- psql -XAtqw -p "$port" -d postgres -c "SELECT 'connections=' || count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()" -c "SELECT 'database_bytes=' || sum(pg_database_size(oid)) FROM pg_database" -c "SELECT 'database=' || oid || ' ' || datname FROM pg_database" -c "SELECT 'conf_loaded=' || pg_conf_load_time()" -c "SELECT 'setting=' || name || ' ' || setting FROM pg_settings WHERE name IN ('max_connections', 'max_worker_processes', 'max_prepared_transactions', 'max_locks_per_transaction', 'max_wal_senders')" 2>/dev/null
 fi
 if [ -e /etc/pgbackrest/pgbackrest.conf ]; then
   cd /; info=$(timeout 15 runuser -u postgres -- pgbackrest --output=json info 2>/dev/null | tr -d '\n') && [ -n "$info" ] && echo "backups=$info"
@@ -166,9 +179,13 @@ impl Facts {
             etcd_ready: true,
             data_dir: DataDir::Empty,
             data_mark: String::new(),
+            data_aside: false,
             live: None,
             connections: None,
             database_bytes: None,
+            databases: BTreeMap::new(),
+            settings: BTreeMap::new(),
+            conf_loaded: None,
             backups: None,
             dcs_scopes: None,
             others_at_work: BTreeSet::new(),
@@ -208,9 +225,21 @@ impl Facts {
             etcd_ready: !all("etcd_ready").is_empty(),
             data_dir,
             data_mark: one("data_mark"),
+            data_aside: !all("data_aside").is_empty(),
             live: Live::parse(&one("live_cluster"), &one("live_config"), &one("live_patroni")),
             connections: one("connections").parse().ok(),
             database_bytes: one("database_bytes").parse().ok(),
+            databases: all("database")
+                .iter()
+                .filter_map(|line| line.split_once(' '))
+                .filter_map(|(oid, name)| Some((name.to_owned(), oid.parse().ok()?)))
+                .collect(),
+            settings: all("setting")
+                .iter()
+                .filter_map(|line| line.split_once(' '))
+                .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+                .collect(),
+            conf_loaded: Some(one("conf_loaded")).filter(|time| !time.is_empty()),
             backups: Some(one("backups")).filter(|info| !info.is_empty()),
             dcs_scopes: (!all("dcs_asked").is_empty())
                 .then(|| all("dcs_scope").into_iter().map(str::to_owned).collect()),

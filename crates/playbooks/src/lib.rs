@@ -23,6 +23,7 @@ mod pitr;
 mod plan;
 mod planning;
 mod play;
+mod rest;
 mod scripts;
 mod step;
 

@@ -39,6 +39,9 @@ pub struct LiveMember {
     pub timeline: Option<u32>,
     /// Bytes behind the leader, when known.
     pub lag_bytes: Option<u64>,
+    /// Its tag says that it must never lead.
+    #[serde(default)]
+    pub nofailover: bool,
 }
 
 impl LiveMember {
@@ -77,6 +80,11 @@ impl Live {
         self.members.iter().find(|member| member.leads())
     }
 
+    /// A member by its name.
+    pub fn member(&self, name: &str) -> Option<&LiveMember> {
+        self.members.iter().find(|member| member.name == name)
+    }
+
     /// Whether it follows another cluster.
     pub fn is_standby_cluster(&self) -> bool {
         self.config.get("standby_cluster").is_some_and(|standby| !standby.is_null())
@@ -93,6 +101,7 @@ fn member(value: &Value) -> Option<LiveMember> {
         state: text("state").unwrap_or_else(|| "unknown".into()),
         timeline: value.get("timeline").and_then(Value::as_u64).and_then(|line| u32::try_from(line).ok()),
         lag_bytes: lag,
+        nofailover: value.pointer("/tags/nofailover").and_then(Value::as_bool).unwrap_or(false),
     })
 }
 

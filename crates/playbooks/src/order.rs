@@ -2,7 +2,7 @@
 
 use crate::planning::{clusters_of, refuse_unreachable, select};
 use crate::{Action, DataDir, FactSet, Play, Playbook, Refusal};
-use paddock_inventory::{Cluster, InstanceRole, Inventory, Map, NodeAddr, Value};
+use paddock_inventory::{Cluster, Instance, InstanceRole, Inventory, Map, NodeAddr, Value};
 use std::collections::BTreeSet;
 
 /// Plays that must run first, from what the nodes said. Never from assumptions.
@@ -17,7 +17,9 @@ pub(crate) fn prerequisites(
     };
     let mut out = Vec::new();
     let mut raw_nodes: BTreeSet<NodeAddr> = BTreeSet::new();
-    let full_pgsql = asked.iter().any(|play| play.playbook == Playbook::Pgsql && play.tags.is_empty());
+    let full =
+        |play: &Play| matches!(play.playbook, Playbook::Pgsql | Playbook::PgsqlPitr) && play.tags.is_empty();
+    let full_pgsql = asked.iter().any(full);
     let etcd = inventory.members_of_group("etcd");
     let known_without = |host: &NodeAddr, ready: fn(&crate::Facts) -> bool| {
         facts.known(*host).is_some_and(|facts| !ready(facts))
@@ -34,13 +36,12 @@ pub(crate) fn prerequisites(
     }
     for asked in asked {
         let wants_node = match asked.playbook {
-            Playbook::Etcd | Playbook::Pgsql => asked.tags.is_empty(),
+            Playbook::Etcd | Playbook::Pgsql | Playbook::PgsqlPitr => asked.tags.is_empty(),
             Playbook::Node
             | Playbook::NodeRm
             | Playbook::PgsqlRm
             | Playbook::PgsqlUser
             | Playbook::PgsqlDb
-            | Playbook::PgsqlPitr
             | Playbook::Pg
             | Playbook::PgBackup => false,
         };
@@ -65,24 +66,18 @@ pub(crate) fn before(
     hosts: &[NodeAddr],
 ) -> Result<Vec<Play>, Refusal> {
     let mut out = Vec::new();
+    if play.playbook == Playbook::PgsqlPitr && play.tags.is_empty() {
+        return Ok(created_first(inventory, facts, play, hosts));
+    }
     if play.playbook != Playbook::PgsqlRm {
         return Ok(out);
     }
     for cluster in clusters_of(inventory, hosts) {
-        let stays = |one: &&paddock_inventory::Instance| !hosts.contains(&one.addr);
         let Some(leader) = leader_of(cluster, facts) else { continue };
-        if !hosts.contains(&leader) || !cluster.instances.iter().any(|one| stays(&one)) {
+        if !hosts.contains(&leader) || cluster.instances.iter().all(|one| hosts.contains(&one.addr)) {
             continue;
         }
-        let live = facts.live(cluster);
-        let lag = |addr: NodeAddr| {
-            live?.members.iter().find(|member| member.addr == Some(addr) && member.is_well())?.lag_bytes
-        };
-        let well =
-            cluster.instances.iter().filter(stays).filter(|one| live.is_none() || lag(one.addr).is_some());
-        // An offline instance is for queries that may be cut off: it leads only when nobody else can.
-        let best = well.min_by_key(|one| (one.role == InstanceRole::Offline, lag(one.addr), one.id.seq));
-        let best = best.ok_or_else(|| Refusal {
+        let best = heir(cluster, facts, hosts).ok_or_else(|| Refusal {
             code: "plan/removes-leader".into(),
             what: format!("`{}` was refused", play.command_line()),
             why: format!(
@@ -98,6 +93,45 @@ pub(crate) fn before(
         );
     }
     Ok(out)
+}
+
+/// A restore goes over an installed cluster: one that is not there yet is created first.
+fn created_first(inventory: &Inventory, facts: &FactSet, play: &Play, hosts: &[NodeAddr]) -> Vec<Play> {
+    let mut out = Vec::new();
+    for cluster in clusters_of(inventory, hosts) {
+        let empty: Vec<String> = cluster
+            .instances
+            .iter()
+            // Old data that are kept aside tell of a restore that was cut short.
+            .filter(|one| {
+                facts
+                    .known(one.addr)
+                    .is_some_and(|known| known.data_dir == DataDir::Empty && !known.data_aside)
+            })
+            .map(|one| one.id.to_string())
+            .collect();
+        if !empty.is_empty() {
+            let why = format!("not created yet: {}", empty.join(", "));
+            let vars = play.extra_vars.clone();
+            out.push(Play::new(Playbook::Pgsql, play.limit.clone(), &[], vars).because(why));
+        }
+    }
+    out
+}
+
+/// Who leads when these hosts have gone: who leads already, else the streaming member that lags least.
+pub(crate) fn heir<'a>(cluster: &'a Cluster, facts: &FactSet, going: &[NodeAddr]) -> Option<&'a Instance> {
+    let live = facts.live(cluster);
+    let lag = |addr: NodeAddr| {
+        live?.members.iter().find(|member| member.addr == Some(addr) && member.is_well())?.lag_bytes
+    };
+    let leader = leader_of(cluster, facts);
+    let stays = cluster.instances.iter().filter(|one| !going.contains(&one.addr));
+    let could = stays.filter(|one| live.is_none() || lag(one.addr).is_some() || leader == Some(one.addr));
+    // An offline instance is for queries that may be cut off: it leads only when nobody else can.
+    could.min_by_key(|one| {
+        (leader != Some(one.addr), one.role == InstanceRole::Offline, lag(one.addr), one.id.seq)
+    })
 }
 
 /// Who leads: as Patroni says, else as declared.

@@ -20,7 +20,7 @@ pub fn plan(
 ) -> Result<Plan, Refusal> {
     let asked = intent.operation.plays(&intent.extra_vars);
     let hosts = select_all(inventory, &asked)?;
-    for play in asked.iter().filter(|play| !play.playbook.removes()) {
+    for play in asked.iter().filter(|play| play.playbook.needs_every_node()) {
         refuse_unreachable(facts, &select(inventory, play)?)?;
     }
     let mut plays = order::prerequisites(inventory, facts, &asked)?;
@@ -45,6 +45,8 @@ struct Planner<'a> {
     instances: BTreeMap<NodeAddr, String>,
     locks: BTreeSet<String>,
     clusters: BTreeSet<ClusterName>,
+    /// Instances with data on which the whole of `pgsql.yml` runs.
+    made_again: BTreeMap<ClusterName, Vec<String>>,
 }
 
 /// What a playbook gives for one play.
@@ -74,6 +76,7 @@ impl<'a> Planner<'a> {
             instances: BTreeMap::new(),
             locks: BTreeSet::new(),
             clusters: BTreeSet::new(),
+            made_again: BTreeMap::new(),
         }
     }
 
@@ -116,6 +119,9 @@ impl<'a> Planner<'a> {
             }
             Playbook::Pgsql => {
                 check_clusters(&context, &play, &hosts)?;
+                if play.tags.is_empty() {
+                    self.note_made_again(&named, &hosts);
+                }
                 let mut warnings = Vec::new();
                 let stages = pgsql::stages(&context, &play, &hosts, &mut warnings)?;
                 Made { stages, warnings, ..Made::default() }
@@ -163,11 +169,31 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
+    fn note_made_again(&mut self, clusters: &[&Cluster], hosts: &[NodeAddr]) {
+        for cluster in clusters {
+            let there = cluster.instances.iter().filter(|one| hosts.contains(&one.addr)).filter(|one| {
+                self.facts
+                    .known(one.addr)
+                    .is_some_and(|facts| matches!(facts.data_dir, DataDir::Cluster { .. }))
+            });
+            let there: Vec<String> = there.map(|one| one.id.to_string()).collect();
+            if !there.is_empty() {
+                self.made_again.entry(cluster.name.clone()).or_default().extend(there);
+            }
+        }
+    }
+
     fn finish(mut self, intent: &Intent, inventory: &Inventory, hosts: &[NodeAddr]) -> Result<Plan, Refusal> {
         if !self.facts.0.values().any(|known| !matches!(known, crate::HostFacts::Assumed)) {
             self.warnings.insert(0, warning("plan/facts-assumed", "No node was asked: prepared Debian 12 nodes with 2 CPUs and 4 GiB are assumed, and etcd is assumed to run."));
         }
-        self.warnings.extend(recreate(&self.clusters, inventory, self.facts, &self.plays));
+        if self.plays.iter().any(|play| HostPattern::parse(&play.limit).is_ok_and(|limit| limit.is_all())) {
+            self.warnings.push(warning(
+                "plan/limit-all",
+                format!("The limit is `all`: this is about {} hosts.", hosts.len()),
+            ));
+        }
+        self.warnings.extend(recreate(&self.made_again, inventory));
         self.warnings.extend(at_work(self.facts));
         self.warnings.extend(left_pitr(inventory, &self.clusters, &self.plays));
         let cluster = (self.clusters.len() == 1).then(|| self.clusters.first().cloned()).flatten();
@@ -265,7 +291,7 @@ fn intent_vars(plays: &[Play]) -> Map {
 pub(crate) fn select(inventory: &Inventory, play: &Play) -> Result<Vec<NodeAddr>, Refusal> {
     let refuse = |error: &PatternError| {
         let code = match error {
-            PatternError::Empty => "plan/empty-limit",
+            PatternError::Empty | PatternError::OnlyExcludes { .. } => "plan/empty-limit",
             PatternError::Unknown { .. } => "plan/unknown-target",
             PatternError::BadAddress { .. } => "plan/bad-address",
             PatternError::NotAMember { .. } => "plan/not-a-member",
@@ -275,7 +301,7 @@ pub(crate) fn select(inventory: &Inventory, play: &Play) -> Result<Vec<NodeAddr>
             code: code.into(),
             what: format!("`{}` was refused", play.command_line()),
             why: error.to_string(),
-            fix: "name a group of the inventory or addresses of its hosts; declare a new cluster in the inventory first".into(),
+            fix: "name a group of the inventory, or `all`, or addresses of its hosts; declare a new cluster in the inventory first".into(),
         }
     };
     if let Some(action) = &play.action {
@@ -340,27 +366,10 @@ fn filter_tags(stages: &mut Vec<Stage>, tags: &[String]) {
     stages.retain(|stage| !stage.hosts.is_empty());
 }
 
-fn recreate(
-    clusters: &BTreeSet<ClusterName>,
-    inventory: &Inventory,
-    facts: &FactSet,
-    plays: &[Play],
-) -> Vec<Warning> {
+fn recreate(made_again: &BTreeMap<ClusterName, Vec<String>>, inventory: &Inventory) -> Vec<Warning> {
     let mut out = Vec::new();
-    if !plays.iter().any(|play| play.playbook == Playbook::Pgsql && play.tags.is_empty()) {
-        return out;
-    }
-    for name in clusters {
+    for (name, alive) in made_again {
         let Some(cluster) = inventory.cluster(name) else { continue };
-        let alive: Vec<String> = cluster
-            .instances
-            .iter()
-            .filter(|i| matches!(facts.of(i.addr).data_dir, DataDir::Cluster { .. }))
-            .map(|i| i.id.to_string())
-            .collect();
-        if alive.is_empty() {
-            continue;
-        }
         let mut baselines = Vec::new();
         for instance in &cluster.instances {
             let databases =

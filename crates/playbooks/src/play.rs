@@ -170,9 +170,15 @@ impl Playbook {
         })
     }
 
-    /// Whether it takes something away: then a node that does not answer is left out instead of in the way.
-    pub(crate) fn removes(self) -> bool {
-        matches!(self, Self::NodeRm | Self::PgsqlRm)
+    /// Whether a node that does not answer is in the way. What takes something away, and what is done on the member that
+    /// leads, decides by itself which nodes it needs.
+    pub(crate) fn needs_every_node(self) -> bool {
+        match self {
+            Self::Node | Self::Etcd | Self::Pgsql | Self::PgsqlPitr => true,
+            Self::NodeRm | Self::PgsqlRm | Self::PgsqlUser | Self::PgsqlDb | Self::Pg | Self::PgBackup => {
+                false
+            }
+        }
     }
 }
 

@@ -177,7 +177,7 @@ impl Job {
             let settings = settings("root");
             let targets = targets(&settings);
             let pool = Pool::new(settings);
-            let plan = RunnablePlan::new(plan).unwrap();
+            let plan = RunnablePlan::new(plan, None, 0).unwrap();
             let outcome = run(&plan, &pool, &targets, sink, None, &stopped).await.unwrap();
             pool.close().await;
             outcome

@@ -183,6 +183,17 @@ pub(crate) fn listed(info: &str, stanza: &str) -> Vec<Listed> {
         .collect()
 }
 
+/// Whether the repository has the stanza, with a database that it was made for.
+pub(crate) fn has_stanza(info: &str, stanza: &str) -> bool {
+    let parsed: serde_json::Value = serde_json::from_str(info).unwrap_or_default();
+    let mut stanzas = parsed.as_array().into_iter().flatten();
+    stanzas.any(|one| {
+        let databases = one.get("db").and_then(serde_json::Value::as_array);
+        one.get("name").and_then(|name| name.as_str()) == Some(stanza)
+            && databases.is_some_and(|databases| !databases.is_empty())
+    })
+}
+
 /// The newest backup of a stanza.
 pub(crate) fn newest(info: &str, stanza: &str) -> Option<Listed> {
     listed(info, stanza).into_iter().max_by_key(|backup| backup.stop_s)

@@ -5,17 +5,18 @@
 
 pub(crate) mod backup;
 pub(crate) mod business;
-mod haproxy;
-mod hba;
+pub(crate) mod haproxy;
+pub(crate) mod hba;
+mod hba_guard;
 pub(crate) mod members;
 mod patroni;
-mod pooler;
-mod provision;
+pub(crate) mod pooler;
+pub(crate) mod provision;
 pub(crate) mod remove;
 mod selector;
 pub(crate) mod sql;
 pub(crate) mod steps;
-mod verify;
+pub(crate) mod verify;
 
 use crate::etcd::ETCDCTL_ENV;
 use crate::params::text;
@@ -214,8 +215,25 @@ fn cluster_stages(
     Ok(stages)
 }
 
+/// Proof that HAProxy leads every service to who serves it: on the members, or on load balancers of their own.
+pub(crate) fn routes(ctx: &Context<'_>, members: &Members) -> Result<BTreeMap<NodeAddr, Vec<Step>>, Refusal> {
+    let mut out = BTreeMap::new();
+    for member in &members.all {
+        let rendered = haproxy::services(members, member)?;
+        let hosts = match text(&member.vars, "pg_service_provider", "").as_str() {
+            "" => vec![member.addr],
+            provider if member.role == InstanceRole::Primary => providers(ctx, members, provider)?,
+            _ => Vec::new(),
+        };
+        for host in hosts {
+            out.insert(host, vec![verify::haproxy(members, host, &rendered)]);
+        }
+    }
+    Ok(out)
+}
+
 /// The nodes of the group that `pg_service_provider` names.
-fn providers(ctx: &Context<'_>, members: &Members, group: &str) -> Result<Vec<NodeAddr>, Refusal> {
+pub(crate) fn providers(ctx: &Context<'_>, members: &Members, group: &str) -> Result<Vec<NodeAddr>, Refusal> {
     let hosts = ctx.inventory.members_of_group(group);
     if hosts.is_empty() {
         return Err(Refusal {

@@ -62,8 +62,15 @@ pub(crate) fn steps(members: &Members, primary: &Member) -> Vec<Step> {
     steps
 }
 
+/// Roles alone, as declared: for data that came from a backup or another cluster.
+pub(crate) fn roles(members: &Members, primary: &Member) -> Vec<Step> {
+    let mut steps = vec![leads(members, primary)];
+    steps.extend(sql::roles(primary).iter().map(|role| role_step(primary, role)));
+    steps
+}
+
 /// SQL on a replica would fail or, worse, be skipped: the declared primary must lead.
-fn leads(members: &Members, primary: &Member) -> Step {
+pub(crate) fn leads(members: &Members, primary: &Member) -> Step {
     let check = format!(
         "cd /\nr=$(runuser -u postgres -- psql -XAtq -p {} -d postgres -c 'SELECT pg_is_in_recovery()') || exit 2\n[ \"$r\" = f ] && exit 0\necho '{} does not lead {} any more: plan again, for the member that leads now'\nexit 1\n",
         primary.pg_port, primary.name, members.name
@@ -78,7 +85,7 @@ fn leads(members: &Members, primary: &Member) -> Step {
 
 /// A password cannot be compared with the hash PostgreSQL holds; a digest of what was last applied stands for it,
 /// in a directory that only root reads.
-fn role_step(primary: &Member, role: &sql::Role) -> Step {
+pub(crate) fn role_step(primary: &Member, role: &sql::Role) -> Step {
     let mark = quote(&format!("/etc/paddock/roles/{}.sha256", role.name.replace('/', "_")));
     let psql = format!(
         "runuser -u postgres -- psql -X -q -A -t -v ON_ERROR_STOP=1 -p {} -d postgres",

@@ -5,14 +5,14 @@
 //! primary stops, the DCS forgets, data go, then what is left is looked for.
 
 use crate::etcd::ETCDCTL_ENV;
-use crate::order::leader_of;
+use crate::order::{heir, leader_of};
 use crate::params::{flag, text};
 use crate::pgsql::backup;
 use crate::pgsql::members::{Member, Members};
 use crate::planning::{Made, clusters_of, warning};
 use crate::scripts::quote;
 use crate::{Context, InventoryEdit, Play, Refusal, Stage, Step, UnitState};
-use paddock_inventory::{Cluster, NodeAddr};
+use paddock_inventory::{Cluster, InstanceRole, NodeAddr, Value};
 use std::collections::BTreeMap;
 
 /// The stages of the play on these hosts.
@@ -154,6 +154,17 @@ fn one_cluster(
     if whole {
         made.edits.push(InventoryEdit::RemoveCluster { cluster: cluster_name.clone() });
     } else {
+        // A cluster without a declared primary cannot be planned for any more.
+        if going.iter().any(|gone| gone.role == InstanceRole::Primary)
+            && let Some(heir) = heir(cluster, ctx.facts, hosts)
+        {
+            made.edits.push(InventoryEdit::SetHostVar {
+                cluster: cluster_name.clone(),
+                addr: heir.addr,
+                name: "pg_role".into(),
+                value: Value::Text("primary".into()),
+            });
+        }
         made.edits.extend(
             going
                 .iter()
@@ -397,10 +408,7 @@ fn warn_of_followers(
                 made.warnings.push(warning("plan/loses-upstream", format!("Standby cluster `{}` follows {} ({}): it loses its upstream. Change its upstream or promote it first.", other.name, gone.name, gone.addr)));
                 made.blast.push(("followed by".into(), format!("standby cluster {}", other.name)));
             }
-            let source = vars
-                .map("pg_pitr")
-                .and_then(|pitr| pitr.get("cluster"))
-                .map(paddock_inventory::Value::to_text);
+            let source = vars.map("pg_pitr").and_then(|pitr| pitr.get("cluster")).map(Value::to_text);
             if backups_go && source.as_deref() == Some(cluster.name.as_str()) {
                 made.warnings.push(warning("plan/loses-source", format!("`pg_pitr` of `{}` restores from the backups of `{}`, which are deleted. Keep them with `-e pg_rm_backup=false`.", other.name, cluster.name)));
             }

@@ -3,6 +3,7 @@
 use crate::params::{field, maps, password, text};
 use crate::pgsql::members::Member;
 use paddock_inventory::{Map, Value, Vars};
+use std::collections::BTreeMap;
 
 /// A quoted identifier.
 pub(crate) fn ident(name: &str) -> String {
@@ -115,6 +116,34 @@ pub(crate) fn roles(member: &Member) -> Vec<Role> {
         .filter(|user| field(user, "state").as_deref() != Some("absent"))
         .filter_map(|user| role(vars, user))
         .collect()
+}
+
+/// The roles that each declared role is a member of, directly; names as they are in PostgreSQL.
+pub(crate) fn memberships(vars: &Vars) -> BTreeMap<String, Vec<String>> {
+    let mut declared = if vars.list("pg_default_roles").is_some() {
+        maps(vars, "pg_default_roles")
+    } else {
+        default_roles()
+    };
+    declared.extend(maps(vars, "pg_users"));
+    let mut out: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for user in declared {
+        let Some(name) = field(&user, "name") else { continue };
+        let name = match name.as_str() {
+            "${dbsu}" => text(vars, "pg_dbsu", "postgres"),
+            "${repl}" => text(vars, "pg_replication_username", "replicator"),
+            "${admin}" => text(vars, "pg_admin_username", "dbuser_dba"),
+            "${monitor}" => text(vars, "pg_monitor_username", "dbuser_monitor"),
+            _ => name,
+        };
+        let Some(Value::List(roles)) = user.get("roles") else { continue };
+        let granted = roles.iter().filter_map(|role| match role {
+            Value::Map(map) => field(map, "name"),
+            other => Some(other.to_text()),
+        });
+        out.entry(name).or_default().extend(granted);
+    }
+    out
 }
 
 fn role(vars: &Vars, user: &Map) -> Option<Role> {

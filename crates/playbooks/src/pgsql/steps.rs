@@ -288,11 +288,9 @@ pub(crate) fn hba(ctx: &Context<'_>, members: &Members, member: &Member) -> Resu
     Ok(steps)
 }
 
-/// `pg_parameters` own postgresql.auto.conf; without them the file is left alone.
-fn parameters(member: &Member, psql: &str) -> Vec<Step> {
-    let Some(map) = member.vars.map("pg_parameters").filter(|map| !map.0.is_empty()) else {
-        return Vec::new();
-    };
+/// What `pg_parameters` make of postgresql.auto.conf; none when they do not own it.
+pub(crate) fn auto_conf(member: &Member) -> Option<String> {
+    let map = member.vars.map("pg_parameters").filter(|map| !map.0.is_empty())?;
     let mut content = "# Managed by Paddock: pg_parameters\n".to_owned();
     for (key, value) in &map.0 {
         content += &format!(
@@ -301,6 +299,12 @@ fn parameters(member: &Member, psql: &str) -> Vec<Step> {
             value.to_text().replace('\'', "''").replace(['\n', '\r'], " ")
         );
     }
+    Some(content)
+}
+
+/// `pg_parameters` own postgresql.auto.conf; without them the file is left alone.
+fn parameters(member: &Member, psql: &str) -> Vec<Step> {
+    let Some(content) = auto_conf(member) else { return Vec::new() };
     let host = member.addr;
     vec![
         Step::file("pgsql/pg_param/auto.conf", host, "/pg/data/postgresql.auto.conf", content).owner("postgres:postgres").mode(0o600),

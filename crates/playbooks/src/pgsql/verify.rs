@@ -103,7 +103,7 @@ for name, check, leader, replica in [{wants}]:
         have = status.get((name, n))
         if have is None: continue
         if check == "/standby-leader" or check.startswith("/sync") or check == "/async": continue
-        up = leader if leads(m) else replica
+        up = (leader if leads(m) else replica) and m["state"] in ("running", "streaming")
         if m["role"] == "standby_leader" and check in ("/", "/primary", "/read-write", "/master"): up = False
         if have.startswith("UP") != up and not (have == "no check"): bad.append(f"{{name}}: {{n}} is {{have}}, shall be {{'UP' if up else 'DOWN'}}")
 fail(bad)
