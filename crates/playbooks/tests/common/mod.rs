@@ -98,9 +98,7 @@ pub fn facts(inventory: &Inventory) -> FactSet {
             Facts { cpus: 4, mem_mb: 8192, disk_gb: 100, data_dir: DataDir::Empty, ..Facts::assumed() };
         (host, HostFacts::Known(facts))
     };
-    let mut set = FactSet::default();
-    set.0 = inventory.hosts().into_iter().map(known).collect();
-    set
+    FactSet(inventory.hosts().into_iter().map(known).collect())
 }
 
 /// A value for everything that is needed; private halves say so.
