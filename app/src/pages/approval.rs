@@ -5,7 +5,7 @@ use crate::api::ApiError;
 use crate::components::{Badge, ProblemBox, RefusedNote, Until, When, approval};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use paddock_events::{ApprovalStage, ApprovalState, PlanId, PlanPage, PlanStanding, Problem, Verdict};
+use paddock_events::{ApprovalStage, ApprovalState, PlanId, PlanStanding, Problem, Verdict};
 use std::time::Duration;
 
 /// How often an open page looks whether somebody has acted.
@@ -79,8 +79,12 @@ struct Desk {
 
 /// The card of a plan that destroys.
 #[component]
-pub fn Approval(page: PlanPage, standing: RwSignal<PlanStanding>) -> impl IntoView {
-    let id = page.id;
+pub fn Approval(
+    id: PlanId,
+    name: String,
+    blast: Vec<(String, String)>,
+    standing: RwSignal<PlanStanding>,
+) -> impl IntoView {
     let act: Acting = Action::new(move |act: &Act| {
         let act = act.clone();
         async move {
@@ -95,14 +99,14 @@ pub fn Approval(page: PlanPage, standing: RwSignal<PlanStanding>) -> impl IntoVi
     let text = || RwSignal::new(String::new());
     let desk = Desk {
         act,
-        name: StoredValue::new(page.confirm_name),
+        name: StoredValue::new(name),
         reason: text(),
         typed: text(),
         refusal: text(),
         glass_typed: text(),
         glass_reason: text(),
     };
-    let blast = StoredValue::new(page.blast);
+    let blast = StoredValue::new(blast);
     view! {
         <section class="card approval" aria-label="Approval">
             <h2>"Approval"</h2>

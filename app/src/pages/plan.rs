@@ -55,7 +55,7 @@ fn Plan(page: PlanPage) -> impl IntoView {
         <Told class="warn" head="Read first" lines=page.warnings.clone()/>
         <Told class="bad" head="Destroys" lines=page.destroys.clone()/>
         <Told class="warn" head="Restarts or interrupts" lines=page.interrupts.clone()/>
-        {destroys.then(|| view! { <Approval page=page.clone() standing/> })}
+        {destroys.then(|| view! { <Approval id name=page.confirm_name.clone() blast=page.blast.clone() standing/> })}
         <Actions id standing/>
         <h2>"What it runs"</h2>
         <ol class="plays">
