@@ -1,7 +1,8 @@
 //! What a plan changes in the inventory, once its steps have made it true.
 
 use paddock_inventory::{
-    ClusterName, EditError, Inventory, NodeAddr, VarTarget, remove_cluster, remove_instance, unset_var,
+    ClusterName, EditError, Inventory, NodeAddr, Value, VarTarget, remove_cluster, remove_instance, set_var,
+    unset_var,
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,17 @@ pub enum InventoryEdit {
         addr: NodeAddr,
         /// The variable.
         name: String,
+    },
+    /// A variable of a host entry has another value.
+    SetHostVar {
+        /// The cluster whose group holds the entry.
+        cluster: ClusterName,
+        /// The node.
+        addr: NodeAddr,
+        /// The variable.
+        name: String,
+        /// Its new value.
+        value: String,
     },
     /// A variable of a cluster's group goes.
     UnsetGroupVar {
@@ -68,6 +80,10 @@ impl InventoryEdit {
             Self::UnsetHostVar { cluster, addr, name } => {
                 group_of(cluster).map(|group| unset_var(inventory, &VarTarget::Host(group, *addr), name))
             }
+            Self::SetHostVar { cluster, addr, name, value } => group_of(cluster).map(|group| {
+                let value = Value::Text(value.clone());
+                set_var(inventory, &VarTarget::Host(group, *addr), name, &value)
+            }),
             Self::UnsetGroupVar { cluster, name } => {
                 group_of(cluster).map(|group| unset_var(inventory, &VarTarget::Group(group), name))
             }
@@ -82,6 +98,9 @@ impl InventoryEdit {
             Self::RemoveCluster { cluster } => format!("removes the group of `{cluster}`"),
             Self::UnsetHostVar { cluster, addr, name } => {
                 format!("removes `{name}` from {addr} of `{cluster}`")
+            }
+            Self::SetHostVar { cluster, addr, name, value } => {
+                format!("sets `{name}` of {addr} of `{cluster}` to {value}")
             }
             Self::UnsetGroupVar { cluster, name } => format!("removes `{name}` from the vars of `{cluster}`"),
         }

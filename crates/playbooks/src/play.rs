@@ -175,12 +175,9 @@ impl Playbook {
     pub(crate) fn needs_every_node(self) -> bool {
         match self {
             Self::Node | Self::Etcd | Self::Pgsql | Self::PgsqlPitr => true,
-            Self::NodeRm
-            | Self::PgsqlRm
-            | Self::PgsqlUser
-            | Self::PgsqlDb
-            | Self::Pg
-            | Self::PgBackup => false,
+            Self::NodeRm | Self::PgsqlRm | Self::PgsqlUser | Self::PgsqlDb | Self::Pg | Self::PgBackup => {
+                false
+            }
         }
     }
 }

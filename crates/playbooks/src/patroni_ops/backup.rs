@@ -30,7 +30,9 @@ pub(super) fn backup(seen: &Seen<'_>, kind: BackupKind) -> Result<Made, Refusal>
                 seen.refuse(
                     "plan/no-stanza",
                     format!("pgBackRest on {} does not say what it has", leader.addr),
-                    format!("run `pgbackrest info` there; prepare it with `pgsql.yml -l {name} -t pgbackrest`"),
+                    format!(
+                        "run `pgbackrest info` there; prepare it with `pgsql.yml -l {name} -t pgbackrest`"
+                    ),
                 )
             })?;
             if !pgbackrest::has_stanza(info, name.as_str()) {

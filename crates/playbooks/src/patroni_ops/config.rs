@@ -94,8 +94,12 @@ pub(super) fn edit(seen: &Seen<'_>, patch: &Map) -> Result<Made, Refusal> {
             format!("Patroni knows no `{key}` at the top level of its configuration: it will be stored and have no effect. Parameters of PostgreSQL go under `postgresql.parameters` (`-p {key}=…`)."),
         ));
     }
-    let restarts: Vec<&str> =
-        parameters(top).into_iter().flat_map(Object::keys).map(String::as_str).filter(|name| RESTARTS.contains(name)).collect();
+    let restarts: Vec<&str> = parameters(top)
+        .into_iter()
+        .flat_map(Object::keys)
+        .map(String::as_str)
+        .filter(|name| RESTARTS.contains(name))
+        .collect();
     let name = &seen.cluster.name;
     if !restarts.is_empty() {
         made.warnings.push(warning(
@@ -151,9 +155,19 @@ fn valid(
             "use `pg promote-cluster <cls>` or `pg change-upstream <cls> <ip:port>`",
         ));
     }
-    for key in ["ttl", "loop_wait", "retry_timeout", "maximum_lag_on_failover", "primary_start_timeout", "primary_stop_timeout"] {
+    for key in [
+        "ttl",
+        "loop_wait",
+        "retry_timeout",
+        "maximum_lag_on_failover",
+        "primary_start_timeout",
+        "primary_stop_timeout",
+    ] {
         if top.get(key).is_some_and(|value| !value.is_null() && number(value).is_none()) {
-            return bad(format!("`{key}` must be a whole number, not {}", top[key]), "give seconds (or bytes) as a number");
+            return bad(
+                format!("`{key}` must be a whole number, not {}", top[key]),
+                "give seconds (or bytes) as a number",
+            );
         }
     }
     let merged = |key: &str, default: i64| {
@@ -169,7 +183,9 @@ fn valid(
     if touched > 0 && (now.is_some() || touched == 3) {
         if ttl < 20 || wait < 1 || retry < 3 {
             return bad(
-                format!("ttl {ttl}, loop_wait {wait}, retry_timeout {retry}: Patroni wants at least 20, 1 and 3"),
+                format!(
+                    "ttl {ttl}, loop_wait {wait}, retry_timeout {retry}: Patroni wants at least 20, 1 and 3"
+                ),
                 "raise them",
             );
         }
@@ -187,17 +203,32 @@ fn valid(
         None => return Ok(()),
         Some(Value::Object(inner)) => match inner.get("parameters") {
             None | Some(Value::Object(_)) => {}
-            Some(_) => return bad("`postgresql.parameters` must be a mapping".into(), "delete single parameters: `-p name=null`"),
+            Some(_) => {
+                return bad(
+                    "`postgresql.parameters` must be a mapping".into(),
+                    "delete single parameters: `-p name=null`",
+                );
+            }
         },
-        Some(_) => return bad("`postgresql` must be a mapping: without it all parameters would be lost".into(), "delete single keys"),
+        Some(_) => {
+            return bad(
+                "`postgresql` must be a mapping: without it all parameters would be lost".into(),
+                "delete single keys",
+            );
+        }
     }
     for (name, value) in parameters(top).into_iter().flatten() {
         if value.is_object() || value.is_array() {
-            return bad(format!("`{name}` must be a plain value"), "write it as PostgreSQL's documentation has it");
+            return bad(
+                format!("`{name}` must be a plain value"),
+                "write it as PostgreSQL's documentation has it",
+            );
         }
         if PATRONIS_OWN.contains(&name.as_str()) {
             return bad(
-                format!("Patroni sets `{name}` by itself; a value in the dynamic configuration has no effect"),
+                format!(
+                    "Patroni sets `{name}` by itself; a value in the dynamic configuration has no effect"
+                ),
                 "change it in the inventory (`pg_port`, `pg_listen`), or leave it",
             );
         }
@@ -268,7 +299,11 @@ mod tests {
     fn a_change_that_would_break_the_cluster_is_refused() {
         let now = Some(r#"{"ttl": 30, "loop_wait": 10, "retry_timeout": 10}"#);
         check(r#"{"ttl": 60}"#, now, "ok");
-        check(r#"{"ttl": 25}"#, now, "plan/bad-config: ttl 25 is less than loop_wait 10 + 2 × retry_timeout 10 = 30");
+        check(
+            r#"{"ttl": 25}"#,
+            now,
+            "plan/bad-config: ttl 25 is less than loop_wait 10 + 2 × retry_timeout 10 = 30",
+        );
         check(r#"{"retry_timeout": 11}"#, now, "plan/bad-config: ttl 30 is less");
         check(r#"{"loop_wait": null, "ttl": 29}"#, now, "plan/bad-config: ttl 29 is less");
         check(r#"{"ttl": 10, "loop_wait": 1, "retry_timeout": 3}"#, None, "plan/bad-config: ttl 10");
@@ -277,8 +312,16 @@ mod tests {
         check(r#"{"standby_cluster": null}"#, now, "plan/standby-config");
         check(r#"{"postgresql": null}"#, now, "plan/bad-config: `postgresql` must be a mapping");
         check(r#"{"postgresql": {"parameters": null}}"#, now, "plan/bad-config: `postgresql.parameters`");
-        check(r#"{"postgresql": {"parameters": {"port": 5433}}}"#, now, "plan/bad-config: Patroni sets `port`");
-        check(r#"{"postgresql": {"parameters": {"max_connections": 10}}}"#, now, "plan/bad-config: `max_connections` = 10");
+        check(
+            r#"{"postgresql": {"parameters": {"port": 5433}}}"#,
+            now,
+            "plan/bad-config: Patroni sets `port`",
+        );
+        check(
+            r#"{"postgresql": {"parameters": {"max_connections": 10}}}"#,
+            now,
+            "plan/bad-config: `max_connections` = 10",
+        );
         check(r#"{"postgresql": {"parameters": {"work_mem": "64MB", "max_connections": null}}}"#, now, "ok");
     }
 }

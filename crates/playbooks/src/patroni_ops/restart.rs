@@ -56,7 +56,10 @@ pub(super) fn restart(seen: &Seen<'_>, member: Option<&str>, pending: bool) -> R
         .limit(600)
         .settle(300)
         .interrupts(if leads(member) {
-            format!("restarts PostgreSQL on {}, which leads: connections end, and writes wait until it is back", member.name)
+            format!(
+                "restarts PostgreSQL on {}, which leads: connections end, and writes wait until it is back",
+                member.name
+            )
         } else {
             format!("restarts PostgreSQL on {}: its connections end", member.name)
         });

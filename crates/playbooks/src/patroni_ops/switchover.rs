@@ -53,7 +53,8 @@ pub(crate) fn may_lead(live: &Live, name: &str) -> Result<(), MayNot> {
         return not("plan/lags", why, "wait until it has caught up, or name another replica");
     }
     let mode = live.config.get("synchronous_mode");
-    let synchronous = mode.is_some_and(|mode| mode.as_bool() == Some(true) || mode == "quorum" || mode == "on");
+    let synchronous =
+        mode.is_some_and(|mode| mode.as_bool() == Some(true) || mode == "quorum" || mode == "on");
     if synchronous && !matches!(member.role.as_str(), "sync_standby" | "quorum_standby") {
         let why = format!(
             "the cluster is synchronous, and `{name}` is not the synchronous standby: transactions could be lost"
@@ -111,7 +112,8 @@ pub(super) fn switchover(seen: &Seen<'_>, candidate: Option<&str>) -> Result<Mad
                     let others = live.members.iter().filter(|member| !member.leads());
                     others.filter_map(|one| may_lead(live, &one.name).err()).map(|not| not.why).collect()
                 });
-                let why = if reasons.is_empty() { "it has no replica".to_owned() } else { reasons.join("; ") };
+                let why =
+                    if reasons.is_empty() { "it has no replica".to_owned() } else { reasons.join("; ") };
                 seen.refuse(
                     "plan/no-candidate",
                     format!("no member of `{name}` can take over: {why}"),
@@ -153,7 +155,9 @@ pub(super) fn failover(seen: &Seen<'_>, candidate: &str) -> Result<Made, Refusal
             ));
         }
         let known = live.member(candidate);
-        if known.is_none_or(|known| known.nofailover || !matches!(known.state.as_str(), "running" | "streaming")) {
+        if known
+            .is_none_or(|known| known.nofailover || !matches!(known.state.as_str(), "running" | "streaming"))
+        {
             let state = known.map_or("not known to Patroni".to_owned(), |known| {
                 if known.nofailover { "tagged `nofailover`".to_owned() } else { known.state.clone() }
             });
