@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Whether a variable's name says that its value is secret.
 fn is_secret_name(name: &str) -> bool {
     let name = name.to_lowercase();
-    ["password", "secret", "cipher_pass", "access_key", "auth_pass", "s3_key"]
-        .iter()
-        .any(|part| name.contains(part))
+    // Not `s3_key`: it is a name, by default `pgbackrest`, and hiding that would make every line of pgBackRest unreadable.
+    ["password", "secret", "cipher_pass", "access_key", "auth_pass"].iter().any(|part| name.contains(part))
 }
 
 fn collect_secrets(name: &str, value: &Value, out: &mut BTreeMap<String, String>, path: &str) {

@@ -25,6 +25,7 @@ mod planning;
 mod play;
 mod rest;
 mod scripts;
+mod standby;
 mod step;
 
 pub use context::Context;

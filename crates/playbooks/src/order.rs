@@ -1,6 +1,7 @@
 //! What must run before and after the plays that were asked for.
 
 use crate::planning::{clusters_of, refuse_unreachable, select};
+use crate::standby;
 use crate::{Action, DataDir, FactSet, Play, Playbook, Refusal};
 use paddock_inventory::{Cluster, Instance, InstanceRole, Inventory, Map, NodeAddr, Value};
 use std::collections::BTreeSet;
@@ -147,6 +148,10 @@ pub(crate) fn after(inventory: &Inventory, facts: &FactSet, play: &Play, hosts: 
     let comes = play.playbook == Playbook::Pgsql && play.tags.is_empty();
     let goes = play.playbook == Playbook::PgsqlRm;
     let mut out = Vec::new();
+    if let Some(action) = &play.action {
+        out.extend(clusters_of(inventory, hosts).into_iter().filter_map(|one| follow_up(action, one)));
+        return out;
+    }
     if !comes && !goes {
         return out;
     }
@@ -185,6 +190,23 @@ pub(crate) fn after(inventory: &Inventory, facts: &FactSet, play: &Play, hosts: 
         out.push(Play::new(Playbook::Pgsql, limit, &tags, play.extra_vars.clone()).because(why));
     }
     out
+}
+
+/// What an action on a standby cluster leaves to do.
+fn follow_up(action: &Action, cluster: &Cluster) -> Option<Play> {
+    let play = |tags: &[&str], why: &str| {
+        Play::new(Playbook::Pgsql, standby::limit_of(cluster), tags, Map::default()).because(why)
+    };
+    match action {
+        Action::PromoteCluster => Some(play(
+            &standby::AFTER_PROMOTION,
+            "an independent cluster has roles, databases, a stanza and a full backup of its own",
+        )),
+        Action::ChangeUpstream { .. } => {
+            Some(play(&["pg_conf", "patroni_reload"], "Patroni's files name the upstream, too"))
+        }
+        _ => None,
+    }
 }
 
 /// Whether an HBA rule of the host is for the members of its cluster.

@@ -10,6 +10,7 @@ pub(crate) mod switchover;
 use crate::pgsql;
 use crate::pgsql::members::{Member, Members};
 use crate::planning::{Made, warning};
+use crate::standby;
 use crate::{Action, Context, FactSet, Live, Play, Refusal, Stage, Step, Warning};
 use paddock_inventory::{Cluster, InstanceRole, NodeAddr};
 use std::collections::BTreeMap;
@@ -27,7 +28,8 @@ pub(crate) fn stages(ctx: &Context<'_>, play: &Play, cluster: &Cluster) -> Resul
         Action::Resume => pause::resume(&seen),
         Action::EditConfig { patch } => config::edit(&seen, patch),
         Action::Backup { kind } => backup::backup(&seen, *kind),
-        Action::PromoteCluster | Action::ChangeUpstream { .. } => Err(not_yet(play)),
+        Action::PromoteCluster => standby::promote(&seen),
+        Action::ChangeUpstream { host, port } => standby::change_upstream(&seen, host, *port),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     Action, Context, DataDir, Digest, FactSet, Intent, InventoryEdit, Material, Need, Operation, Plan,
     PlannedEdit, Play, Playbook, Refusal, Stage, Warning,
 };
-use crate::{etcd, node, node_rm, patroni_ops, pgsql, pitr};
+use crate::{etcd, node, node_rm, patroni_ops, pgsql, pitr, standby};
 use paddock_inventory::{Cluster, ClusterName, HostPattern, Inventory, Map, NodeAddr, PatternError, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,8 @@ pub fn plan(
 /// What planning has come to so far. The inventory changes with the edits that are planned.
 struct Planner<'a> {
     inventory: std::borrow::Cow<'a, Inventory>,
-    facts: &'a FactSet,
+    /// What the nodes said; after a play that changes who leads, what they will say.
+    facts: std::borrow::Cow<'a, FactSet>,
     material: &'a Material,
     plays: Vec<Play>,
     stages: Vec<Stage>,
@@ -66,7 +67,7 @@ impl<'a> Planner<'a> {
     fn new(inventory: &'a Inventory, facts: &'a FactSet, material: &'a Material) -> Self {
         Self {
             inventory: std::borrow::Cow::Borrowed(inventory),
-            facts,
+            facts: std::borrow::Cow::Borrowed(facts),
             material,
             plays: Vec::new(),
             stages: Vec::new(),
@@ -83,10 +84,10 @@ impl<'a> Planner<'a> {
     /// Plans a play with what belongs before and after it.
     fn play(&mut self, play: Play) -> Result<(), Refusal> {
         let hosts = select(&self.inventory, &play)?;
-        for before in order::before(&self.inventory, self.facts, &play, &hosts)? {
+        for before in order::before(&self.inventory, &self.facts, &play, &hosts)? {
             self.one(before)?;
         }
-        let others = order::after(&self.inventory, self.facts, &play, &hosts);
+        let others = order::after(&self.inventory, &self.facts, &play, &hosts);
         self.one(play)?;
         for after in others {
             self.one(after)?;
@@ -97,9 +98,10 @@ impl<'a> Planner<'a> {
     fn one(&mut self, play: Play) -> Result<(), Refusal> {
         let index = self.plays.len();
         let inventory = self.inventory.clone();
+        let facts = self.facts.clone();
         let context = Context {
             inventory: &inventory,
-            facts: self.facts,
+            facts: &facts,
             material: self.material,
             extra_vars: &play.extra_vars,
         };
@@ -134,6 +136,9 @@ impl<'a> Planner<'a> {
                 patroni_ops::stages(&context, &play, the_one(&play, &named)?)?
             }
         };
+        if play.action == Some(Action::PromoteCluster) {
+            named.iter().for_each(|cluster| standby::promoted(self.facts.to_mut(), &cluster.name));
+        }
         filter_tags(&mut made.stages, &play.tags);
         if made.stages.is_empty() && !play.tags.is_empty() && play.because.is_none() {
             return Err(Refusal {
@@ -195,7 +200,7 @@ impl<'a> Planner<'a> {
         }
         self.warnings.extend(recreate(&self.made_again));
         self.warnings.extend(baselines(inventory, &self.clusters, &self.plays));
-        self.warnings.extend(at_work(self.facts));
+        self.warnings.extend(at_work(&self.facts));
         self.warnings.extend(left_pitr(inventory, &self.clusters, &self.plays));
         let cluster = (self.clusters.len() == 1).then(|| self.clusters.first().cloned()).flatten();
         let mut plan = Plan {

@@ -69,9 +69,10 @@ pub(crate) fn files(members: &Members, member: &Member, facts: &Facts) -> Vec<St
     ]
 }
 
-/// The stanza, on every member of a local repository.
+/// The stanza: on every member of a local repository, of a shared one on the member that leads.
 pub(crate) fn stanza(members: &Members, member: &Member) -> Vec<Step> {
-    if !enabled(member) {
+    let elsewhere = !is_local(member) && members.acting().is_some_and(|acting| acting.addr != member.addr);
+    if !enabled(member) || elsewhere {
         return Vec::new();
     }
     let name = &members.name;
@@ -80,7 +81,8 @@ pub(crate) fn stanza(members: &Members, member: &Member) -> Vec<Step> {
         "[ -e /tmp/pgbackrest/{name}.stop ] && {{ echo 'archiving is stopped by /tmp/pgbackrest/{name}.stop'; exit 1; }}\ncd /\nout=$(runuser -u postgres -- pgbackrest --stanza={name} --output=json info 2>&1) || {{ echo \"$out\"; exit 1; }}\nprintf '%s' \"$out\" | python3 -c 'import json,sys; s=json.load(sys.stdin); sys.exit(0 if s and s[0].get(\"db\") else 1)' && exit 0\necho 'the stanza does not exist'; exit 1\n"
     );
     let apply = format!(
-        "rm -f /tmp/pgbackrest/{name}.stop\ncd / && runuser -u postgres -- pgbackrest --stanza={name} --no-online stanza-create\n"
+        "rm -f /tmp/pgbackrest/{name}.stop\ncd /\n{}pgbackrest_retried --stanza={name} --no-online stanza-create\n",
+        RETRIED
     );
     vec![
         Step::command(
@@ -94,6 +96,17 @@ pub(crate) fn stanza(members: &Members, member: &Member) -> Vec<Step> {
         .tag("pgbackrest"),
     ]
 }
+
+/// Archiving holds the lock for a moment each time it tries: that is waited for, other errors are not.
+pub(crate) const RETRIED: &str = r#"pgbackrest_retried() {
+  local n out
+  for n in 1 2 3 4 5; do
+    out=$(runuser -u postgres -- pgbackrest "$@" 2>&1) && { echo "$out"; return 0; }
+    case "$out" in *'[050]'*) sleep 3;; *) break;; esac
+  done
+  echo "$out" >&2; return 1
+}
+"#;
 
 /// WAL arrives in the repository, and a full backup is there. On the member that leads.
 pub(crate) fn first_backup(members: &Members, member: &Member) -> Vec<Step> {

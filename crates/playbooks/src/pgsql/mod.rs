@@ -20,6 +20,7 @@ pub(crate) mod verify;
 
 use crate::etcd::ETCDCTL_ENV;
 use crate::params::{flag, text};
+use crate::standby;
 use crate::{Context, DataDir, Need, Play, Refusal, Stage, Step, Warning};
 use members::{Member, Members};
 use paddock_inventory::{InstanceRole, NodeAddr};
@@ -146,7 +147,9 @@ fn cluster_stages(
         add("DCS account", BTreeMap::from([(*etcd, vec![dcs_account(members, primary, *etcd)])]));
     }
     if let Some(primary) = primary {
-        let mut first = steps::launch_primary(members, primary);
+        let what = format!("cluster `{}` cannot be created as a standby cluster", members.name);
+        let mut first = Vec::from_iter(standby::before_create(ctx, members, primary, &what, warnings)?);
+        first.extend(steps::launch_primary(members, primary));
         first.extend(steps::hba(ctx, members, primary)?);
         add("Primary", BTreeMap::from([(primary.addr, first)]));
     }

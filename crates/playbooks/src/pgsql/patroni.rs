@@ -166,12 +166,11 @@ pub(crate) fn render(ctx: &Context<'_>, members: &Members, member: &Member, fact
         template == "crit"
     ));
     if member.role == InstanceRole::Primary
-        && let Some(upstream) = vars.text("pg_upstream").filter(|ip| ip.parse::<NodeAddr>().is_ok())
+        && let Some((upstream, upstream_port)) = crate::standby::upstream(ctx, member)
     {
         line("    standby_cluster:");
         line(&format!(
-            "      host: {upstream}\n      port: {}\n      create_replica_methods: [basebackup]",
-            member.pg_port
+            "      host: {upstream}\n      port: {upstream_port}\n      create_replica_methods: [basebackup]"
         ));
         if let Some(delay) = vars.text("pg_delay").filter(|delay| delay != "0") {
             line(&format!("      recovery_min_apply_delay: {}", yaml(&delay)));
