@@ -359,7 +359,7 @@ pub(crate) fn services(members: &Members, host: NodeAddr, services: &[Service], 
         // By their head line, not by a glob: pg-test-*.cfg would catch files of a cluster named pg-test-2.
         mark: format!("# Managed by Paddock: cluster {name}, service "),
         files: files.collect(),
-        validate: "haproxy -c -q -f /etc/haproxy/haproxy.cfg -f {}".into(),
+        validate: "haproxy -c -f /etc/haproxy/haproxy.cfg -f {}".into(),
     };
     let mut steps =
         vec![Step::new(own("files"), host, format!("services of {name}: {}", ports.join(", ")), set)];
