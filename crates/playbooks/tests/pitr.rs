@@ -303,3 +303,50 @@ fn a_standby_cluster_is_created_only_behind_an_upstream_that_can_send() {
     let silent = node("pg-test", "10.10.10.11", &source, |facts| facts.live = None);
     assert_eq!(refused(silent), "plan/upstream-not-streaming");
 }
+
+/// Bash and Python, read by themselves and not run.
+#[test]
+fn every_script_can_be_read_by_its_shell() {
+    let members = [("pg-test-1", "10.10.10.11"), ("pg-test-2", "10.10.10.13")];
+    let facts = known(&members.map(|(_, ip)| node("pg-test", ip, &members, |_| {})));
+    let standby = known(&TEST2.map(|(_, ip)| node("pg-test2", ip, &TEST2, standby)));
+    let time = r#"{"pg_pitr": {"time": "2025-01-10 10:00:00+00"}}"#;
+    let lines: [(&FactSet, &[&str]); 6] = [
+        (&facts, &["pgsql-pitr.yml", "-l", "pg-test", "-e", time]),
+        (&facts, &["pgsql-pitr.yml", "-l", "pg-test", "-t", "archive"]),
+        (&facts, &["pgsql-pitr.yml", "-l", "pg-test", "-t", "confirm"]),
+        (&facts, &["pgsql-pitr.yml", "-l", "pg-test", "-t", "rollback"]),
+        (&standby, &["pg", "promote-cluster", "pg-test2"]),
+        (&standby, &["pg", "change-upstream", "pg-test2", "10.10.10.11"]),
+    ];
+    let mut read = 0;
+    for (facts, line) in lines {
+        let plan = planned(SEED, facts, line).unwrap();
+        let own = plan.steps().map(|(_, _, step)| step).filter(|step| !step.id.0.starts_with("pgsql/"));
+        for step in own {
+            let scripts = step.fact.scripts();
+            for script in std::iter::once(scripts.check).chain(scripts.apply) {
+                let dir = std::env::temp_dir().join(format!("paddock-pitr-{}", std::process::id()));
+                std::fs::write(&dir, &script.text).unwrap();
+                let bash = std::process::Command::new("bash").arg("-n").arg(&dir).output().unwrap();
+                assert!(
+                    bash.status.success() && bash.stderr.is_empty(),
+                    "{}: {bash:?}\n{}",
+                    step.id.0,
+                    script.text
+                );
+                if let Some((_, python)) = script.text.split_once("<<'PADDOCK'\n") {
+                    let (program, _) = python.split_once("\nPADDOCK\n").unwrap();
+                    std::fs::write(&dir, program).unwrap();
+                    let check = "import ast, sys; ast.parse(open(sys.argv[1]).read())";
+                    let python =
+                        std::process::Command::new("python3").args(["-c", check]).arg(&dir).output().unwrap();
+                    assert!(python.status.success(), "{}: {python:?}", step.id.0);
+                }
+                std::fs::remove_file(&dir).unwrap();
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 100, "{read} scripts");
+}

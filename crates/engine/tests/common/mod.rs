@@ -117,13 +117,20 @@ pub struct Ended {
 impl Lab {
     /// Keys and certificates are those that creating the cluster needs.
     pub fn new(inventory: &str, cluster: &str) -> Self {
+        Self::of(inventory, &[cluster], Vec::new())
+    }
+
+    /// The same for several clusters, with certificates of the same CA that a test wants for itself.
+    pub fn of(inventory: &str, clusters: &[&str], mut wanted: Vec<Need>) -> Self {
         let (inventory, findings) = Inventory::read(inventory);
         assert!(findings.is_empty(), "{findings:?}");
         let pool = pool();
         let targets = Targets::from_inventory(&inventory, pool.settings());
-        let intent = Intent::parse(&["pgsql-add", cluster].map(str::to_owned)).unwrap();
-        let material = material(&needs(&inventory, &intent).unwrap());
-        Self { pool, targets, inventory, material }
+        for cluster in clusters {
+            let intent = Intent::parse(&["pgsql-add", cluster].map(str::to_owned)).unwrap();
+            wanted.extend(needs(&inventory, &intent).unwrap());
+        }
+        Self { pool, targets, inventory, material: material(&wanted) }
     }
 
     /// The same nodes and keys with another inventory, which may have findings: some tests declare what is wrong.

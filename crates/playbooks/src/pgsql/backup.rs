@@ -81,8 +81,7 @@ pub(crate) fn stanza(members: &Members, member: &Member) -> Vec<Step> {
         "[ -e /tmp/pgbackrest/{name}.stop ] && {{ echo 'archiving is stopped by /tmp/pgbackrest/{name}.stop'; exit 1; }}\ncd /\nout=$(runuser -u postgres -- pgbackrest --stanza={name} --output=json info 2>&1) || {{ echo \"$out\"; exit 1; }}\nprintf '%s' \"$out\" | python3 -c 'import json,sys; s=json.load(sys.stdin); sys.exit(0 if s and s[0].get(\"db\") else 1)' && exit 0\necho 'the stanza does not exist'; exit 1\n"
     );
     let apply = format!(
-        "rm -f /tmp/pgbackrest/{name}.stop\ncd /\n{}pgbackrest_retried --stanza={name} --no-online stanza-create\n",
-        RETRIED
+        "rm -f /tmp/pgbackrest/{name}.stop\ncd /\n{RETRIED}pgbackrest_retried --stanza={name} --no-online stanza-create\n"
     );
     vec![
         Step::command(
