@@ -13,6 +13,7 @@ mod read;
 mod typing;
 mod validate;
 mod value;
+mod vars_text;
 
 pub use edit::{
     EditError, NewGroup, VarTarget, add_cluster, add_instance, remove_cluster, remove_instance, set_var,
