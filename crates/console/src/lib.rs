@@ -2,9 +2,13 @@
 //!
 //! Nothing below this crate knows who is signed in; nothing above it decides.
 
+mod backups;
 mod clock;
 mod clusters;
+mod config;
 mod console;
+mod declare;
+mod declared;
 mod feed;
 mod inventory;
 #[cfg(test)]
@@ -14,6 +18,7 @@ mod keeping;
 mod live;
 mod log;
 mod masking;
+mod offers;
 mod passwords;
 mod people;
 mod pki;

@@ -3,6 +3,7 @@
 //! Ids, job events, outcomes, the fold from events to a view, and the picture of a running cluster.
 //! Serde only: it compiles small to WASM and is tested natively. It knows neither SSH nor SQL nor HTML.
 
+mod cluster_pages;
 mod event;
 mod ids;
 mod outline;
@@ -12,6 +13,10 @@ mod topology;
 mod view;
 mod wire;
 
+pub use cluster_pages::{
+    BackupRow, ClusterBackups, ClusterConfig, ClusterDeclared, ConfigChange, ConfigPreview, DeclaredDatabase,
+    DeclaredUser, NewClone, NewInstance, NodeRow, NodesPage, Offer,
+};
 pub use event::{Event, EventKind, JobOutcome, Outcome, Stream};
 pub use ids::{JobId, PersonId, PlanId, RevisionId};
 pub use outline::{JobOutline, StageOutline, StepOutline};
