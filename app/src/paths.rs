@@ -6,6 +6,8 @@ use paddock_events::{JobId, PlanId};
 pub const CLUSTERS: &str = "/";
 /// The inventory.
 pub const INVENTORY: &str = "/inventory";
+/// Every host of the inventory.
+pub const NODES: &str = "/nodes";
 /// Newest jobs.
 pub const JOBS: &str = "/jobs";
 /// Sign-in page; its form posts to the same address with `name`, `password` and `next`.
@@ -20,6 +22,11 @@ pub fn cluster(name: &str) -> String {
     format!("/clusters/{}", encoded(name))
 }
 
+/// A tab of a cluster's page; the overview has no name.
+pub fn cluster_tab(name: &str, tab: &str) -> String {
+    if tab.is_empty() { cluster(name) } else { format!("{}?tab={}", cluster(name), encoded(tab)) }
+}
+
 /// A plan's page.
 pub fn plan(id: PlanId) -> String {
     format!("/plans/{id}")
@@ -28,6 +35,11 @@ pub fn plan(id: PlanId) -> String {
 /// A job's page.
 pub fn job(id: JobId) -> String {
     format!("/jobs/{id}")
+}
+
+/// A job's events as an asciicast v2 file.
+pub fn recording(id: JobId) -> String {
+    format!("/api/v1/jobs/{id}/recording.cast")
 }
 
 /// The sign-in page that leads back to `next` afterwards.
@@ -59,11 +71,28 @@ mod tests {
 
     #[test]
     fn all_routes_are_as_they_were() {
-        let routes =
-            [cluster("pg-test"), plan(PlanId(3)), job(JobId(12)), sign_in("/"), sign_in("/jobs/1?x=a b")];
+        let routes = [
+            cluster("pg-test"),
+            cluster_tab("pg-test", ""),
+            cluster_tab("pg-test", "config"),
+            plan(PlanId(3)),
+            job(JobId(12)),
+            recording(JobId(12)),
+            sign_in("/"),
+            sign_in("/jobs/1?x=a b"),
+        ];
         assert_eq!(
             routes,
-            ["/clusters/pg-test", "/plans/3", "/jobs/12", "/sign-in", "/sign-in?next=/jobs/1%3Fx%3Da%20b"]
+            [
+                "/clusters/pg-test",
+                "/clusters/pg-test",
+                "/clusters/pg-test?tab=config",
+                "/plans/3",
+                "/jobs/12",
+                "/api/v1/jobs/12/recording.cast",
+                "/sign-in",
+                "/sign-in?next=/jobs/1%3Fx%3Da%20b",
+            ]
         );
     }
 

@@ -70,14 +70,16 @@ type Info = (Result<String, String>, Vec<BackupRow>, Vec<(String, String, String
 /// Reads `pgbackrest info --output=json`.
 fn read_info(info: &str, stanza: &str) -> Info {
     let stanzas: Vec<Value> = serde_json::from_str(info).unwrap_or_default();
-    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let Some(own) = stanzas.iter().find(|one| text(one, "name") == stanza) else {
         return (Err(format!("the repository has no stanza {stanza}")), Vec::new(), Vec::new());
     };
     let list = |key: &str| own.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let mut backups: Vec<BackupRow> = list("backup").iter().filter_map(backup).collect();
     backups.sort_by(|a, b| b.stop_us.cmp(&a.stop_us));
-    let archive = list("archive").iter().map(|one| (text(one, "id"), text(one, "min"), text(one, "max"))).collect();
+    let archive =
+        list("archive").iter().map(|one| (text(one, "id"), text(one, "min"), text(one, "max"))).collect();
     let status = own.get("status").cloned().unwrap_or_default();
     let code = status.get("code").and_then(Value::as_i64);
     let message = text(&status, "message");
@@ -111,7 +113,8 @@ fn repository(vars: &Vars) -> String {
     let method = vars.text("pgbackrest_method").unwrap_or_else(|| "local".into());
     let repo = chosen(vars);
     let of = |key: &str| repo.and_then(|repo| repo.get(key)).map(Var::to_text);
-    let place = of("s3_endpoint").zip(of("s3_bucket")).map(|(endpoint, bucket)| format!("{bucket} at {endpoint}"));
+    let place =
+        of("s3_endpoint").zip(of("s3_bucket")).map(|(endpoint, bucket)| format!("{bucket} at {endpoint}"));
     let place = place.or_else(|| of("host")).or_else(|| of("path")).unwrap_or_else(|| "/pg/backup".into());
     format!("{method}: {place}")
 }
@@ -181,7 +184,7 @@ mod tests {
     #[test]
     fn the_inventory_tells_repository_retention_and_schedule() {
         let of = |vars: &str| {
-            let text = format!("all:\n  hosts: {{ 10.0.0.1: {{}} }}\n  vars:\n    x: 1\n{vars}");
+            let text = format!("all:\n  children: {{ db: {{ hosts: {{ 10.0.0.1: {{}} }} }} }}\n  vars:\n    x: 1\n{vars}");
             let vars = Inventory::read(text).0.vars("10.0.0.1".parse().unwrap());
             (repository(&vars), retention(&vars), schedule(&vars))
         };

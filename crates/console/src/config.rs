@@ -32,7 +32,8 @@ impl Console {
         let (_, before) = self.read_config(name.as_str()).await?;
         let mut after = before.clone();
         merge_patch(&mut after, &patch);
-        let offer = offer("edit-config", &["pg", "edit-config", name.as_str(), "--apply", &patch.to_string()]);
+        let offer =
+            offer("edit-config", &["pg", "edit-config", name.as_str(), "--apply", &patch.to_string()]);
         let offer = offer.ok_or_else(|| bad_change("the planner does not take it"))?;
         Ok(ConfigPreview { before: yaml(&masked(before)), after: yaml(&masked(after)), offer })
     }
@@ -77,12 +78,14 @@ fn patch_of(cluster: &ClusterName, change: &ConfigChange) -> Result<Value, Probl
         }
         words.extend(["-p".to_owned(), format!("{parameter}={value}")]);
     }
-    let json = |map: &Map| serde_json::to_value(map).map_err(|error| internal("the change cannot be kept", &error));
+    let json =
+        |map: &Map| serde_json::to_value(map).map_err(|error| internal("the change cannot be kept", &error));
     let free = Map::read(&change.patch).map_err(bad_change)?;
     let mut patch = json(&free)?;
     if words.len() > 3 {
         let intent = Intent::parse(&words).map_err(from_refusal)?;
-        if let Operation::Patroni { action: Asked::EditConfig { patch: parameters }, .. } = &intent.operation {
+        if let Operation::Patroni { action: Asked::EditConfig { patch: parameters }, .. } = &intent.operation
+        {
             join(&mut patch, json(parameters)?);
         }
     }
@@ -166,7 +169,8 @@ fn block(value: &Value, indent: usize, out: &mut String) {
 }
 
 fn nested(value: &Value, indent: usize, out: &mut String) {
-    let empty = value.as_object().is_some_and(Object::is_empty) || value.as_array().is_some_and(Vec::is_empty);
+    let empty =
+        value.as_object().is_some_and(Object::is_empty) || value.as_array().is_some_and(Vec::is_empty);
     if empty || !(value.is_object() || value.is_array()) {
         writeln!(out, " {}", scalar(value)).ok();
     } else {
@@ -240,7 +244,8 @@ mod tests {
 
     #[test]
     fn passwords_are_masked() {
-        let shown = yaml(&masked(json!({"standby_cluster": {"primary_conninfo": "password=x", "port": 5432}})));
+        let shown =
+            yaml(&masked(json!({"standby_cluster": {"primary_conninfo": "password=x", "port": 5432}})));
         assert!(shown.contains("port: 5432") && !shown.contains("password=x"), "{shown}");
     }
 }

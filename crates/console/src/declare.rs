@@ -57,13 +57,8 @@ impl Console {
         let text = edited.map_err(|error| internal("the inventory could not be edited", &error))??;
         let (_, findings) = read(text.clone()).await?;
         refuse_new_errors(&current.findings, &findings)?;
-        let new = NewRevision {
-            parent: Some(base),
-            text,
-            author: actor.name.clone(),
-            message,
-            saved_us: now_us(),
-        };
+        let new =
+            NewRevision { parent: Some(base), text, author: actor.name.clone(), message, saved_us: now_us() };
         let saved = self.inner.store.add_revision(&new).await.map_err(from_store)?;
         let revision = saved.ok_or_else(|| stale(base))?;
         tracing::info!(revision.id = %revision, person.id = %actor.id, "{}", new.message);
@@ -113,7 +108,10 @@ fn with_instance(inventory: &Inventory, form: &NewInstance) -> Result<String, Pr
         return Err(bad_form("a cluster has one primary; declare a replica, then switch over to it"));
     }
     if let Some(known) = cluster.instances.iter().find(|one| one.addr == addr) {
-        return Err(bad_form(format!("{addr} is declared already, as {}: add it from the members", known.id)));
+        return Err(bad_form(format!(
+            "{addr} is declared already, as {}: add it from the members",
+            known.id
+        )));
     }
     if let Some(known) = cluster.instances.iter().find(|one| one.id.seq == form.seq) {
         return Err(bad_form(format!("{} is declared already, on {}", known.id, known.addr)));
@@ -139,8 +137,11 @@ fn with_clone(inventory: &Inventory, form: &NewClone) -> Result<String, Problem>
         }
         instances.push((addr, seq, role));
     }
-    let primaries: Vec<NodeAddr> =
-        instances.iter().filter(|(_, _, role)| *role == InstanceRole::Primary).map(|(addr, ..)| *addr).collect();
+    let primaries: Vec<NodeAddr> = instances
+        .iter()
+        .filter(|(_, _, role)| *role == InstanceRole::Primary)
+        .map(|(addr, ..)| *addr)
+        .collect();
     let [primary] = primaries[..] else {
         return Err(bad_form(format!("a cluster has exactly one primary; the form has {}", primaries.len())));
     };

@@ -14,8 +14,13 @@ const SUGGESTED: usize = 200;
 const SHOWN: usize = 500;
 
 /// Modules by a variable that only their hosts have.
-const MODULES: [(&str, &str); 5] =
-    [("infra_seq", "INFRA"), ("etcd_seq", "ETCD"), ("minio_seq", "MINIO"), ("redis_node", "REDIS"), ("pg_seq", "PGSQL")];
+const MODULES: [(&str, &str); 5] = [
+    ("infra_seq", "INFRA"),
+    ("etcd_seq", "ETCD"),
+    ("minio_seq", "MINIO"),
+    ("redis_node", "REDIS"),
+    ("pg_seq", "PGSQL"),
+];
 
 impl Console {
     /// Users, databases and what the forms of a cluster's page need.
@@ -41,7 +46,12 @@ impl Console {
                 .any(|one| vars(one.addr).bool("pg_safeguard").unwrap_or(false)),
             upstream: primary,
             port: first.int("pg_port").and_then(|port| u16::try_from(port).ok()).unwrap_or(5432),
-            others: inventory.clusters().keys().filter(|one| **one != name).map(ToString::to_string).collect(),
+            others: inventory
+                .clusters()
+                .keys()
+                .filter(|one| **one != name)
+                .map(ToString::to_string)
+                .collect(),
             may_edit: verdict(actor, Action::Edit, None),
         })
     }
@@ -63,7 +73,8 @@ impl Console {
         let mut instances = BTreeMap::new();
         for cluster in inventory.clusters().values() {
             for one in &cluster.instances {
-                instances.insert(one.addr, (cluster.name.to_string(), one.id.to_string(), one.role.to_string()));
+                instances
+                    .insert(one.addr, (cluster.name.to_string(), one.id.to_string(), one.role.to_string()));
             }
         }
         let hosts: BTreeSet<NodeAddr> = inventory.hosts().into_iter().collect();
@@ -180,11 +191,15 @@ mod tests {
         let inventory = Inventory::read(TEXT).0;
         let vars = inventory.vars("10.0.0.1".parse().unwrap());
         let users: Vec<_> = maps(&vars, "pg_users").filter_map(|map| user("pg-test", map)).collect();
-        assert_eq!((users[0].attributes.as_slice(), users[0].pgbouncer), (&["createdb".to_owned()][..], true));
+        assert_eq!(
+            (users[0].attributes.as_slice(), users[0].pgbouncer),
+            (&["createdb".to_owned()][..], true)
+        );
         assert_eq!((users[1].attributes.as_slice(), users[1].absent), (&["no login".to_owned()][..], true));
         assert_eq!(users[0].offer.as_ref().unwrap().script, "bin/pgsql-user pg-test app");
         assert!(!format!("{users:?}").contains("Sup3r"));
-        let databases: Vec<_> = maps(&vars, "pg_databases").filter_map(|map| database("pg-test", map)).collect();
+        let databases: Vec<_> =
+            maps(&vars, "pg_databases").filter_map(|map| database("pg-test", map)).collect();
         assert_eq!(databases[0].extensions, ["postgis", "vector"]);
         assert!(databases[1].absent && databases[1].offer.is_some());
     }
@@ -194,6 +209,9 @@ mod tests {
         let inventory = Inventory::read(TEXT).0;
         assert_eq!(free_hosts(&inventory), [("10.0.0.9".to_owned(), "etcd".to_owned())]);
         let of = |addr: &str| modules(&inventory.vars(addr.parse().unwrap()));
-        assert_eq!((of("10.0.0.9"), of("10.0.0.1")), (vec!["NODE".into(), "ETCD".into()], vec!["NODE".into(), "PGSQL".into()]));
+        assert_eq!(
+            (of("10.0.0.9"), of("10.0.0.1")),
+            (vec!["NODE".into(), "ETCD".into()], vec!["NODE".into(), "PGSQL".into()])
+        );
     }
 }

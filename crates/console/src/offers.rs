@@ -80,10 +80,7 @@ mod tests {
             forms("reload-service"),
             ("bin/pgsql-svc pg-test", Some("pgsql.yml -l pg-test -t pg_service -e pg_reload=true"))
         );
-        assert_eq!(
-            forms("switchover/pg-test-2"),
-            ("pg switchover pg-test --candidate pg-test-2", None)
-        );
+        assert_eq!(forms("switchover/pg-test-2"), ("pg switchover pg-test --candidate pg-test-2", None));
         assert_eq!(forms("remove/pg-test-2").0, "bin/pgsql-rm pg-test 10.0.0.2");
         assert_eq!(offer("user/--x", &["bin/pgsql-user", "pg-test", "--x"]), None);
     }
