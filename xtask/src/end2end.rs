@@ -59,7 +59,8 @@ fn one(folder: &Path, file: &Path, lab: &Lab) -> Result<Tally> {
     let mut node = Command::new("node");
     node.current_dir(folder).args(["--test", "--test-reporter=spec"]).arg(file);
     node.env("PADDOCK_URL", running.url()).env("PADDOCK_PASSWORD", password);
-    node.env("PADDOCK_BINARY", place::server()).env("ARTEFACTS", &artefacts);
+    node.env("PADDOCK_BINARY", place::server()).env("PADDOCK_STATE", home.state());
+    node.env("ARTEFACTS", &artefacts);
     // The tests look at the nodes through the same script, as root or through sudo.
     let script = lab.command();
     let words = std::iter::once(script.get_program()).chain(script.get_args());
