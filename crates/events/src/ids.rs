@@ -42,3 +42,7 @@ number_id!(
     /// Somebody who signs in, or a token that acts for them.
     PersonId
 );
+number_id!(
+    /// An API token, as lists name it; never the token itself.
+    TokenId
+);

@@ -9,7 +9,9 @@ mod ids;
 mod outline;
 mod pages;
 mod problem;
+mod recording;
 mod topology;
+mod transcript;
 mod view;
 mod wire;
 
@@ -18,16 +20,18 @@ pub use cluster_pages::{
     DeclaredUser, NewClone, NewInstance, NodeRow, NodesPage, Offer,
 };
 pub use event::{Event, EventKind, JobOutcome, Outcome, Stream};
-pub use ids::{JobId, PersonId, PlanId, RevisionId};
+pub use ids::{JobId, PersonId, PlanId, RevisionId, TokenId};
 pub use outline::{JobOutline, StageOutline, StepOutline};
 pub use pages::{
     CheckedText, ClusterPage, ClusterRow, DryRun, FindingLevel, FindingRow, InventoryPage, JobPage, JobRow,
     Me, NewCluster, PlanPage, PlanStage, PlanStep, Saved, Verdict,
 };
 pub use problem::{Problem, ProblemKind};
+pub use recording::{CastFrame, CastHeader, Recording};
 pub use topology::{
     ClusterTopology, HaproxyServer, HealthLevel, MemberRole, MemberState, MemberTopology, Observed,
     ServiceTopology,
 };
+pub use transcript::{Look, Transcript};
 pub use view::{FoldError, JobView, StageState, StepState};
 pub use wire::{ClientMessage, ServerMessage};

@@ -166,6 +166,8 @@ pub struct PlanStep {
     pub effect: Option<String>,
     /// Content to be written, or the command, as far as it may be shown.
     pub detail: Option<String>,
+    /// Ansible's tags it belongs to.
+    pub tags: Vec<String>,
 }
 
 /// One stage on the plan page.
