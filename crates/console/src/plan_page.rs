@@ -93,6 +93,7 @@ fn stages(plan: &Plan) -> Vec<PlanStage> {
                     Effect::Interrupts(what) | Effect::Destroys(what) => Some(what.clone()),
                 },
                 detail: detail_of(step),
+                tags: step.tags.clone(),
             });
             hosts.push((host.to_string(), plan.instances.get(host).cloned(), steps.collect()));
         }
