@@ -14,6 +14,8 @@ pub const JOBS: &str = "/jobs";
 pub const SIGN_IN: &str = "/sign-in";
 /// Sign-out takes a POST.
 pub const SIGN_OUT: &str = "/sign-out";
+/// A job's recording, for the server's router; [`recording`] makes the link.
+pub const RECORDING: &str = "/jobs/{id}/recording.cast";
 /// The one WebSocket.
 pub const SOCKET: &str = "/ws";
 
@@ -39,7 +41,7 @@ pub fn job(id: JobId) -> String {
 
 /// A job's events as an asciicast v2 file.
 pub fn recording(id: JobId) -> String {
-    format!("/api/v1/jobs/{id}/recording.cast")
+    RECORDING.replace("{id}", &id.to_string())
 }
 
 /// The sign-in page that leads back to `next` afterwards.
@@ -89,7 +91,7 @@ mod tests {
                 "/clusters/pg-test?tab=config",
                 "/plans/3",
                 "/jobs/12",
-                "/api/v1/jobs/12/recording.cast",
+                "/jobs/12/recording.cast",
                 "/sign-in",
                 "/sign-in?next=/jobs/1%3Fx%3Da%20b",
             ]

@@ -3,6 +3,7 @@
 mod config;
 mod guard;
 mod pages;
+mod recording;
 mod router;
 mod session;
 mod socket;
