@@ -138,7 +138,7 @@ test('the topology shows one primary and two streaming replicas', async () => {
 });
 
 test('creating again warns and would change nothing', async () => {
-  await page.goto('/clusters/pg-test');
+  await page.goto('/clusters/pg-test?tab=operations');
   await page.getByRole('button', { name: /^Create/ }).click();
   await page.waitForURL(/\/plans\/\d+/, { timeout: 60_000 });
   await page.getByText(/already exists/).first().waitFor();

@@ -47,7 +47,7 @@ async function save(text) {
 
 /** Presses Create and gives the refusal that the page shows instead of a plan. */
 async function refusal() {
-  await page.goto('/clusters/pg-test');
+  await page.goto('/clusters/pg-test?tab=operations');
   await hydrated();
   const action = page.getByRole('region', { name: 'Create' });
   await action.getByRole('button', { name: 'Create' }).click();
@@ -58,7 +58,7 @@ async function refusal() {
 
 /** Presses Create, runs the plan, gives the job's page when it has begun. */
 async function create() {
-  await page.goto('/clusters/pg-test');
+  await page.goto('/clusters/pg-test?tab=operations');
   await hydrated();
   await page.getByRole('button', { name: 'Create' }).click();
   await page.waitForURL(/\/plans\/\d+/, { timeout: 90_000 });
@@ -168,7 +168,7 @@ test('a node unplugged while it clones fails the job in time; mended, a second r
 
 test('without etcd the job fails and says so; with etcd the same operation succeeds', async () => {
   await on(10, 'systemctl stop etcd && systemctl mask --runtime etcd');
-  await page.goto('/clusters/pg-test');
+  await page.goto('/clusters/pg-test?tab=operations');
   await hydrated();
   await page.getByRole('button', { name: 'Create' }).click();
   const refused = page.getByRole('region', { name: 'Create' }).getByRole('alert');

@@ -6,6 +6,8 @@ use paddock_events::{JobId, PlanId};
 pub const CLUSTERS: &str = "/";
 /// The inventory.
 pub const INVENTORY: &str = "/inventory";
+/// Every host of the inventory.
+pub const NODES: &str = "/nodes";
 /// Newest jobs.
 pub const JOBS: &str = "/jobs";
 /// What waits for an approver.
@@ -14,12 +16,19 @@ pub const APPROVALS: &str = "/approvals";
 pub const SIGN_IN: &str = "/sign-in";
 /// Sign-out takes a POST.
 pub const SIGN_OUT: &str = "/sign-out";
+/// A job's recording, for the server's router; [`recording`] makes the link.
+pub const RECORDING: &str = "/jobs/{id}/recording.cast";
 /// The one WebSocket.
 pub const SOCKET: &str = "/ws";
 
 /// A cluster's page.
 pub fn cluster(name: &str) -> String {
     format!("/clusters/{}", encoded(name))
+}
+
+/// A tab of a cluster's page; the overview has no name.
+pub fn cluster_tab(name: &str, tab: &str) -> String {
+    if tab.is_empty() { cluster(name) } else { format!("{}?tab={}", cluster(name), encoded(tab)) }
 }
 
 /// A plan's page.
@@ -30,6 +39,11 @@ pub fn plan(id: PlanId) -> String {
 /// A job's page.
 pub fn job(id: JobId) -> String {
     format!("/jobs/{id}")
+}
+
+/// A job's events as an asciicast v2 file.
+pub fn recording(id: JobId) -> String {
+    RECORDING.replace("{id}", &id.to_string())
 }
 
 /// The sign-in page that leads back to `next` afterwards.
@@ -61,11 +75,28 @@ mod tests {
 
     #[test]
     fn all_routes_are_as_they_were() {
-        let routes =
-            [cluster("pg-test"), plan(PlanId(3)), job(JobId(12)), sign_in("/"), sign_in("/jobs/1?x=a b")];
+        let routes = [
+            cluster("pg-test"),
+            cluster_tab("pg-test", ""),
+            cluster_tab("pg-test", "config"),
+            plan(PlanId(3)),
+            job(JobId(12)),
+            recording(JobId(12)),
+            sign_in("/"),
+            sign_in("/jobs/1?x=a b"),
+        ];
         assert_eq!(
             routes,
-            ["/clusters/pg-test", "/plans/3", "/jobs/12", "/sign-in", "/sign-in?next=/jobs/1%3Fx%3Da%20b"]
+            [
+                "/clusters/pg-test",
+                "/clusters/pg-test",
+                "/clusters/pg-test?tab=config",
+                "/plans/3",
+                "/jobs/12",
+                "/jobs/12/recording.cast",
+                "/sign-in",
+                "/sign-in?next=/jobs/1%3Fx%3Da%20b",
+            ]
         );
     }
 

@@ -8,6 +8,7 @@ mod clusters;
 mod error;
 mod inventory;
 mod jobs;
+mod operations;
 mod plans;
 #[cfg(feature = "ssr")]
 mod session;
@@ -20,6 +21,9 @@ pub use clusters::{cluster, clusters, me};
 pub use error::ApiError;
 pub use inventory::{check_inventory, inventory, preview_new_cluster, save_inventory};
 pub use jobs::{cancel, job, job_events, jobs, resume};
+pub use operations::{
+    cluster_backups, cluster_config, cluster_declared, declare_clone, declare_instance, nodes, preview_config,
+};
 pub use plans::{dry_run, make_plan, plan, run};
 #[cfg(feature = "ssr")]
 pub use session::Session;

@@ -35,6 +35,7 @@ pub fn Header() -> impl IntoView {
             <nav aria-label="Main">
                 <a href=paths::CLUSTERS aria-current=move || current(paths::CLUSTERS)>"Clusters"</a>
                 <a href=paths::INVENTORY aria-current=move || current(paths::INVENTORY)>"Inventory"</a>
+                <a href=paths::NODES aria-current=move || current(paths::NODES)>"Nodes"</a>
                 <a href=paths::JOBS aria-current=move || current(paths::JOBS)>"Jobs"</a>
                 <a href=paths::APPROVALS aria-current=move || current(paths::APPROVALS)>"Approvals"<Waiting/></a>
             </nav>

@@ -109,6 +109,13 @@ impl Log {
         self.changed.update(|changed| *changed = changed.wrapping_add(1));
     }
 
+    /// Forgets all lines.
+    pub fn clear(self) {
+        self.lines.update_value(Vec::clear);
+        self.earlier.set(0);
+        self.filter();
+    }
+
     /// Puts older lines before the first one.
     pub fn prepend(self, mut old: Vec<LogLine>, earlier: u64) {
         self.lines.update_value(|lines| {

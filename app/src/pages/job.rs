@@ -1,6 +1,7 @@
 //! One job: how far it is, what each step does on each host, every line, and how to stop it or go on.
 
 use super::job_state::JobState;
+use super::replay::{self, ReplayBar};
 use super::stages::{Selected, Stages};
 use crate::api::ApiError;
 use crate::components::{
@@ -37,8 +38,15 @@ fn Job(page: JobPage) -> impl IntoView {
     state.follow(Live::get());
     let JobPage { row, earlier_ms, may_cancel, may_resume, .. } = page;
     let selected = RwSignal::new(None::<u32>);
+    let replay = RwSignal::new(None::<replay::Replay>);
+    let replay_shown = replay;
     // Selecting a step also narrows the output to it.
-    Effect::new(move |_| state.log.step.set(selected.get()));
+    Effect::new(move |_| {
+        state.log.step.set(selected.get());
+        if let Some(replay) = replay.get() {
+            replay.state.log.step.set(selected.get());
+        }
+    });
     let head = state.head;
     let hosts = state.with_outline(|outline| {
         let name = |host: &str| {
@@ -49,7 +57,6 @@ fn Job(page: JobPage) -> impl IntoView {
         outline.hosts().into_iter().map(|host| (host.to_owned(), name(host))).collect::<Vec<_>>()
     });
     let commands = state.with_outline(|outline| outline.command_lines.join(" && "));
-    let earlier = move || fetch_earlier(state.job, state.log);
     let badge = move || {
         let head = head.get();
         let (tone, word) = outcome(head.outcome.as_ref(), head.started_us.is_some());
@@ -69,16 +76,27 @@ fn Job(page: JobPage) -> impl IntoView {
         <Progress state earlier_ms/>
         <End state cluster=row.cluster/>
         <Controls state may_cancel may_resume/>
+        <Recording state replay/>
         <Show when=move || state.broken.get()>
             <p class="told warn" role="alert">"This page does not fit the job any more. Reload it."</p>
         </Show>
-        <div class="job">
-            <div class="job-steps"><Stages state selected/></div>
-            <div class="job-log">
-                <Selected state selected/>
-                <LogPane log=state.log hosts on_earlier=Callback::new(move |()| earlier())/>
-            </div>
-        </div>
+        {move || {
+            // A replay is shown in the place of the job; the job itself goes on to be folded behind it.
+            let played = replay.get();
+            let state = played.map_or(state, |played| played.state);
+            let hosts = hosts.clone();
+            let earlier = Callback::new(move |()| if played.is_none() { fetch_earlier(state.job, state.log) });
+            view! {
+                {played.map(|replay| view! { <ReplayBar replay close=Callback::new(move |()| replay_shown.set(None))/> })}
+                <div class="job">
+                    <div class="job-steps"><Stages state selected/></div>
+                    <div class="job-log">
+                        <Selected state selected/>
+                        <LogPane log=state.log hosts on_earlier=earlier/>
+                    </div>
+                </div>
+            }
+        }}
     }
 }
 
@@ -232,6 +250,26 @@ fn Controls(state: JobState, may_cancel: Verdict, may_resume: Verdict) -> impl I
             </Show>
         </div>
         {problem}
+    }
+}
+
+/// A finished job as a file to be kept, and once more on this page.
+#[component]
+fn Recording(state: JobState, replay: RwSignal<Option<replay::Replay>>) -> impl IntoView {
+    let start = replay::start(state, replay);
+    let ended = move || state.head.with(|head| head.outcome.is_some());
+    view! {
+        <Show when=ended>
+            <div class="row recording">
+                <a class="button" rel="external" download href=paths::recording(state.job)>"Download recording"</a>
+                <button type="button" disabled=move || start.pending().get() || replay.with(Option::is_some)
+                    on:click=move |_| { start.dispatch_local(()); }>
+                    {move || if start.pending().get() { "Reading the events…" } else { "Replay" }}
+                </button>
+                <span class="note">"An asciicast of every line with its time; the replay shows the same here."</span>
+            </div>
+            {move || start.value().get().and_then(Result::err).map(|ApiError(problem)| view! { <ProblemBox problem/> })}
+        </Show>
     }
 }
 

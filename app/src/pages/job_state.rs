@@ -74,6 +74,31 @@ impl JobState {
         }
     }
 
+    /// The same job before its first event, beside this one: for a replay.
+    pub fn again(self) -> Self {
+        let view = self.with_outline(|outline| JobView::new(outline.clone()));
+        Self {
+            job: self.job,
+            steps: StoredValue::new(view.steps.iter().cloned().map(RwSignal::new).collect()),
+            stages: StoredValue::new(view.stages.iter().cloned().map(RwSignal::new).collect()),
+            head: RwSignal::new(Head::of(&view)),
+            log: Log::new(&[], 0),
+            broken: RwSignal::new(false),
+            view: StoredValue::new(view),
+            listener: StoredValue::new(None),
+        }
+    }
+
+    /// Back to before the first event.
+    pub fn rewind(self) {
+        let view = self.with_outline(|outline| JobView::new(outline.clone()));
+        self.head.set(Head::of(&view));
+        self.view.set_value(view);
+        self.steps.with_value(|steps| steps.iter().for_each(|step| step.set(StepState::Waiting)));
+        self.stages.with_value(|stages| stages.iter().for_each(|stage| stage.set(StageState::Waiting)));
+        self.log.clear();
+    }
+
     /// Reads the plan's shape.
     pub fn with_outline<T>(self, read: impl FnOnce(&JobOutline) -> T) -> T {
         self.view.with_value(|view| read(&view.outline))
@@ -259,6 +284,22 @@ mod tests {
             assert_eq!(state.log.len(), 2);
             assert!(matches!(state.step(0).get_untracked(), StepState::Finished { .. }));
             assert_eq!(state.step(1).get_untracked(), StepState::Waiting);
+        });
+    }
+
+    #[test]
+    fn a_replay_begins_from_nothing_and_ends_as_the_job_did() {
+        Owner::new().with(|| {
+            let state = state();
+            state.take(events()).unwrap();
+            let again = state.again();
+            assert_eq!((again.log.len(), again.step(0).get_untracked()), (0, StepState::Waiting));
+            again.take(events()).unwrap();
+            assert_eq!(again.head.get_untracked(), state.head.get_untracked());
+            again.rewind();
+            assert_eq!((again.log.len(), again.step(0).get_untracked()), (0, StepState::Waiting));
+            again.take(events()).unwrap();
+            assert_eq!((again.log.len(), state.log.len()), (2, 2));
         });
     }
 

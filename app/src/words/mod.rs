@@ -3,7 +3,10 @@
 pub mod change;
 pub mod ends;
 pub mod estimate;
+pub mod member;
 pub mod picture;
+pub mod pitr;
+pub mod shell;
 pub mod size;
 pub mod time;
 pub mod yaml;

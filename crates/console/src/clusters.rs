@@ -3,6 +3,7 @@
 use crate::clock::now_us;
 use crate::inventory::Current;
 use crate::jobs::row as job_row;
+use crate::offers::of_cluster;
 use crate::policy::{Action, authorise, verdict};
 use crate::problems::{from_store, no_cluster, problem};
 use crate::{Actor, Console, TopologyFeed};
@@ -10,7 +11,6 @@ use paddock_events::{
     ClusterPage, ClusterRow, ClusterTopology, HealthLevel, JobId, MemberRole, Problem, ProblemKind,
 };
 use paddock_inventory::{Cluster, ClusterName};
-use paddock_playbooks::Operation;
 use std::collections::BTreeMap;
 
 /// Pigsty's default of `pg_version`, as the planner takes it.
@@ -46,8 +46,8 @@ impl Console {
         Ok(ClusterPage {
             topology: self.inner.live.last(name.as_str()),
             jobs: jobs.iter().map(job_row).collect(),
-            may_create: verdict(actor, Action::Run, busy),
-            create_command: Operation::Create { cluster: name }.script_form(),
+            may_operate: verdict(actor, Action::Run, busy),
+            offers: of_cluster(cluster),
             row,
         })
     }
@@ -59,7 +59,8 @@ impl Console {
         Ok(self.watch_cluster(&name))
     }
 
-    async fn declared(&self, name: &str) -> Result<(Current, ClusterName), Problem> {
+    /// The inventory in force and the parsed name of a cluster that it declares.
+    pub(crate) async fn declared(&self, name: &str) -> Result<(Current, ClusterName), Problem> {
         let current = self.current().await?.ok_or_else(|| no_cluster(name))?;
         let parsed: ClusterName = name.parse().map_err(|_| no_cluster(name))?;
         if current.inventory.cluster(&parsed).is_none() {

@@ -31,7 +31,7 @@ pub(crate) struct Current {
 }
 
 /// Reads a text off the async threads: 10,000 instances take a quarter of a second.
-async fn read(text: String) -> Result<(Inventory, Vec<FindingRow>), Problem> {
+pub(crate) async fn read(text: String) -> Result<(Inventory, Vec<FindingRow>), Problem> {
     let task = tokio::task::spawn_blocking(move || {
         let (inventory, findings) = Inventory::read(text);
         let rows = rows(inventory.text(), &findings);

@@ -5,10 +5,14 @@
 #[cfg(test)]
 mod approval_tests;
 mod approvals;
+mod backups;
 mod case;
 mod clock;
 mod clusters;
+mod config;
 mod console;
+mod declare;
+mod declared;
 mod desk;
 mod feed;
 mod inventory;
@@ -19,6 +23,7 @@ mod keeping;
 mod live;
 mod log;
 mod masking;
+mod offers;
 mod passwords;
 mod people;
 mod pki;

@@ -115,7 +115,8 @@ async fn the_form_adds_a_cluster_that_the_clusters_page_then_shows() {
     assert_eq!((row.version.as_str(), row.instances.len(), row.leader.as_deref()), ("16", 2, None));
     assert_ne!(row.health, HealthLevel::Healthy, "nothing of it was seen");
     let page = console.cluster(&ann, "pg-new").await.unwrap();
-    assert_eq!((page.create_command.as_str(), page.may_create), ("bin/pgsql-add pg-new", Verdict::Allowed));
+    let create = page.offers.iter().find(|offer| offer.key == "create").map(|offer| offer.script.as_str());
+    assert_eq!((create, page.may_operate), (Some("bin/pgsql-add pg-new"), Verdict::Allowed));
     let unknown = console.cluster(&ann, "pg-none").await.unwrap_err();
     assert_eq!((unknown.code.as_str(), unknown.kind), ("cluster/unknown", ProblemKind::NotFound));
     console.shut_down().await;

@@ -4,6 +4,7 @@
 //! Serde only: it compiles small to WASM and is tested natively. It knows neither SSH nor SQL nor HTML.
 
 mod approval;
+mod cluster_pages;
 mod event;
 mod ids;
 mod outline;
@@ -16,6 +17,10 @@ mod view;
 mod wire;
 
 pub use approval::{ApprovalRow, ApprovalStage, ApprovalState, ApprovalsPage, PlanStanding};
+pub use cluster_pages::{
+    BackupRow, ClusterBackups, ClusterConfig, ClusterDeclared, ConfigChange, ConfigPreview, DeclaredDatabase,
+    DeclaredUser, NewClone, NewInstance, NodeRow, NodesPage, Offer,
+};
 pub use event::{Event, EventKind, JobOutcome, Outcome, Stream};
 pub use ids::{ApprovalId, JobId, PersonId, PlanId, RevisionId, TokenId};
 pub use outline::{JobOutline, StageOutline, StepOutline};

@@ -59,10 +59,10 @@ pub struct ClusterPage {
     pub topology: Option<ClusterTopology>,
     /// Its newest jobs.
     pub jobs: Vec<JobRow>,
-    /// Whether this person may create it now.
-    pub may_create: Verdict,
-    /// The command line of Create: `bin/pgsql-add pg-test`.
-    pub create_command: String,
+    /// Whether this person may change it now.
+    pub may_operate: Verdict,
+    /// What can be asked of it and of its declared instances.
+    pub offers: Vec<crate::Offer>,
 }
 
 /// Severity of a finding.

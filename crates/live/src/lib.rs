@@ -2,11 +2,13 @@
 //!
 //! Nothing on the nodes is opened to the console for this. What cannot be read is said as unknown, with its reason.
 
+mod config;
 mod get;
 mod haproxy;
 mod health;
 mod patroni;
 mod read;
 
+pub use config::read_config;
 pub use health::{LAG_BOUND_BYTES, judge};
 pub use read::read_cluster;

@@ -184,7 +184,7 @@ fn topology(seen: Option<&Seen>, name: &str, host: &str, leader: Option<&str>) -
     }
 }
 
-fn port(vars: &Vars, name: &str, default: u16) -> u16 {
+pub(crate) fn port(vars: &Vars, name: &str, default: u16) -> u16 {
     vars.int(name).and_then(|port| u16::try_from(port).ok()).unwrap_or(default)
 }
 

@@ -4,6 +4,7 @@ mod api;
 mod config;
 mod guard;
 mod pages;
+mod recording;
 mod router;
 mod session;
 mod socket;

@@ -2,7 +2,7 @@
 
 use super::api::{self, ApiState};
 use super::config::Config;
-use super::{guard, pages, session, socket};
+use super::{guard, pages, recording, session, socket};
 use anyhow::{Context as _, Result};
 use axum::extract::{FromRef, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -66,6 +66,7 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
     let router = Router::new()
         .route(paths::SIGN_OUT, post(pages::sign_out))
         .route(paths::SOCKET, get(socket::open))
+        .route(paths::RECORDING, get(recording::recording))
         .route("/api/app/{*name}", post(server_function).get(server_function))
         .leptos_routes_with_context(&state, generate_route_list(App), context, shell)
         .route(paths::SIGN_IN, post(pages::sign_in))

@@ -1,0 +1,93 @@
+//! The backups: what the repository holds, what is kept, what runs next, and making one now.
+
+use super::Shown;
+use super::operations::BackupNow;
+use crate::components::{Badge, RefusedNote, Tone, When};
+use crate::words::{size, time};
+use leptos::prelude::*;
+use paddock_events::{BackupRow, ClusterBackups};
+
+/// The fourth tab.
+#[component]
+pub fn Backups(shown: Shown, backups: ClusterBackups) -> impl IntoView {
+    let locked = shown.locked();
+    let stopped = locked.is_some();
+    let ClusterBackups { seen_from, at_us, stanza, backups, archive, repository, retention, schedule } =
+        backups;
+    let asked = seen_from.is_some();
+    let newest = backups.iter().find(|one| !one.error).map(|one| one.stop_us);
+    view! {
+        <dl class="figures">
+            <div><dt>"Stanza"</dt><dd>{match stanza {
+                Ok(word) => view! { <Badge tone=Tone::Good text=word/> }.into_any(),
+                Err(why) if asked => view! { <Badge tone=Tone::Bad text="not well"/>" "{why} }.into_any(),
+                Err(why) => view! { <Badge tone=Tone::Quiet text="unknown"/><span class="why">{why}</span> }.into_any(),
+            }}</dd></div>
+            <div><dt>"Last good backup"</dt><dd>{match newest {
+                Some(stop_us) => view! { <When at_us=stop_us/> }.into_any(),
+                None if asked => view! { <Badge tone=Tone::Warn text="none"/> }.into_any(),
+                None => "unknown".into_any(),
+            }}</dd></div>
+            <div><dt>"Repository"</dt><dd>{repository}</dd></div>
+            <div><dt>"Kept"</dt><dd>{retention}</dd></div>
+            <div><dt>"Scheduled"</dt><dd>{if schedule.is_empty() {
+                "nothing in pg_crontab".into_any()
+            } else {
+                schedule.into_iter().map(|(when, line)| view! { <span class="run">{when}<code>{line}</code></span> }).collect_view().into_any()
+            }}</dd></div>
+            {archive.into_iter().map(|(id, first, last)| view! {
+                <div><dt>{format!("WAL archive {id}")}</dt><dd><code>{first}</code>" to "<code>{last}</code></dd></div>
+            }).collect_view()}
+        </dl>
+        {seen_from.map(|from| view! { <p class="note">"As the repository of "{from}" has it, read "<When at_us=at_us/></p> })}
+        <Table backups asked/>
+        <h2>"Make one now"</h2>
+        {locked.map(|problem| view! { <RefusedNote problem id="operate-note"/> })}
+        <div class="card ops"><BackupNow shown stopped/></div>
+    }
+}
+
+#[component]
+fn Table(backups: Vec<BackupRow>, asked: bool) -> impl IntoView {
+    if backups.is_empty() {
+        let words = if asked { "The repository holds no backup." } else { "The repository was not read." };
+        return view! { <p class="empty">{words}</p> }.into_any();
+    }
+    let rows = backups
+        .into_iter()
+        .map(|one| {
+            let took = time::duration(time::between_ms(one.start_us, one.stop_us));
+            view! {
+                <tr>
+                    <th scope="row"><code>{one.label}</code></th>
+                    <td>{one.kind}</td>
+                    <td>{if one.error {
+                        view! { <Badge tone=Tone::Bad text="page errors"/> }.into_any()
+                    } else {
+                        view! { <Badge tone=Tone::Good text="good"/> }.into_any()
+                    }}</td>
+                    <td class="num">{time::utc(one.start_us)}</td>
+                    <td class="num">{time::utc(one.stop_us)}<span class="why">{took}</span></td>
+                    <td class="num"><When at_us=one.stop_us/></td>
+                    <td class="num">{size::bytes(one.size_bytes)}</td>
+                    <td class="num">{size::bytes(one.stored_bytes)}</td>
+                    <td><code>{one.wal.0}</code><br/><code>{one.wal.1}</code></td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <div class="table-box">
+            <table class="backups">
+                <thead><tr>
+                    <th scope="col">"Label"</th><th scope="col">"Type"</th><th scope="col">"State"</th>
+                    <th scope="col">"Began"</th><th scope="col">"Ended"</th><th scope="col">"Age"</th>
+                    <th scope="col" class="num">"Cluster"</th><th scope="col" class="num">"Stored"</th>
+                    <th scope="col">"WAL, first and last"</th>
+                </tr></thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,152 @@
+//! Everything that can be done with the cluster as a whole, by subject.
+
+use super::Shown;
+use super::forms::{AddReplica, ChangeUpstream, CloneStandby, RemoveCluster};
+use super::overview::Create;
+use super::restore::Restore;
+use crate::components::{ProblemBox, RefusedNote};
+use crate::pages::operate::{Operate, PlanProblem, planner};
+use crate::words::{member, shell};
+use leptos::prelude::*;
+use paddock_events::{ClusterDeclared, ClusterTopology, Problem, ProblemKind};
+
+/// The second tab.
+#[component]
+pub fn Operations(shown: Shown, declared: ClusterDeclared) -> impl IntoView {
+    let locked = shown.locked();
+    let stopped = locked.is_some();
+    let name = shown.name();
+    let against = move |why: fn(&ClusterTopology) -> Option<String>| {
+        Signal::derive(move || shown.topology.with(|seen| seen.as_ref().and_then(why)))
+    };
+    let paused =
+        Memo::new(move |_| shown.topology.with(|seen| seen.as_ref().is_some_and(|seen| seen.paused)));
+    let made_as_standby = declared.upstream.is_some();
+    let standby = Memo::new(move |_| made_as_standby || shown.is_standby());
+    let leaderless: fn(&ClusterTopology) -> Option<String> =
+        |seen| member::leader(seen).is_none().then(|| "Nobody leads.".to_owned());
+    let declared = StoredValue::new(declared);
+    view! {
+        {locked.map(|problem| view! { <RefusedNote problem id="operate-note"/> })}
+        <AnyCommand/>
+        <h2>"Members"</h2>
+        <div class="card ops">
+            <Create shown/>
+            <AddReplica shown declared=declared.get_value() locked=stopped/>
+            <Operate label="Prepare nodes" locked=stopped offer=shown.offer("add-nodes")
+                note=format!("Brings the nodes of {name} to what the node playbook declares: packages, certificates, HAProxy.")/>
+        </div>
+        <h2>"Reload"</h2>
+        <div class="card ops">
+            <Operate label="Reload services" locked=stopped offer=shown.offer("reload-service")
+                note="After service definitions, weights or members have changed: HAProxy is written anew, checked, reloaded."/>
+            <Operate label="Reload HBA rules" locked=stopped offer=shown.offer("reload-hba")
+                note="After HBA rules have changed: written, checked by PostgreSQL, reloaded; PgBouncer's as well."/>
+            <Operate label="Reload configuration" locked=stopped offer=shown.offer("reload")
+                note="Has every Patroni and PostgreSQL read their configuration again. Nothing is interrupted."/>
+        </div>
+        <h2>"Availability"</h2>
+        <div class="card ops">
+            <Operate label="Switch over" locked=stopped offer=shown.offer("switchover") against=against(leaderless)
+                note="To the replica that lags least. To choose one, use its actions in the table of members."/>
+            {move || if paused.get() {
+                view! {
+                    <Operate label="Resume automatic failover" locked=stopped offer=shown.offer("resume")
+                        note="Patroni takes over again when the leader is lost."/>
+                }.into_any()
+            } else {
+                view! {
+                    <Operate label="Pause automatic failover" locked=stopped offer=shown.offer("pause")
+                        note="For maintenance: when the leader is lost, nobody takes over until it is resumed."/>
+                }.into_any()
+            }}
+            <RestartPending shown stopped/>
+            <Operate label="Restart all members" locked=stopped offer=shown.offer("restart") danger=true
+                note="One after the other, replicas first. Connections end."/>
+        </div>
+        <h2>"Backup and restore"</h2>
+        <div class="card ops">
+            <BackupNow shown stopped/>
+            <Restore shown declared=declared.get_value() locked=stopped in_place=true/>
+        </div>
+        <h2>"Clone"</h2>
+        <div class="card ops">
+            <CloneStandby shown declared=declared.get_value() locked=stopped/>
+            <Restore shown declared=declared.get_value() locked=stopped in_place=false/>
+        </div>
+        {move || standby.get().then(|| view! {
+            <h2>"Standby cluster"</h2>
+            <div class="card ops">
+                <Operate label="Promote" locked=stopped offer=shown.offer("promote")
+                    note="Makes it independent: it takes writes and follows nobody any more. Its upstream leaves the inventory."/>
+                <ChangeUpstream shown declared=declared.get_value() locked=stopped/>
+            </div>
+        })}
+        <h2>"Remove"</h2>
+        <div class="card ops"><RemoveCluster shown declared=declared.get_value() locked=stopped/></div>
+    }
+}
+
+/// Full, differential, incremental; also on the backups tab.
+#[component]
+pub fn BackupNow(shown: Shown, stopped: bool) -> impl IntoView {
+    [
+        ("full", "Back up (full)", "A complete copy. Later ones build on it."),
+        ("diff", "Back up (differential)", "What has changed since the last full backup."),
+        ("incr", "Back up (incremental)", "What has changed since the last backup of any kind."),
+    ]
+    .map(|(kind, label, note)| {
+        view! { <Operate label note locked=stopped offer=shown.offer(&format!("backup-{kind}"))/> }
+    })
+}
+
+/// Restarts only what waits for it; also on the config tab.
+#[component]
+pub fn RestartPending(shown: Shown, stopped: bool) -> impl IntoView {
+    let against = Signal::derive(move || {
+        let waits = shown.seen().members.iter().any(|one| one.pending_restart);
+        (!waits).then(|| "No member waits for a restart.".to_owned())
+    });
+    view! {
+        <Operate label="Restart pending members" locked=stopped offer=shown.offer("restart-pending") against
+            note="Only members with settings that wait for a restart; one after the other, replicas first."/>
+    }
+}
+
+/// Plans any command line, as one would type it.
+#[component]
+fn AnyCommand() -> impl IntoView {
+    let typed = RwSignal::new(String::new());
+    let wrong = RwSignal::new(None::<Problem>);
+    let planning = planner();
+    let send = move || match shell::split(&typed.get_untracked()) {
+        Ok(words) => {
+            wrong.set(None);
+            planning.dispatch(words);
+        }
+        Err(why) => wrong.set(Some(Problem {
+            code: "app/command-line".into(),
+            kind: ProblemKind::Request,
+            what: "the command line cannot be read".into(),
+            why,
+            fix: "write it as for a shell: pgsql.yml -l pg-test -t pg_hba".into(),
+        })),
+    };
+    view! {
+        <form class="card any-command" aria-label="Command line"
+            on:submit=move |event| { event.prevent_default(); send(); }>
+            <label class="grow">
+                "Command line"
+                <input class="code" prop:value=typed placeholder="pgsql.yml -l pg-test -t pg_hba,pg_reload" autocomplete="off" spellcheck="false"
+                    on:input:target=move |event| typed.set(event.target().value())/>
+            </label>
+            <button disabled=move || planning.pending().get()>
+                {move || if planning.pending().get() { "Reading the nodes…" } else { "Plan" }}
+            </button>
+            <div class="wide">
+                {move || wrong.get().map(|problem| view! { <ProblemBox problem/> })}
+                <PlanProblem planning/>
+            </div>
+        </form>
+    }
+}
