@@ -181,6 +181,10 @@ fn a_failover_is_for_a_cluster_without_a_healthy_leader_and_needs_no_node_but_th
         ..world()
     };
     assert_eq!(headless.stages(words), ["Fail over", "Verify"]);
+    let plan = headless.plan(words).unwrap();
+    assert!(
+        plan.warnings.iter().any(|warning| warning.text.starts_with("pg-test-1 on 10.10.10.11 is left out"))
+    );
     headless.refuses("pg switchover pg-test", "plan/no-leader", "no declared member");
     headless.refuses("pg failover pg-test --candidate pg-test-1", "plan/node-unreachable", "no route");
 }

@@ -95,7 +95,7 @@ async fn carry_out(name: Name, console: &ConsoleArgs, wish: &Wish) -> Result<End
         print(&show::dry_run(&found, &page, look))?;
         return Ok(Ended::Well);
     }
-    if let Verdict::Refused { problem } = page.may_run {
+    if let Verdict::Refused { problem } = page.standing.may_run {
         return Err(problem);
     }
     let started: Started =

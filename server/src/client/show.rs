@@ -139,7 +139,7 @@ fn per_play(page: &PlanPage, said: impl Fn(u32) -> String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paddock_events::{PlanId, PlanStage, PlanStep, RevisionId, Verdict};
+    use paddock_events::{PlanId, PlanStage, PlanStanding, PlanStep, RevisionId, Verdict};
 
     fn page() -> PlanPage {
         let step = |id: &str, tags: &[&str]| PlanStep {
@@ -176,8 +176,17 @@ mod tests {
             ],
             digest: "abc".into(),
             revision: RevisionId(1),
-            may_run: Verdict::Allowed,
-            job: None,
+            blast: Vec::new(),
+            confirm_name: "pg-a".into(),
+            standing: PlanStanding {
+                job: None,
+                approval: None,
+                may_run: Verdict::Allowed,
+                may_request: Verdict::Allowed,
+                may_withdraw: Verdict::Allowed,
+                may_approve: Verdict::Allowed,
+                may_break_glass: Verdict::Allowed,
+            },
             command: String::new(),
         }
     }

@@ -90,7 +90,7 @@ pub(super) fn restart(seen: &Seen<'_>, member: Option<&str>, pending: bool) -> R
         }
         made.stages.push(stage(format!("Restart {}", member.name), member, steps));
     }
-    made.stages.push(seen.routes()?);
+    seen.prove_routes(&mut made)?;
     Ok(made)
 }
 
@@ -157,7 +157,7 @@ pub(super) fn reinit(seen: &Seen<'_>, name: &str) -> Result<Made, Refusal> {
         member.addr, leader.name
     ));
     let mut made = Made { stages: vec![stage("Copy anew", member, vec![step])], ..Made::default() };
-    made.stages.push(seen.routes()?);
+    seen.prove_routes(&mut made)?;
     Ok(made)
 }
 

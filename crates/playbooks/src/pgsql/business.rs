@@ -319,11 +319,11 @@ pub(crate) fn database(ctx: &Context<'_>, play: &Play, hosts: &[NodeAddr]) -> Re
         let inside =
             Step::sql(&format!("pgsql/pg_db/{name}/inside"), leader.addr, &title, name, port, check, apply)
                 .limit(300);
-        made.stages.push(stage(
-            "Database",
-            leader,
-            vec![provision::leads(&seen.members, leader), make, inside],
-        ));
+        let mut steps = vec![provision::leads(&seen.members, leader), make];
+        if sql::takes_connections(&declared) {
+            steps.push(inside);
+        }
+        made.stages.push(stage("Database", leader, steps));
         let on = asked.poolers("Poolers", &mut made, |member| {
             let mut steps = pooler::refresh(ctx, &seen.members, member, None)?;
             if !steps.is_empty() {

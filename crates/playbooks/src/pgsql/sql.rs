@@ -385,6 +385,11 @@ pub(crate) fn inside(vars: &Vars, owner: Option<&str>, database: Option<&Map>) -
     (format!("SELECT {};", checks.join("\n AND ")), apply)
 }
 
+/// Whether the database may be connected to: what is inside is left alone otherwise.
+pub(crate) fn takes_connections(db: &Map) -> bool {
+    db.get("allowconn").and_then(Value::as_bool).unwrap_or(true)
+}
+
 /// Check and apply of a database itself (not what is inside).
 pub(crate) fn database(vars: &Vars, db: &Map) -> Option<(String, String, String)> {
     let name = field(db, "name")?;
