@@ -17,7 +17,15 @@ pub fn all(toolchain: &Toolchain) -> Result<()> {
         let browser = browser.join().map_err(|_| anyhow!("the thread that builds the site panicked"))?;
         server.and(browser)
     })?;
-    report::step("making the site", site)
+    report::step("making the site", site)?;
+    links()
+}
+
+/// The names by which scripts call the program, beside it: `release/bin/pgsql-add` leads to `release/paddock`.
+fn links() -> Result<()> {
+    let mut links = Command::new(place::server());
+    links.arg("links").arg(place::target().join("release/bin")).args(["--to", "../paddock"]);
+    command::logged(&mut links, "links.log")
 }
 
 /// The server, and `site` in the same call of cargo: two calls would wait for each other's lock.

@@ -24,7 +24,7 @@ pub(crate) struct PlayArgs {
     extra_vars: Vec<String>,
     #[command(flatten)]
     pub(super) how: HowArgs,
-    /// Lists the hosts of each play and runs nothing.
+    /// Lists the hosts that each play touches (an etcd node beside its limit included) and runs nothing.
     #[arg(long)]
     pub(super) list_hosts: bool,
     /// Lists the tags of each play and runs nothing.
