@@ -2,7 +2,9 @@
 
 use crate::components::{Clock, Header};
 use crate::live::Live;
-use crate::pages::{ClusterView, ClustersView, InventoryView, JobView, JobsView, NotFound, PlanView, SignIn};
+use crate::pages::{
+    ApprovalsView, ClusterView, ClustersView, InventoryView, JobView, JobsView, NotFound, PlanView, SignIn,
+};
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{FlatRoutes, Route, Router};
@@ -26,6 +28,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/clusters/:name") view=ClusterView ssr=SsrMode::Async/>
                     <Route path=path!("/inventory") view=InventoryView ssr=SsrMode::Async/>
                     <Route path=path!("/plans/:id") view=PlanView ssr=SsrMode::Async/>
+                    <Route path=path!("/approvals") view=ApprovalsView ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=JobsView ssr=SsrMode::Async/>
                     <Route path=path!("/jobs/:id") view=JobView ssr=SsrMode::Async/>
                 </FlatRoutes>

@@ -8,6 +8,8 @@ pub const CLUSTERS: &str = "/";
 pub const INVENTORY: &str = "/inventory";
 /// Newest jobs.
 pub const JOBS: &str = "/jobs";
+/// What waits for an approver.
+pub const APPROVALS: &str = "/approvals";
 /// Sign-in page; its form posts to the same address with `name`, `password` and `next`.
 pub const SIGN_IN: &str = "/sign-in";
 /// Sign-out takes a POST.

@@ -3,6 +3,7 @@
 //! The server provides three values as context for pages and for `/api/{*fn_name}` alike: `paddock_console::Console`,
 //! [`Session`] and [`crate::Assets`] (the last for pages only). Each function is a public endpoint; the console authorises.
 
+mod approvals;
 mod clusters;
 mod error;
 mod inventory;
@@ -11,6 +12,10 @@ mod plans;
 #[cfg(feature = "ssr")]
 mod session;
 
+pub use approvals::{
+    approvals, approvals_waiting, approve, break_glass, plan_standing, refuse_approval, request_approval,
+    withdraw_approval,
+};
 pub use clusters::{cluster, clusters, me};
 pub use error::ApiError;
 pub use inventory::{check_inventory, inventory, preview_new_cluster, save_inventory};

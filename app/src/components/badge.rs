@@ -1,7 +1,7 @@
 //! A state as colour, sign and word: never colour alone.
 
 use leptos::prelude::*;
-use paddock_events::{HealthLevel, JobOutcome, Outcome, StepState};
+use paddock_events::{ApprovalStage, HealthLevel, JobOutcome, Outcome, StepState};
 
 /// How a state feels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,19 @@ pub fn outcome(outcome: Option<&JobOutcome>, started: bool) -> (Tone, &'static s
         Some(JobOutcome::Failed { .. }) => (Tone::Bad, "Failed"),
         Some(JobOutcome::Cancelled) => (Tone::Warn, "Cancelled"),
         Some(JobOutcome::Interrupted) => (Tone::Warn, "Interrupted"),
+    }
+}
+
+/// What became of a request for approval, in a word.
+pub fn approval(stage: &ApprovalStage) -> (Tone, &'static str) {
+    match stage {
+        ApprovalStage::Waiting => (Tone::Busy, "Waiting"),
+        ApprovalStage::Approved { .. } => (Tone::Good, "Approved"),
+        ApprovalStage::Refused { .. } => (Tone::Bad, "Refused"),
+        ApprovalStage::Withdrawn { .. } => (Tone::Quiet, "Withdrawn"),
+        ApprovalStage::Used { .. } => (Tone::Good, "Used"),
+        ApprovalStage::Expired => (Tone::Warn, "Expired"),
+        ApprovalStage::Void { .. } => (Tone::Warn, "Void"),
     }
 }
 

@@ -46,6 +46,17 @@ pub fn When(#[prop(into)] at_us: Signal<i64>) -> impl IntoView {
     view! { <time datetime=move || time::iso(at_us.get()) title=move || time::utc(at_us.get())>{text}</time> }
 }
 
+/// A moment to come: UTC at first, "in 3 h 58 min" once the page lives, UTC still in its tooltip.
+#[component]
+pub fn Until(at_us: i64) -> impl IntoView {
+    let clock = Clock::get();
+    let text = move || match clock.now_us() {
+        Some(now) => time::ahead(at_us, now),
+        None => format!("at {}", time::utc(at_us)),
+    };
+    view! { <time datetime=time::iso(at_us) title=time::utc(at_us)>{text}</time> }
+}
+
 /// How long something has been going on; a dash before the page lives.
 #[component]
 pub fn Since(from_us: i64) -> impl IntoView {

@@ -5,6 +5,10 @@ use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_router::components::A;
 use leptos_router::hooks::use_location;
+use std::time::Duration;
+
+/// How often the header looks for requests.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Brand, navigation, connection, person.
 #[component]
@@ -32,6 +36,7 @@ pub fn Header() -> impl IntoView {
                 <a href=paths::CLUSTERS aria-current=move || current(paths::CLUSTERS)>"Clusters"</a>
                 <a href=paths::INVENTORY aria-current=move || current(paths::INVENTORY)>"Inventory"</a>
                 <a href=paths::JOBS aria-current=move || current(paths::JOBS)>"Jobs"</a>
+                <a href=paths::APPROVALS aria-current=move || current(paths::APPROVALS)>"Approvals"<Waiting/></a>
             </nav>
             <div class="end">
                 <Connection/>
@@ -49,6 +54,24 @@ pub fn Header() -> impl IntoView {
                 </Suspense>
             </div>
         </header>
+    }
+}
+
+/// How many requests wait for an approver; nothing when none does.
+#[component]
+fn Waiting() -> impl IntoView {
+    let waiting = Resource::new_blocking(|| (), |()| api::approvals_waiting());
+    // The header stays as long as the page does.
+    Effect::new(move |_| set_interval(move || waiting.refetch(), LOOK));
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                let waiting = waiting.await.unwrap_or(0);
+                (waiting > 0).then(|| view! {
+                    " "<span class="count"><span class="num">{waiting}</span><span class="sr">" waiting"</span></span>
+                })
+            })}
+        </Transition>
     }
 }
 

@@ -9,8 +9,8 @@ mod problem;
 mod topology;
 mod yaml_editor;
 
-pub use badge::{Badge, Tone, health, outcome, step_state};
-pub use clock::{Clock, Since, When};
+pub use badge::{Badge, Tone, approval, health, outcome, step_state};
+pub use clock::{Clock, Since, Until, When};
 pub use header::Header;
 pub use load::load;
 pub use log::{Log, LogLine, LogPane};

@@ -1,6 +1,8 @@
 //! One file per page.
 
 mod add_cluster;
+mod approval;
+mod approvals;
 mod cluster;
 mod clusters;
 mod inventory;
@@ -12,6 +14,7 @@ mod plan;
 mod sign_in;
 mod stages;
 
+pub use approvals::ApprovalsView;
 pub use cluster::ClusterView;
 pub use clusters::ClustersView;
 pub use inventory::InventoryView;

@@ -1,5 +1,6 @@
 //! A plan: what would happen, before it happens.
 
+use super::approval::{Approval, follow};
 use crate::api::ApiError;
 use crate::components::{Badge, Copyable, ProblemBox, RefusedNote, Tone, load};
 use crate::words::size;
@@ -7,7 +8,7 @@ use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_navigate, use_params_map};
-use paddock_events::{DryRun, PlanId, PlanPage, PlanStage, PlanStep, Verdict};
+use paddock_events::{DryRun, PlanId, PlanPage, PlanStage, PlanStanding, PlanStep, Verdict};
 
 /// The page of `/plans/:id`.
 #[component]
@@ -37,6 +38,11 @@ fn Plan(page: PlanPage) -> impl IntoView {
         page.digest.chars().take(12).collect::<String>()
     );
     let id = page.id;
+    let standing = RwSignal::new(page.standing.clone());
+    let destroys = !page.destroys.is_empty();
+    if destroys {
+        follow(id, standing);
+    }
     view! {
         <p class="crumbs">
             {match &page.cluster {
@@ -49,7 +55,8 @@ fn Plan(page: PlanPage) -> impl IntoView {
         <Told class="warn" head="Read first" lines=page.warnings.clone()/>
         <Told class="bad" head="Destroys" lines=page.destroys.clone()/>
         <Told class="warn" head="Restarts or interrupts" lines=page.interrupts.clone()/>
-        <Actions page=page.clone()/>
+        {destroys.then(|| view! { <Approval id name=page.confirm_name.clone() blast=page.blast.clone() standing/> })}
+        <Actions id standing/>
         <h2>"What it runs"</h2>
         <ol class="plays">
             {page.plays.into_iter().map(|(line, because)| view! {
@@ -76,9 +83,8 @@ fn Told(class: &'static str, head: &'static str, lines: Vec<String>) -> impl Int
 }
 
 #[component]
-fn Actions(page: PlanPage) -> impl IntoView {
+fn Actions(id: PlanId, standing: RwSignal<PlanStanding>) -> impl IntoView {
     let navigate = use_navigate();
-    let id: PlanId = page.id;
     let run = Action::new(move |(): &()| {
         let navigate = navigate.clone();
         async move {
@@ -90,21 +96,23 @@ fn Actions(page: PlanPage) -> impl IntoView {
         }
     });
     let check = Action::new(move |(): &()| api::dry_run(id));
-    let refused = match page.may_run {
-        Verdict::Allowed => None,
-        Verdict::Refused { problem } => Some(problem),
-    };
-    let stopped = refused.is_some();
-    let has_run = page.job;
+    let refused = Memo::new(move |_| {
+        standing.with(|standing| match &standing.may_run {
+            Verdict::Allowed => None,
+            Verdict::Refused { problem } => Some(problem.clone()),
+        })
+    });
+    let stopped = move || refused.with(Option::is_some);
+    let has_run = Memo::new(move |_| standing.with(|standing| standing.job));
     view! {
         <section class="card action" aria-label="Actions">
             <div class="row">
-                {match has_run {
+                {move || match has_run.get() {
                     Some(job) => view! { <a class="button primary" href=paths::job(job)>{format!("Open job {job}")}</a> }.into_any(),
                     None => view! {
                         <button
                             type="button" class="primary" aria-describedby="run-note"
-                            disabled=move || stopped || run.pending().get()
+                            disabled=move || stopped() || run.pending().get()
                             on:click=move |_| { run.dispatch(()); }
                         >
                             {move || if run.pending().get() { "Starting…" } else { "Run" }}
@@ -116,7 +124,7 @@ fn Actions(page: PlanPage) -> impl IntoView {
                 </button>
                 <span class="note">"A dry run checks every step on the nodes and changes nothing."</span>
             </div>
-            {refused.filter(|_| has_run.is_none()).map(|problem| view! { <RefusedNote problem id="run-note"/> })}
+            {move || refused.get().filter(|_| has_run.get().is_none()).map(|problem| view! { <RefusedNote problem id="run-note"/> })}
             {move || run.value().get().and_then(Result::err).map(|ApiError(problem)| view! { <ProblemBox problem/> })}
             {move || check.value().get().map(|result| match result {
                 Ok(found) => view! { <Found found/> }.into_any(),

@@ -43,6 +43,17 @@ pub fn ago(at_us: i64, now_us: i64) -> String {
     }
 }
 
+/// `in 3 h 58 min`, `in 12 min`, `in less than a minute`, `now`.
+pub fn ahead(at_us: i64, now_us: i64) -> String {
+    let minutes = between_ms(now_us, at_us) / 60_000;
+    match minutes {
+        _ if at_us <= now_us => "now".to_owned(),
+        0 => "in less than a minute".to_owned(),
+        1..60 => format!("in {minutes} min"),
+        _ => format!("in {} h {:02} min", minutes / 60, minutes % 60),
+    }
+}
+
 /// `87 ms`, `2.4 s`, `48 s`, `3 min 05 s`, `1 h 02 min`.
 pub fn duration(ms: u64) -> String {
     let seconds = ms / 1_000;
@@ -89,6 +100,19 @@ mod tests {
         ];
         for (given, expect) in cases {
             assert_eq!(duration(given), expect);
+        }
+    }
+
+    #[test]
+    fn what_is_to_come_reads_well() {
+        let cases = [
+            (0, "now"),
+            (59_999_999, "in less than a minute"),
+            (720_000_000, "in 12 min"),
+            (14_340_000_000, "in 3 h 59 min"),
+        ];
+        for (given, expect) in cases {
+            assert_eq!(ahead(given, 0), expect);
         }
     }
 

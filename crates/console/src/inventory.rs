@@ -210,6 +210,7 @@ impl Console {
             };
             if let Some(revision) = self.inner.store.add_revision(&new).await.map_err(from_store)? {
                 tracing::info!(revision.id = %revision, person.id = %actor.id, "saved the inventory");
+                self.void_stale_approvals().await;
                 return Ok(Saved::Revision { revision });
             }
         }

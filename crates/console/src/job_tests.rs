@@ -4,7 +4,7 @@ use crate::clock::now_us;
 use crate::{Actor, Console, PersonRole, Settings};
 use paddock_events::{Event, EventKind, JobId, JobOutcome, PlanId, ProblemKind, Saved, Stream, Verdict};
 use paddock_inventory::Inventory;
-use paddock_playbooks::{FactSet, Intent, Material};
+use paddock_playbooks::{Effect, FactSet, Intent, Material, Plan};
 use paddock_store::{NewJob, NewPlan, Taken};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -13,13 +13,14 @@ use tokio::time::timeout;
 
 const BOUND: Duration = Duration::from_secs(60);
 
-struct Bench {
+pub(crate) struct Bench {
     dir: TempDir,
-    console: Console,
-    ann: Actor,
-    text: String,
+    pub(crate) console: Console,
+    /// An operator.
+    pub(crate) ann: Actor,
+    pub(crate) text: String,
     /// Takes connections and says nothing: a node that hangs.
-    silent: Option<TcpListener>,
+    pub(crate) silent: Option<TcpListener>,
 }
 
 fn settings(dir: &TempDir) -> Settings {
@@ -27,7 +28,7 @@ fn settings(dir: &TempDir) -> Settings {
     Settings { state_dir: dir.path().into(), ssh_key, known_hosts, ssh_user: "root".into(), seed_inventory }
 }
 
-async fn bench() -> Bench {
+pub(crate) async fn bench() -> Bench {
     let dir = tempfile::tempdir().unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
@@ -44,12 +45,26 @@ async fn bench() -> Bench {
 
 impl Bench {
     /// Keeps a plan from assumed facts: the nodes are never asked.
-    async fn plan(&self) -> PlanId {
+    pub(crate) async fn plan(&self) -> PlanId {
+        self.keep(|_| {}).await
+    }
+
+    /// The same, of which the last step destroys.
+    pub(crate) async fn destroying(&self) -> PlanId {
+        let destroy = |plan: &mut Plan| {
+            let last = plan.stages.last_mut().unwrap().hosts.values_mut().last().unwrap().last_mut().unwrap();
+            last.effect = Effect::Destroys("the data of pg-test-1".into());
+        };
+        self.keep(destroy).await
+    }
+
+    async fn keep(&self, change: impl FnOnce(&mut Plan)) -> PlanId {
         let words = ["pgsql-add".to_owned(), "pg-test".to_owned()];
         let intent = Intent::parse(&words).unwrap();
         let (inventory, _) = Inventory::read(self.text.clone());
-        let plan =
+        let mut plan =
             paddock_playbooks::plan(&inventory, &FactSet::default(), &Material::default(), &intent).unwrap();
+        change(&mut plan);
         let new = NewPlan {
             revision: self.console.current().await.unwrap().unwrap().revision,
             digest: plan.digest.0.clone(),
@@ -61,7 +76,7 @@ impl Bench {
         self.console.inner.store.add_plan(&new).await.unwrap()
     }
 
-    async fn followed(&self, job: JobId, from: u64) -> Vec<Event> {
+    pub(crate) async fn followed(&self, job: JobId, from: u64) -> Vec<Event> {
         let mut feed = self.console.follow_job(&self.ann, job, from).await.unwrap();
         let mut all = Vec::new();
         while let Some(batch) = timeout(BOUND, feed.recv()).await.expect("the feed ends with the job") {
@@ -84,7 +99,10 @@ async fn a_job_on_a_dead_node_fails_with_the_step_and_can_be_resumed_but_not_run
     let mut bench = bench().await;
     let plan = bench.plan().await;
     let page = bench.console.plan_page(&bench.ann, plan).await.unwrap();
-    assert_eq!((page.may_run, page.command.as_str()), (Verdict::Allowed, "paddock pgsql-add pg-test"));
+    assert_eq!(
+        (page.standing.may_run, page.command.as_str()),
+        (Verdict::Allowed, "paddock pgsql-add pg-test")
+    );
     drop(bench.silent.take());
     let job = bench.console.run(&bench.ann, plan).await.unwrap();
     let events = bench.followed(job, 0).await;
@@ -178,7 +196,7 @@ async fn a_changed_inventory_makes_a_plan_stale_only_where_it_matters() {
     let comment = format!("# only a comment\n{}", bench.text);
     bench.console.save_inventory(&bench.ann, Some(base), comment, String::new()).await.unwrap();
     let page = bench.console.plan_page(&bench.ann, plan).await.unwrap();
-    assert_eq!(page.may_run, Verdict::Allowed, "a comment changes no step");
+    assert_eq!(page.standing.may_run, Verdict::Allowed, "a comment changes no step");
     let other = bench.text.replace("pg_cluster: pg-test", "pg_cluster: pg-test, pg_port: 5999");
     bench.console.save_inventory(&bench.ann, Some(base), other, String::new()).await.unwrap();
     let stale = bench.console.run(&bench.ann, plan).await.unwrap_err();
@@ -198,6 +216,7 @@ async fn a_job_of_a_console_that_died_is_interrupted_and_frees_its_cluster() {
             author: "ann".into(),
             runner: runner.into(),
             locks: kept.plan.locks.clone(),
+            approval: None,
             now_us: now_us(),
             lease_until_us: now_us() + if expired { -1 } else { 30_000_000 },
         };

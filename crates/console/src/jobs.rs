@@ -1,12 +1,11 @@
 //! Jobs as people see and steer them.
 
 use crate::clock::now_us;
-use crate::plan_page::hindrance;
 use crate::policy::{Action, authorise, verdict};
-use crate::problems::{from_store, internal, no_job, problem};
+use crate::problems::{from_store, internal, no_job, no_plan, problem};
 use crate::runner::LEASE_US;
 use crate::{Actor, Console};
-use paddock_engine::{RunnablePlan, outline};
+use paddock_engine::outline;
 use paddock_events::{
     Event, EventKind, JobId, JobOutline, JobPage, JobRow, JobView, PlanId, Problem, ProblemKind, StepState,
 };
@@ -54,20 +53,22 @@ impl Console {
     /// Starts a job for the plan. Refused while another job holds one of its locks.
     pub async fn run(&self, actor: &Actor, id: PlanId) -> Result<JobId, Problem> {
         authorise(actor, Action::Run)?;
-        let kept = self.kept_plan(id).await?;
-        if let Some(problem) = hindrance(&kept) {
+        let case = self.case(id).await?;
+        if let Some(problem) = case.already_run() {
             return Err(problem);
         }
-        self.refuse_stale(&kept).await?;
+        let under = self.refuse_stale_for_good(&case.kept).await?;
+        let plan = self.ready(&case, now_us()).await?;
         self.refuse_closing()?;
         self.end_dead_jobs().await?;
         let now_us = now_us();
         let new = NewJob {
             plan: id,
-            outline: outline(&kept.plan),
+            outline: outline(plan.plan()),
             author: actor.name.clone(),
             runner: self.inner.runner.name().to_owned(),
-            locks: locks(&kept.plan, id),
+            locks: locks(plan.plan(), id),
+            approval: case.asked.filter(|_| plan.plan().is_destructive()).map(|asked| (asked.id, under)),
             now_us,
             lease_until_us: now_us + LEASE_US,
         };
@@ -75,12 +76,12 @@ impl Console {
             Ok(Taken::Yes(started)) => started,
             Ok(Taken::No(by)) => return Err(held(&by)),
             Err(StoreError::Exists(_)) => {
-                return Err(hindrance(&self.kept_plan(id).await?).unwrap_or_else(|| no_job(JobId(0))));
+                return Err(self.case(id).await?.already_run().unwrap_or_else(|| no_plan(id)));
             }
+            Err(StoreError::NotApproved { .. }) => return Err(self.not_ready(id).await),
             Err(error) => return Err(from_store(error)),
         };
-        tracing::info!(job.id = %job, plan.id = %id, person.id = %actor.id, "started: {}", kept.plan.title);
-        let plan = RunnablePlan::new(kept.plan).map_err(|error| internal("the plan may not run", &error))?;
+        tracing::info!(job.id = %job, plan.id = %id, person.id = %actor.id, "started: {}", new.outline.title);
         self.spawn_job(job, fence, plan, JobView::new(new.outline), None).await?;
         Ok(job)
     }
@@ -93,8 +94,9 @@ impl Console {
         if let Some(problem) = not_resumable(&stored) {
             return Err(problem);
         }
-        let kept = self.kept_plan(stored.plan).await?;
-        self.refuse_stale(&kept).await?;
+        let case = self.case(stored.plan).await?;
+        self.refuse_stale_for_good(&case.kept).await?;
+        let plan = self.ready_again(&case)?;
         self.refuse_closing()?;
         let view = self.job_view(&stored).await?;
         let unfinished = |state: &StepState| match state {
@@ -102,7 +104,6 @@ impl Console {
             StepState::Waiting | StepState::Running { .. } => true,
         };
         let first = view.steps.iter().position(unfinished).and_then(|at| u32::try_from(at).ok());
-        let plan = RunnablePlan::new(kept.plan).map_err(|error| internal("the plan may not run", &error))?;
         let now_us = now_us();
         let (locks, runner) = (locks(plan.plan(), stored.plan), self.inner.runner.name());
         let taken = self.inner.store.restart_job(id, runner, &locks, now_us, now_us + LEASE_US).await;
@@ -162,13 +163,17 @@ impl Console {
         let before =
             self.inner.store.last_lines(id, stored.next_seq, LAST_LINES).await.map_err(from_store)?;
         let earlier_ms = self.earlier_ms(&view.outline).await?;
+        let not_resumable = match not_resumable(&stored) {
+            Some(problem) => Some(problem),
+            None => self.approval_lost(stored.plan, &view.outline).await?,
+        };
         Ok(JobPage {
             row: row(&stored),
             lines: before.lines,
             earlier_lines: before.earlier,
             earlier_ms,
             may_cancel: verdict(actor, Action::Run, not_cancellable(&stored)),
-            may_resume: verdict(actor, Action::Run, not_resumable(&stored)),
+            may_resume: verdict(actor, Action::Run, not_resumable),
             view,
         })
     }

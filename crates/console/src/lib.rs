@@ -2,6 +2,10 @@
 //!
 //! Nothing below this crate knows who is signed in; nothing above it decides.
 
+#[cfg(test)]
+mod approval_tests;
+mod approvals;
+mod case;
 mod clock;
 mod clusters;
 mod console;

@@ -31,6 +31,7 @@ async fn started() -> (TempDir, Store, JobId) {
         author: "a".into(),
         runner: "r".into(),
         locks: std::iter::once("cluster/pg-test".to_owned()).collect(),
+        approval: None,
         now_us: 1,
         lease_until_us: i64::MAX,
     };

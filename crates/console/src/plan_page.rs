@@ -1,12 +1,10 @@
 //! A stored plan as its page shows it: no secret, and no more text than a page can hold.
 
+use crate::case::confirm_name;
 use crate::masking::mask;
-use crate::plans::KeptPlan;
-use crate::policy::{Action, authorise, verdict};
-use crate::problems::problem;
+use crate::policy::{Action, authorise};
 use crate::{Actor, Console};
-use paddock_engine::RunnablePlan;
-use paddock_events::{PlanId, PlanPage, PlanStage, PlanStep, Problem, ProblemKind};
+use paddock_events::{PlanId, PlanPage, PlanStage, PlanStep, Problem};
 use paddock_playbooks::{Effect, Fact, Operation, Plan, Step};
 use std::collections::BTreeSet;
 
@@ -18,11 +16,9 @@ impl Console {
     /// A stored plan.
     pub async fn plan_page(&self, actor: &Actor, id: PlanId) -> Result<PlanPage, Problem> {
         authorise(actor, Action::See)?;
-        let kept = self.kept_plan(id).await?;
-        let hindrance = match hindrance(&kept) {
-            Some(problem) => Some(problem),
-            None => self.refuse_stale(&kept).await.err(),
-        };
+        let case = self.case(id).await?;
+        let standing = self.standing(actor, &case).await?;
+        let kept = &case.kept;
         let plan = &kept.plan;
         let plays = plan.plays.iter().map(|play| (play.command_line(), play.because.clone())).collect();
         Ok(PlanPage {
@@ -36,33 +32,22 @@ impl Console {
             stages: stages(plan),
             digest: plan.digest.0.clone(),
             revision: kept.stored.revision,
-            may_run: verdict(actor, Action::Run, hindrance),
-            job: kept.stored.job,
+            blast: blast(plan),
+            confirm_name: confirm_name(plan),
+            standing,
             command: command(plan),
         })
     }
 }
 
-/// What stands against running a plan, whoever asks.
-pub(crate) fn hindrance(kept: &KeptPlan) -> Option<Problem> {
-    if let Some(job) = kept.stored.job {
-        return Some(problem(
-            "run/already-run",
-            ProblemKind::Conflict,
-            format!("plan {} has been run by job {job}", kept.stored.id),
-            "a plan runs once, so that what was read is what ran",
-            format!("open job {job}; to run it again, plan again, or resume the job if it did not end well"),
-        ));
-    }
-    RunnablePlan::new(kept.plan.clone()).err().map(|refused| {
-        problem(
-            "run/needs-approval",
-            ProblemKind::Forbidden,
-            format!("plan {} may not run", kept.stored.id),
-            refused.to_string(),
-            "this release runs only what destroys nothing",
-        )
-    })
+/// What an approver should weigh: what is lost, and where.
+fn blast(plan: &Plan) -> Vec<(String, String)> {
+    let list = |names: Vec<String>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let instances = plan.instances.iter().map(|(node, name)| format!("{name} on {node}")).collect();
+    let nodes = plan.nodes().iter().map(ToString::to_string).collect();
+    let destroyed = plan.destroys().into_iter().map(|what| ("Destroys".to_owned(), what));
+    let touched = [("Instances it touches", list(instances)), ("Nodes it touches", list(nodes))];
+    destroyed.chain(touched.map(|(label, value)| (label.to_owned(), value))).collect()
 }
 
 fn command(plan: &Plan) -> String {

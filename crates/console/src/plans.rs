@@ -7,10 +7,13 @@ use crate::policy::{Action, authorise};
 use crate::problems::{from_refusal, from_store, internal, no_plan, problem};
 use crate::{Actor, Console};
 use paddock_engine::{CheckResult, Targets, dry_run, gather_facts};
-use paddock_events::{DryRun, PlanId, Problem, ProblemKind};
+use paddock_events::{DryRun, PlanId, Problem, ProblemKind, RevisionId};
 use paddock_inventory::{Inventory, NodeAddr};
 use paddock_playbooks::{FactSet, HostFacts, Intent, Material, Plan};
 use paddock_store::{NewPlan, StoredPlan};
+
+/// Code of the refusal of a plan that the inventory in force would not give any more.
+pub(crate) const STALE: &str = "plan/stale";
 
 /// A stored plan, read.
 pub(crate) struct KeptPlan {
@@ -101,17 +104,17 @@ impl Console {
     }
 
     /// Refuses a plan that the inventory in force would not give any more. What the nodes said then is taken as it
-    /// was: the steps check the nodes themselves.
-    pub(crate) async fn refuse_stale(&self, kept: &KeptPlan) -> Result<(), Problem> {
+    /// was: the steps check the nodes themselves. Gives the revision in force.
+    pub(crate) async fn refuse_stale(&self, kept: &KeptPlan) -> Result<RevisionId, Problem> {
         let current = self.inventory_in_force().await?;
         if current.revision == kept.stored.revision {
-            return Ok(());
+            return Ok(current.revision);
         }
         let facts: FactSet = serde_json::from_str(&kept.stored.facts)
             .map_err(|error| internal("the plan's facts cannot be read", &error))?;
         let stale = |why: String| {
             problem(
-                "plan/stale",
+                STALE,
                 ProblemKind::Conflict,
                 format!("plan {} is stale: plan again", kept.stored.id),
                 why,
@@ -127,7 +130,11 @@ impl Console {
         let needs = paddock_playbooks::needs(&current.inventory, &kept.plan.intent).map_err(refused)?;
         let material = self.make(needs).await?;
         let again = paddock_playbooks::plan(&current.inventory, &facts, &material, &kept.plan.intent);
-        if again.map_err(refused)?.digest == kept.plan.digest { Ok(()) } else { Err(stale(changed)) }
+        if again.map_err(refused)?.digest == kept.plan.digest {
+            Ok(current.revision)
+        } else {
+            Err(stale(changed))
+        }
     }
 
     async fn material(&self, inventory: &Inventory, intent: &Intent) -> Result<Material, Problem> {

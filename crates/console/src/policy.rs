@@ -13,8 +13,14 @@ pub(crate) enum Action {
     Edit,
     /// Read facts from nodes and make a plan, or check one there.
     Plan,
-    /// Start, resume or stop a job that destroys nothing.
+    /// Start, resume or stop a job; one that destroys takes an approval besides.
     Run,
+    /// Ask for the approval of a plan that destroys, or take that back.
+    Request,
+    /// Decide on somebody else's request; nobody decides on their own.
+    Approve,
+    /// Let a plan that destroys run alone, with a reason.
+    BreakGlass,
 }
 
 impl Action {
@@ -24,13 +30,18 @@ impl Action {
             Self::Edit => "edit the inventory",
             Self::Plan => "make or check plans",
             Self::Run => "run, resume or stop jobs",
+            Self::Request => "ask for approvals",
+            Self::Approve => "approve or refuse what others ask for",
+            Self::BreakGlass => "approve alone what destroys",
         }
     }
 
     fn least(self) -> PersonRole {
         match self {
             Self::See => PersonRole::Viewer,
-            Self::Edit | Self::Plan | Self::Run => PersonRole::Operator,
+            Self::Edit | Self::Plan | Self::Run | Self::Request => PersonRole::Operator,
+            Self::Approve => PersonRole::Approver,
+            Self::BreakGlass => PersonRole::Admin,
         }
     }
 }
@@ -69,15 +80,23 @@ mod tests {
 
     #[test]
     fn every_role_has_its_row() {
+        let actions = [
+            Action::See,
+            Action::Edit,
+            Action::Plan,
+            Action::Run,
+            Action::Request,
+            Action::Approve,
+            Action::BreakGlass,
+        ];
         let table = [
-            (Viewer, [true, false, false, false]),
-            (Operator, [true, true, true, true]),
-            (Approver, [true, true, true, true]),
-            (Admin, [true, true, true, true]),
+            (Viewer, [true, false, false, false, false, false, false]),
+            (Operator, [true, true, true, true, true, false, false]),
+            (Approver, [true, true, true, true, true, true, false]),
+            (Admin, [true, true, true, true, true, true, true]),
         ];
         for (role, expected) in table {
-            let got = [Action::See, Action::Edit, Action::Plan, Action::Run]
-                .map(|action| may(role, action).is_ok());
+            let got = actions.map(|action| may(role, action).is_ok());
             assert_eq!(got, expected, "{role:?}");
         }
     }

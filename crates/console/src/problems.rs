@@ -52,6 +52,13 @@ pub(crate) fn from_store(error: StoreError) -> Problem {
             "it runs, has succeeded, or another console has taken it",
             "open the job's page again",
         ),
+        StoreError::NotApproved { plan } => problem(
+            "run/needs-approval",
+            ProblemKind::Forbidden,
+            format!("plan {plan} may not run"),
+            "its approval was used, has expired or is void",
+            "look at the plan's page",
+        ),
         StoreError::Open { .. }
         | StoreError::Migrate { .. }
         | StoreError::Query { .. }

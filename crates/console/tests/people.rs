@@ -85,6 +85,7 @@ async fn every_use_case_asks_who_it_is_for() {
     for role in [PersonRole::Viewer, PersonRole::Operator, PersonRole::Approver] {
         let actor = somebody(&console, role).await;
         let edits = role >= PersonRole::Operator;
+        let approves = role >= PersonRole::Approver;
         let text = || common::closed_port_text();
         let (plan, job) = (PlanId(99), JobId(99));
         // What is not there answers NotFound to who may ask, and Forbidden to who may not.
@@ -98,6 +99,14 @@ async fn every_use_case_asks_who_it_is_for() {
             ("job", true, console.job(&actor, job).await.map(drop)),
             ("job_events", true, console.job_events(&actor, job, 0, 10).await.map(drop)),
             ("follow_job", true, console.follow_job(&actor, job, 0).await.map(drop)),
+            ("approvals", true, console.approvals(&actor).await.map(drop)),
+            ("approvals_waiting", true, console.approvals_waiting(&actor).await.map(drop)),
+            ("plan_standing", true, console.plan_standing(&actor, plan).await.map(drop)),
+            ("request_approval", edits, console.request_approval(&actor, plan, "why").await),
+            ("withdraw_approval", edits, console.withdraw_approval(&actor, plan).await),
+            ("approve", approves, console.approve(&actor, plan, "pg-test").await),
+            ("refuse_approval", approves, console.refuse_approval(&actor, plan, "why").await),
+            ("break_glass", false, console.break_glass(&actor, plan, "pg-test", "why").await),
             ("check_inventory", edits, console.check_inventory(&actor, text()).await.map(drop)),
             (
                 "save_inventory",

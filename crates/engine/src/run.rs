@@ -2,7 +2,7 @@
 
 use crate::host::HostRunner;
 use crate::redact::Redactor;
-use crate::{Pool, Targets};
+use crate::{Pool, RunnablePlan, Targets};
 use async_trait::async_trait;
 use paddock_events::{EventKind, JobOutcome, Outcome};
 use paddock_inventory::NodeAddr;
@@ -36,30 +36,6 @@ pub struct Stop {
 impl Stop {
     pub(crate) fn asked(&self) -> bool {
         self.after_step.is_cancelled() || self.now.is_cancelled()
-    }
-}
-
-/// Why a plan may not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotRunnable {
-    /// It destroys, and nobody approved it.
-    #[error("the plan destroys data or members and needs an approval")]
-    NeedsApproval,
-}
-
-/// A plan that may run. There is one way to get one.
-#[derive(Clone, Debug)]
-pub struct RunnablePlan(Plan);
-
-impl RunnablePlan {
-    /// Takes a plan that destroys nothing. Approvals do not exist yet, so a destructive plan is refused.
-    pub fn new(plan: Plan) -> Result<Self, NotRunnable> {
-        if plan.is_destructive() { Err(NotRunnable::NeedsApproval) } else { Ok(Self(plan)) }
-    }
-
-    /// The plan.
-    pub fn plan(&self) -> &Plan {
-        &self.0
     }
 }
 

@@ -42,3 +42,7 @@ number_id!(
     /// Somebody who signs in, or a token that acts for them.
     PersonId
 );
+number_id!(
+    /// A request to run a plan that destroys.
+    ApprovalId
+);

@@ -3,6 +3,7 @@
 //! Ids, job events, outcomes, the fold from events to a view, and the picture of a running cluster.
 //! Serde only: it compiles small to WASM and is tested natively. It knows neither SSH nor SQL nor HTML.
 
+mod approval;
 mod event;
 mod ids;
 mod outline;
@@ -12,8 +13,9 @@ mod topology;
 mod view;
 mod wire;
 
+pub use approval::{ApprovalRow, ApprovalStage, ApprovalState, ApprovalsPage, PlanStanding};
 pub use event::{Event, EventKind, JobOutcome, Outcome, Stream};
-pub use ids::{JobId, PersonId, PlanId, RevisionId};
+pub use ids::{ApprovalId, JobId, PersonId, PlanId, RevisionId};
 pub use outline::{JobOutline, StageOutline, StepOutline};
 pub use pages::{
     CheckedText, ClusterPage, ClusterRow, DryRun, FindingLevel, FindingRow, InventoryPage, JobPage, JobRow,

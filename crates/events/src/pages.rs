@@ -1,6 +1,8 @@
 //! What pages show: made by `console`, sent as JSON, rendered by `app`. No secret travels in them.
 
-use crate::{ClusterTopology, HealthLevel, JobId, JobOutcome, JobView, PlanId, Problem, RevisionId};
+use crate::{
+    ClusterTopology, HealthLevel, JobId, JobOutcome, JobView, PlanId, PlanStanding, Problem, RevisionId,
+};
 use serde::{Deserialize, Serialize};
 
 /// Whether an action is open to this person now; a refused control is shown, disabled, with its reason.
@@ -202,10 +204,12 @@ pub struct PlanPage {
     pub digest: String,
     /// The inventory revision it was made from.
     pub revision: RevisionId,
-    /// Whether this person may run it now.
-    pub may_run: Verdict,
-    /// The job that ran it, when it was run.
-    pub job: Option<JobId>,
+    /// What it puts at stake, for who approves it: label and value.
+    pub blast: Vec<(String, String)>,
+    /// What an approver types to show that they mean this plan.
+    pub confirm_name: String,
+    /// What may happen to it now; changes while the page is open.
+    pub standing: PlanStanding,
     /// Command line that runs the same: `paddock pgsql-add pg-test`.
     pub command: String,
 }

@@ -142,14 +142,14 @@ fn haproxy(host: NodeAddr, vars: &Vars) -> Vec<Step> {
         "# Managed by Paddock: node.yml. Services are in /etc/haproxy/conf.d.\nglobal\n    user haproxy\n    group haproxy\n    stats socket /var/run/haproxy.sock mode 600 level admin\n    # a node with a low limit of open files serves fewer connections instead of none\n    no strict-limits\n    maxconn 65535\n\ndefaults\n    mode tcp\n    retries 3\n    timeout queue 3s\n    timeout connect 3s\n    timeout check 3s\n    timeout client {client}\n    timeout server {server}\n\nlisten stats\n    bind *:{stats}\n    mode http\n    http-request use-service prometheus-exporter if {{ path /metrics }}\n    stats enable\n    stats uri /haproxy/{name}/\n    stats refresh 10s\n{auth}"
     );
     // Debian's unit knows one file; the drop-in adds the directory and checks both before a reload.
-    let drop_in = "[Service]\nLimitNOFILE=262144\nEnvironment=\nEnvironment=CONFIG=/etc/haproxy/haproxy.cfg PIDFILE=/run/haproxy.pid\nExecStart=\nExecStart=/usr/sbin/haproxy -Ws -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/conf.d -p $PIDFILE\nExecReload=\nExecReload=/usr/sbin/haproxy -c -q -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/conf.d\nExecReload=/bin/kill -USR2 $MAINPID\n";
+    let drop_in = "[Service]\nLimitNOFILE=262144\nEnvironment=\nEnvironment=CONFIG=/etc/haproxy/haproxy.cfg PIDFILE=/run/haproxy.pid\nExecStart=\nExecStart=/usr/sbin/haproxy -Ws -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/conf.d -p $PIDFILE\nExecReload=\nExecReload=/usr/sbin/haproxy -c -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/conf.d\nExecReload=/bin/kill -USR2 $MAINPID\n";
     vec![
         Step::directory("node/haproxy/dir", host, "/etc/haproxy", "root:root", 0o700),
         Step::directory("node/haproxy/conf.d", host, "/etc/haproxy/conf.d", "root:root", 0o700),
         Step::file("node/haproxy/haproxy.cfg", host, "/etc/haproxy/haproxy.cfg", config)
             .mode(0o600)
             .secret()
-            .validate("haproxy -c -q -f {} -f /etc/haproxy/conf.d"),
+            .validate("haproxy -c -f {} -f /etc/haproxy/conf.d"),
         Step::directory(
             "node/haproxy/drop-in-dir",
             host,

@@ -146,13 +146,19 @@ impl<'a> Seen<'a> {
         out
     }
 
-    /// A stage that proves that HAProxy leads every service to who serves it now.
-    pub(crate) fn routes(&self) -> Result<Stage, Refusal> {
+    /// Adds the stage that proves that HAProxy leads every service to who serves it now; members that cannot be asked
+    /// are warned of.
+    pub(crate) fn prove_routes(&self, made: &mut Made) -> Result<(), Refusal> {
+        let mut left_out = Vec::new();
+        let asked: Vec<NodeAddr> = self.in_reach(&mut left_out).iter().map(|member| member.addr).collect();
+        left_out.retain(|new| !made.warnings.contains(new));
+        made.warnings.extend(left_out);
         let mut there = self.members.clone();
-        there.all.retain(|member| self.out_of_reach(member).is_none());
+        there.all.retain(|member| asked.contains(&member.addr));
         let mut hosts = pgsql::routes(self.ctx, &there)?;
         hosts.retain(|host, _| self.ctx.facts.unreachable(*host).is_none());
-        Ok(Stage { name: "Verify".into(), play: 0, hosts, serial: false })
+        made.stages.push(Stage { name: "Verify".into(), play: 0, hosts, serial: false });
+        Ok(())
     }
 }
 

@@ -513,7 +513,7 @@ fn rest(ctx: &Context<'_>, members: &Members) -> Result<Vec<Stage>, Refusal> {
             verify::hba(member),
         ]);
         for balancer in balancers {
-            services.insert(balancer, steps::services(members, balancer, &rendered));
+            services.insert(balancer, steps::services(members, balancer, &rendered, true));
             check.entry(balancer).or_default().push(verify::haproxy(members, balancer, &rendered));
         }
     }

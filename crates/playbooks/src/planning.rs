@@ -173,6 +173,7 @@ impl<'a> Planner<'a> {
             self.warnings.insert(0, warning("plan/facts-assumed", "No node was asked: prepared Debian 12 nodes with 2 CPUs and 4 GiB are assumed, and etcd is assumed to run."));
         }
         self.warnings.extend(recreate(&self.clusters, inventory, &self.facts, &self.plays));
+        self.warnings.extend(baselines(inventory, &self.clusters, &self.plays));
         self.warnings.extend(at_work(&self.facts));
         self.warnings.extend(left_pitr(inventory, &self.clusters, &self.plays));
         let cluster = (self.clusters.len() == 1).then(|| self.clusters.first().cloned()).flatten();
@@ -366,36 +367,41 @@ fn recreate(
         if alive.is_empty() {
             continue;
         }
-        let mut baselines = Vec::new();
-        for instance in &cluster.instances {
-            let databases =
-                inventory.vars(instance.addr).list("pg_databases").map(<[Value]>::to_vec).unwrap_or_default();
-            for map in databases.iter().filter_map(Value::as_map) {
-                if let (Some(db), Some(file)) = (map.get("name"), map.get("baseline")) {
-                    let line = format!("`{}` into `{}`", file.to_text(), db.to_text());
-                    if !baselines.contains(&line) {
-                        baselines.push(line);
-                    }
-                }
-            }
-        }
-        let sql = if baselines.is_empty() {
-            String::new()
-        } else {
-            format!(
-                " Baseline SQL ({}) has run before and runs again only where its content changed.",
-                baselines.join(", ")
-            )
-        };
         out.push(Warning {
             code: "plan/recreate".into(),
             text: format!(
-                "Cluster `{name}` already exists ({}). Data files are kept and files that differ from the inventory are overwritten and reloaded. PostgreSQL is not restarted by Paddock: settings that need it are left pending.{sql} Do a dry run first.",
+                "Cluster `{name}` already exists ({}). Data files are kept and files that differ from the inventory are overwritten and reloaded. PostgreSQL is not restarted by Paddock: settings that need it are left pending. No `baseline` runs again. Do a dry run first.",
                 alive.join(", ")
             ),
         });
     }
     out
+}
+
+/// Baseline SQL is a file beside the admin node's playbooks: it is not run, and that is said.
+fn baselines(inventory: &Inventory, clusters: &BTreeSet<ClusterName>, plays: &[Play]) -> Vec<Warning> {
+    let mut files = BTreeSet::new();
+    if plays.iter().any(|play| play.playbook == Playbook::Pgsql && play.tags.is_empty()) {
+        let members =
+            clusters.iter().filter_map(|name| inventory.cluster(name)).flat_map(|one| &one.instances);
+        for member in members {
+            for db in crate::params::maps(&inventory.vars(member.addr), "pg_databases") {
+                let of = |key: &str| crate::params::field(&db, key);
+                files
+                    .extend(of("baseline").zip(of("name")).map(|(file, db)| format!("`{file}` into `{db}`")));
+            }
+        }
+    }
+    if files.is_empty() {
+        return Vec::new();
+    }
+    let list = files.into_iter().collect::<Vec<_>>().join(", ");
+    vec![warning(
+        "plan/baseline",
+        format!(
+            "`baseline` names files of the admin node, which Paddock does not have: {list} is not run. Run it with psql when the databases are there."
+        ),
+    )]
 }
 
 /// Somebody else's tools that change the nodes right now.

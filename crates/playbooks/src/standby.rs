@@ -140,7 +140,7 @@ pub(crate) fn promote(seen: &Seen<'_>) -> Result<Made, Refusal> {
         "{name} takes writes of its own: to follow its upstream again it must be cloned anew"
     ));
     made.stages.push(stage("Promote", leader, vec![step]));
-    made.stages.push(seen.routes()?);
+    seen.prove_routes(&mut made)?;
     made.edits.extend(unset_upstream(seen));
     made.blast.push(("promotes".into(), format!("{} of {name}", leader.name)));
     if let Some(lag) = seen.live.and_then(|live| live.leader()?.lag_bytes) {

@@ -1,6 +1,6 @@
 //! Opening the database, and what can go wrong with it.
 
-use paddock_events::JobId;
+use paddock_events::{JobId, PlanId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use std::path::{Path, PathBuf};
@@ -63,6 +63,12 @@ pub enum StoreError {
     Fenced {
         /// Which job.
         job: JobId,
+    },
+    /// The approval that a job was to be started with is not there any more, or its grounds have changed.
+    #[error("plan {plan} cannot be started with its approval any more")]
+    NotApproved {
+        /// Which plan.
+        plan: PlanId,
     },
     /// Events were handed in that do not follow the stored ones.
     #[error("events of job {job} do not follow each other: {got} came while {expected} was due")]

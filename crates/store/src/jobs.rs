@@ -1,10 +1,11 @@
 //! Runs of plans: who runs them, and where they are.
 
+use crate::approvals;
 use crate::database::{Asking as _, to_i64, to_u64};
 use crate::leases::{self, Held, Taken};
 use crate::pack::{pack, unpack};
 use crate::{Store, StoreError};
-use paddock_events::{JobId, JobOutcome, JobOutline, PlanId};
+use paddock_events::{ApprovalId, JobId, JobOutcome, JobOutline, PlanId, RevisionId};
 use std::collections::BTreeSet;
 
 /// Where a job is.
@@ -65,6 +66,9 @@ pub struct NewJob {
     pub runner: String,
     /// What it holds while it runs.
     pub locks: BTreeSet<String>,
+    /// The approval that a plan that destroys is started with, and the inventory revision under which the plan was
+    /// found to be good.
+    pub approval: Option<(ApprovalId, RevisionId)>,
     /// Microseconds since the epoch.
     pub now_us: i64,
     /// When its leases expire unless prolonged.
@@ -155,8 +159,9 @@ fn all(rows: Vec<Row>) -> Result<Vec<StoredJob>, StoreError> {
 }
 
 impl Store {
-    /// Starts a job and takes its locks, both or nothing; gives its number and fence.
-    /// [`StoreError::Exists`] when the plan has a job already.
+    /// Starts a job, takes its locks and uses its approval up, all or nothing; gives its number and fence.
+    /// [`StoreError::Exists`] when the plan has a job already, [`StoreError::NotApproved`] when the approval is not
+    /// good any more.
     pub async fn start_job(&self, new: &NewJob) -> Result<Taken<(JobId, u64)>, StoreError> {
         let outline = pack(&new.outline, "outline")?;
         let mut tx = self.begin().await?;
@@ -183,12 +188,17 @@ impl Store {
         if let Some(held) = leases::take(&mut tx, job, &new.locks, new.now_us, new.lease_until_us).await? {
             return Ok(Taken::No(held));
         }
+        if let Some((approval, revision)) = new.approval
+            && !approvals::use_up(&mut tx, approval, new.plan, revision, new.now_us).await?
+        {
+            return Err(StoreError::NotApproved { plan: new.plan });
+        }
         tx.commit().await.asking("start a job")?;
         Ok(Taken::Yes((job, 1)))
     }
 
     /// Takes a job that does not run for another run, with its locks; gives the new fence.
-    /// [`StoreError::Fenced`] when it runs or has succeeded.
+    /// [`StoreError::Fenced`] when it runs or has succeeded, or the approval that it was started with is void since.
     pub async fn restart_job(
         &self,
         job: JobId,
@@ -200,7 +210,9 @@ impl Store {
         let mut tx = self.begin().await?;
         let fence: Option<i64> = sqlx::query_scalar(
             "UPDATE job SET state = 'running', runner = $2, fence = fence + 1, outcome = NULL, finished_us = NULL
-             WHERE id = $1 AND state IN ('failed', 'cancelled', 'interrupted') RETURNING fence",
+             WHERE id = $1 AND state IN ('failed', 'cancelled', 'interrupted') AND coalesce((
+                SELECT approval.state FROM approval WHERE approval.plan = job.plan ORDER BY approval.id DESC LIMIT 1), 'used') = 'used'
+             RETURNING fence",
         )
         .bind(job.0)
         .bind(runner)

@@ -4,6 +4,7 @@
 //! of policy: who may, is decided above. What must be true of a write (a stale parent, a held lease, a
 //! runner that was replaced) is a condition of the write itself, and the answer says so.
 
+mod approvals;
 mod database;
 mod events;
 mod jobs;
@@ -17,6 +18,7 @@ mod settings;
 mod step_times;
 mod tokens;
 
+pub use approvals::{ApprovalState, NewApproval, Signed, StoredApproval};
 pub use database::{Store, StoreError};
 pub use events::{Appended, LinesBefore};
 pub use jobs::{JobState, NewJob, StoredJob};

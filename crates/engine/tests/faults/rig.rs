@@ -114,6 +114,8 @@ pub fn plan(steps: Vec<Step>) -> Plan {
         title: "a test".to_owned(),
         plays: vec![],
         stages: vec![Stage { name: "Only".to_owned(), play: 0, hosts, serial: false }],
+        edits: Vec::new(),
+        blast: Vec::new(),
         warnings: vec![],
         cluster: None,
         locks: BTreeSet::new(),
@@ -177,7 +179,7 @@ impl Job {
             let settings = settings("root");
             let targets = targets(&settings);
             let pool = Pool::new(settings);
-            let plan = RunnablePlan::new(plan).unwrap();
+            let plan = RunnablePlan::new(plan, None, 0).unwrap();
             let outcome = run(&plan, &pool, &targets, sink, None, &stopped).await.unwrap();
             pool.close().await;
             outcome

@@ -2,7 +2,7 @@
 
 use super::{Seen, stage};
 use crate::pgsql::{backup as pgbackrest, provision};
-use crate::planning::Made;
+use crate::planning::{Made, warning};
 use crate::{BackupKind, Refusal, Step};
 
 pub(super) fn backup(seen: &Seen<'_>, kind: BackupKind) -> Result<Made, Refusal> {
@@ -76,7 +76,18 @@ pub(super) fn backup(seen: &Seen<'_>, kind: BackupKind) -> Result<Made, Refusal>
         listing(name.as_str(), if since.is_empty() { "0" } else { &since }, kinds),
         10,
     );
-    Ok(Made { stages: vec![stage("Back up", leader, vec![leads, step, sound])], ..Made::default() })
+    let mut made =
+        Made { stages: vec![stage("Back up", leader, vec![leads, step, sound])], ..Made::default() };
+    if newest == Some(0) && kind != BackupKind::Full {
+        made.warnings.push(warning(
+            "plan/first-is-full",
+            format!(
+                "The repository of {} has no backup of `{name}` yet: this one becomes a full one.",
+                leader.name
+            ),
+        ));
+    }
+    Ok(made)
 }
 
 /// Bash that holds when a sound backup of one of these kinds ended after `since`, and says what it is.

@@ -255,7 +255,7 @@ now = read("/config")
 then = merged(now, GIVEN["patch"])
 if then == bare(now): sys.exit(0)
 show = lambda config: yaml.safe_dump(bare(config), default_flow_style=False).splitlines()
-for line in difflib.unified_diff(show(now), show(then), "configuration", "configuration", lineterm=""): print(line)
+for line in difflib.unified_diff(show(now), show(then), "configuration", "configuration", n=1, lineterm=""): print(line)
 sys.exit(1)
 "#;
 

@@ -4,16 +4,17 @@ use super::{Seen, stage};
 use crate::pgsql::members::Member;
 use crate::planning::Made;
 use crate::{Facts, Refusal, Stage, rest};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// Settings that a standby must not have lower than its primary: lowered, the primary restarts first.
-const NOT_LOWER: [&str; 5] = [
-    "max_connections",
-    "max_worker_processes",
-    "max_prepared_transactions",
-    "max_locks_per_transaction",
-    "max_wal_senders",
+/// Settings that a standby must not have lower than its primary, and what `pg_controldata` calls them. Lowered, the
+/// primary restarts first, and a replica only when it has replayed that: before, it would keep the higher value.
+const NOT_LOWER: [(&str, &str); 5] = [
+    ("max_connections", "max_connections setting"),
+    ("max_worker_processes", "max_worker_processes setting"),
+    ("max_prepared_transactions", "max_prepared_xacts setting"),
+    ("max_locks_per_transaction", "max_locks_per_xact setting"),
+    ("max_wal_senders", "max_wal_senders setting"),
 ];
 
 /// The members that an action on `member` (none: all) is for.
@@ -42,8 +43,18 @@ pub(super) fn restart(seen: &Seen<'_>, member: Option<&str>, pending: bool) -> R
     }
     let acting = seen.members.acting().map(|leader| leader.addr);
     let leads = |member: &Member| Some(member.addr) == acting;
-    let leader_first = acting.is_some_and(|leader| lowered(seen, &seen.ctx.facts.of(leader)));
-    members.sort_by_key(|member| (leads(member) != leader_first, member.name.clone()));
+    let lowered = acting.map_or_else(Vec::new, |leader| lowered(seen, &seen.ctx.facts.of(leader)));
+    if let (false, Some(names)) = (members.iter().any(|member| leads(member)), words(&lowered)) {
+        return Err(seen.refuse(
+            "plan/leader-first",
+            format!("{names} was lowered: a replica may not have less than the primary that it follows"),
+            format!(
+                "restart the primary first, then the replicas: `pg restart {} --pending`",
+                seen.cluster.name
+            ),
+        ));
+    }
+    members.sort_by_key(|member| (leads(member) == lowered.is_empty(), member.name.clone()));
     for member in members {
         let step = rest::step(
             &format!("pg/restart/{}", member.name),
@@ -63,21 +74,39 @@ pub(super) fn restart(seen: &Seen<'_>, member: Option<&str>, pending: bool) -> R
         } else {
             format!("restarts PostgreSQL on {}: its connections end", member.name)
         });
-        made.stages.push(stage(format!("Restart {}", member.name), member, vec![step]));
+        let mut steps = vec![step];
+        if let (false, Some(names)) = (leads(member), words(&lowered)) {
+            let most: Map<String, Value> =
+                lowered.iter().map(|(_, control, wanted)| ((*control).to_owned(), json!(wanted))).collect();
+            let replayed = rest::step(
+                &format!("pg/restart/{}/replayed", member.name),
+                member,
+                format!("{} has replayed the primary's lower {names}", member.name),
+                REPLAYED,
+                None,
+                json!({ "most": most }),
+            );
+            steps.insert(0, replayed.settle(120));
+        }
+        made.stages.push(stage(format!("Restart {}", member.name), member, steps));
     }
-    made.stages.push(seen.routes()?);
+    seen.prove_routes(&mut made)?;
     Ok(made)
 }
 
-/// Whether the dynamic configuration lowers one of these settings below what runs.
-fn lowered(seen: &Seen<'_>, leader: &Facts) -> bool {
+/// What the dynamic configuration lowers below what runs: name, name in the control file, wanted value.
+fn lowered(seen: &Seen<'_>, leader: &Facts) -> Vec<(&'static str, &'static str, u64)> {
     let wanted = |name: &str| -> Option<u64> {
         let value = seen.live?.config.get("postgresql")?.get("parameters")?.get(name)?;
         value.as_u64().or_else(|| value.as_str()?.parse().ok())
     };
-    NOT_LOWER.iter().any(|name| {
-        matches!((wanted(name), leader.settings.get(*name)), (Some(wanted), Some(runs)) if wanted < *runs)
-    })
+    let all = NOT_LOWER.iter().filter_map(|(name, control)| Some((*name, *control, wanted(name)?)));
+    all.filter(|(name, _, wanted)| leader.settings.get(*name).is_some_and(|runs| wanted < runs)).collect()
+}
+
+fn words(lowered: &[(&str, &str, u64)]) -> Option<String> {
+    let names: Vec<String> = lowered.iter().map(|(name, _, _)| format!("`{name}`")).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 pub(super) fn reload(seen: &Seen<'_>, member: Option<&str>) -> Result<Made, Refusal> {
@@ -128,9 +157,17 @@ pub(super) fn reinit(seen: &Seen<'_>, name: &str) -> Result<Made, Refusal> {
         member.addr, leader.name
     ));
     let mut made = Made { stages: vec![stage("Copy anew", member, vec![step])], ..Made::default() };
-    made.stages.push(seen.routes()?);
+    seen.prove_routes(&mut made)?;
     Ok(made)
 }
+
+const REPLAYED: &str = r#"
+said = subprocess.run(["/usr/pgsql/bin/pg_controldata", "/pg/data"], capture_output=True, env={"LC_ALL": "C"}).stdout.decode(errors="replace")
+have = dict(re.findall(r"(?m)^(.*?): +(.*)$", said))
+for key, most in GIVEN["most"].items():
+    if key not in have: unknown(f"pg_controldata does not say {key}")
+    if int(have[key]) > most: no(f"{key} is {have[key]} in what was replayed, shall be {most} at most")
+"#;
 
 const RESTARTED: &str = r#"
 if GIVEN["started"] is None: unknown(f"when PostgreSQL of {GIVEN['name']} started was not known at planning: plan again while it answers")

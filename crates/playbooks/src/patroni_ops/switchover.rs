@@ -137,7 +137,7 @@ pub(super) fn switchover(seen: &Seen<'_>, candidate: Option<&str>) -> Result<Mad
         candidate.name, leader.name, leader.name
     ));
     let mut made = Made { stages: vec![stage("Switch over", leader, vec![step])], ..Made::default() };
-    made.stages.push(seen.routes()?);
+    seen.prove_routes(&mut made)?;
     declare(seen, candidate.name.as_str(), &mut made);
     Ok(made)
 }
@@ -182,7 +182,7 @@ pub(super) fn failover(seen: &Seen<'_>, candidate: &str) -> Result<Made, Refusal
     .settle(120)
     .interrupts(format!("{candidate} takes over {name}: what the former primary had and {candidate} has not is lost"));
     let mut made = Made { stages: vec![stage("Fail over", member, vec![step])], ..Made::default() };
-    made.stages.push(seen.routes()?);
+    seen.prove_routes(&mut made)?;
     declare(seen, candidate, &mut made);
     Ok(made)
 }

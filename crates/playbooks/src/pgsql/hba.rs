@@ -1,6 +1,7 @@
 //! HBA rules of PostgreSQL and PgBouncer: aliases expanded to lines.
 
 use crate::params::{field, maps, text};
+use crate::pgsql::hba_guard;
 use crate::pgsql::members::{Member, Members};
 use crate::{Context, Refusal};
 use paddock_inventory::{InstanceRole, Map, Value};
@@ -39,7 +40,7 @@ pub(crate) enum Target {
     PgBouncer,
 }
 
-/// The whole file for one member.
+/// The whole file for one member; refused when it would lock out those whom the cluster lives by.
 pub(crate) fn render(
     ctx: &Context<'_>,
     members: &Members,
@@ -59,17 +60,20 @@ pub(crate) fn render(
     // Stable: default rules before user rules of the same order; rules without an order come last.
     rules.sort_by_key(|rule| rule.get("order").and_then(Value::as_int).unwrap_or(i64::MAX));
     let mut out =
-        format!("# Managed by Paddock. {} of {} ({})\n", file_name(target), member.name, member.role);
+        format!("# Managed by Paddock. {} of {} ({})\n", target.file_name(), member.name, member.role);
     for rule in &rules {
         out += &render_rule(ctx, members, member, target, rule)?;
     }
+    hba_guard::check(members, member, target, &out)?;
     Ok(out)
 }
 
-fn file_name(target: Target) -> &'static str {
-    match target {
-        Target::Postgres => "pg_hba.conf",
-        Target::PgBouncer => "pgb_hba.conf",
+impl Target {
+    pub(crate) fn file_name(self) -> &'static str {
+        match self {
+            Self::Postgres => "pg_hba.conf",
+            Self::PgBouncer => "pgb_hba.conf",
+        }
     }
 }
 
@@ -96,7 +100,7 @@ fn render_rule(
     let title = field(rule, "title").unwrap_or_default().replace(['\n', '\r'], " ");
     let refuse = |why: String| Refusal {
         code: "plan/bad-hba-rule".into(),
-        what: format!("{} of {} cannot be rendered", file_name(target), member.name),
+        what: format!("{} of {} cannot be rendered", target.file_name(), member.name),
         why: format!("rule `{title}`: {why}"),
         fix: "right the rule in the inventory".into(),
     };

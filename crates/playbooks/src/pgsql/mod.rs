@@ -7,6 +7,7 @@ pub(crate) mod backup;
 pub(crate) mod business;
 pub(crate) mod haproxy;
 pub(crate) mod hba;
+mod hba_guard;
 pub(crate) mod members;
 mod patroni;
 pub(crate) mod pooler;
@@ -18,7 +19,7 @@ pub(crate) mod steps;
 pub(crate) mod verify;
 
 use crate::etcd::ETCDCTL_ENV;
-use crate::params::text;
+use crate::params::{flag, text};
 use crate::standby;
 use crate::{Context, DataDir, Need, Play, Refusal, Stage, Step, Warning};
 use members::{Member, Members};
@@ -187,19 +188,23 @@ fn cluster_stages(
         let mut verify = vec![verify::streaming(&present, member), verify::senders(&present, member)];
         verify.push(verify::hba(member));
         verify.push(verify::pending(member));
+        // Without it files are rendered, and nothing is told to read them.
+        let reload = flag(&member.vars, "pg_reload", true);
         match text(&member.vars, "pg_service_provider", "").as_str() {
             "" => {
-                services.insert(member.addr, steps::services(members, member.addr, &rendered));
-                verify.push(verify::haproxy(members, member.addr, &rendered).tag("pg_service"));
+                services.insert(member.addr, steps::services(members, member.addr, &rendered, reload));
+                if reload {
+                    verify.push(verify::haproxy(members, member.addr, &rendered).tag("pg_service"));
+                }
             }
             // Load balancers of their own: told by the run that has the declared primary in it, and only there.
             provider if member.role == InstanceRole::Primary => {
                 for balancer in providers(ctx, members, provider)? {
-                    services.insert(balancer, steps::services(members, balancer, &rendered));
-                    check.insert(
-                        balancer,
-                        vec![verify::haproxy(members, balancer, &rendered).tag("pg_service")],
-                    );
+                    services.insert(balancer, steps::services(members, balancer, &rendered, reload));
+                    if reload {
+                        let routes = verify::haproxy(members, balancer, &rendered).tag("pg_service");
+                        check.insert(balancer, vec![routes]);
+                    }
                 }
             }
             _ => {}

@@ -4,11 +4,21 @@ use crate::params::{field, flag, int, maps, text};
 use crate::pgsql::hba::{self, Target};
 use crate::pgsql::members::{Member, Members};
 use crate::pgsql::sql::{self, Role};
-use crate::{Context, Refusal, Step, UnitState};
-use paddock_inventory::Value;
+use crate::scripts::quote;
+use crate::{Context, Refusal, Step};
+use paddock_inventory::{Map, Value};
 
-/// Steps of one member.
+/// Steps of one member; all pooled users must have arrived there.
 pub(crate) fn steps(ctx: &Context<'_>, members: &Members, member: &Member) -> Result<Vec<Step>, Refusal> {
+    steps_with(ctx, members, member, |_| true)
+}
+
+fn steps_with(
+    ctx: &Context<'_>,
+    members: &Members,
+    member: &Member,
+    must_have: impl Fn(&str) -> bool,
+) -> Result<Vec<Step>, Refusal> {
     let vars = &member.vars;
     if !flag(vars, "pgbouncer_enabled", true) {
         return Ok(Vec::new());
@@ -18,33 +28,127 @@ pub(crate) fn steps(ctx: &Context<'_>, members: &Members, member: &Member) -> Re
     let roles = sql::roles(member);
     let pg = |step: Step| step.owner("postgres:postgres").mode(0o640);
     let file = |name: &str| format!("/etc/pgbouncer/{name}");
-    Ok(vec![
-        Step::directory("pgsql/pgbouncer_dir/conf", host, "/etc/pgbouncer", "postgres:postgres", 0o750).tag("pgbouncer"),
-        pg(Step::file("pgsql/pgbouncer_config/pgbouncer.ini", host, &file("pgbouncer.ini"), ini(member, &dbsu))).tag("pgbouncer"),
-        pg(Step::file("pgsql/pgbouncer_config/database.txt", host, &file("database.txt"), databases(member))).tag("pgbouncer"),
-        pg(Step::file("pgsql/pgbouncer_config/useropts.txt", host, &file("useropts.txt"), user_options(member))).tag("pgbouncer"),
-        pg(Step::file("pgsql/pgbouncer_hba/pgb_hba.conf", host, &file("pgb_hba.conf"), hba::render(ctx, members, member, Target::PgBouncer)?)).tag("pgbouncer"),
-        user_list(member, &dbsu, &roles).tag("pgbouncer"),
-        Step::unit(
-            "pgsql/pgbouncer_reload/unit",
+    let mut steps = vec![
+        Step::directory("pgsql/pgbouncer_dir/conf", host, "/etc/pgbouncer", "postgres:postgres", 0o750),
+        pg(Step::file(
+            "pgsql/pgbouncer_config/pgbouncer.ini",
             host,
-            "pgbouncer.service",
-            UnitState::RunningElseReload,
-            &["/etc/pgbouncer/pgbouncer.ini", "/etc/pgbouncer/database.txt", "/etc/pgbouncer/useropts.txt", "/etc/pgbouncer/pgb_hba.conf", "/etc/pgbouncer/userlist.txt"],
-        )
-        .tag("pgbouncer"),
-        Step::wait(
-            "pgsql/pgbouncer_reload/answers",
+            &file("pgbouncer.ini"),
+            ini(member, &dbsu),
+        )),
+        pg(Step::file("pgsql/pgbouncer_config/database.txt", host, &file("database.txt"), databases(member))),
+        pg(Step::file(
+            "pgsql/pgbouncer_config/useropts.txt",
             host,
-            &format!("PgBouncer answers on port {}", member.pgbouncer_port),
-            format!(
-                "cd /\nout=$(runuser -u {dbsu} -- psql -X -A -t -p {} -d pgbouncer -c 'SHOW VERSION' 2>&1) && exit 0\necho \"$out\"; exit 1\n",
-                member.pgbouncer_port
-            ),
-            20,
-        )
-        .tag("pgbouncer"),
-    ])
+            &file("useropts.txt"),
+            user_options(member),
+        )),
+        pg(Step::file(
+            "pgsql/pgbouncer_hba/pgb_hba.conf",
+            host,
+            &file("pgb_hba.conf"),
+            hba::render(ctx, members, member, Target::PgBouncer)?,
+        )),
+        user_list(member, &dbsu, &roles, must_have),
+    ];
+    if flag(vars, "pg_reload", true) {
+        steps.push(reload(member));
+        steps.push(answers(member, &dbsu));
+    }
+    Ok(steps.into_iter().map(|step| step.tag("pgbouncer")).collect())
+}
+
+/// The steps that bring a user or a database into the pooler, or out of it. Of the users only `must_have` must have
+/// arrived: others may be declared and not made yet.
+pub(crate) fn refresh(
+    ctx: &Context<'_>,
+    members: &Members,
+    member: &Member,
+    must_have: Option<&str>,
+) -> Result<Vec<Step>, Refusal> {
+    let mut all = steps_with(ctx, members, member, |name| Some(name) == must_have)?;
+    let wanted =
+        ["database.txt", "useropts.txt", "userlist.txt", "pgbouncer_reload/unit", "pgbouncer_reload/answers"];
+    all.retain(|step| wanted.iter().any(|end| step.id.0.ends_with(end)));
+    Ok(all)
+}
+
+/// PgBouncer goes on with what it had when it cannot read a file, and says so only in its log. So the files that it
+/// has taken are kept aside; when it complains of new ones, those come back and the step fails with what it said.
+fn reload(member: &Member) -> Step {
+    let log = format!("{}/pgbouncer.log", text(&member.vars, "pgbouncer_log_dir", "/pg/log/pgbouncer"));
+    let lib = format!(
+        "cd /etc/pgbouncer || exit 2\nlog={}\nfiles='pgbouncer.ini database.txt useropts.txt pgb_hba.conf userlist.txt'\n",
+        quote(&log)
+    );
+    let check = format!(
+        "{lib}systemctl is-enabled -q pgbouncer || {{ echo 'is not enabled'; exit 1; }}\nsystemctl is-active -q pgbouncer || {{ echo \"is $(systemctl is-active pgbouncer)\"; exit 1; }}\nfor f in $files; do cmp -s $f .taken/$f || {{ echo \"has not read the present $f\"; bad=1; }}; done\nexit ${{bad:-0}}\n"
+    );
+    let apply = format!(
+        r#"{lib}read_them() {{
+  from=$(stat -c %s "$log" 2>/dev/null || echo 0)
+  if systemctl is-active -q pgbouncer; then systemctl reload pgbouncer; else systemctl restart pgbouncer; fi || {{ journalctl -q -u pgbouncer -n 10 --no-pager -o cat >&2; return 1; }}
+  for i in 1 2 3 4 5 6 7 8; do sleep 0.25; [ "$(stat -c %s "$log" 2>/dev/null || echo 0)" != "$from" ] && break; done
+  sleep 0.25
+  bad=$(tail -c +$((from + 1)) "$log" 2>/dev/null | grep -E '(WARNING|ERROR|FATAL) .*(hba|config|auth_file|could not open)' | sed 's/^.*\] //')
+  [ -z "$bad" ]
+}}
+systemctl is-enabled -q pgbouncer || {{ systemctl unmask -q pgbouncer; systemctl enable -q pgbouncer || exit 1; }}
+systemctl is-active -q pgbouncer || systemctl reset-failed pgbouncer 2>/dev/null
+if read_them; then
+  install -d -o postgres -g postgres -m 700 .taken && cp -p $files .taken/
+  exit
+fi
+echo "PgBouncer does not take the new files: $bad" >&2
+if [ -d .taken ]; then
+  cp -p .taken/* . && read_them && echo 'the old files are back' >&2
+fi
+exit 1
+"#
+    );
+    Step::command(
+        "pgsql/pgbouncer_reload/unit",
+        member.addr,
+        "pgbouncer.service runs with its present files",
+        check,
+        apply,
+    )
+    .limit(120)
+}
+
+fn answers(member: &Member, dbsu: &str) -> Step {
+    let check = format!(
+        "cd /\nout=$(runuser -u {dbsu} -- psql -X -A -t -p {} -d pgbouncer -c 'SHOW VERSION' 2>&1) && exit 0\necho \"$out\"; exit 1\n",
+        member.pgbouncer_port
+    );
+    let title = format!("PgBouncer answers on port {}", member.pgbouncer_port);
+    Step::wait("pgsql/pgbouncer_reload/answers", member.addr, &title, check, 20)
+}
+
+/// Proof that PgBouncer serves the database, or does not any more.
+pub(crate) fn serves(member: &Member, dbsu: &str, database: &str, shall: bool) -> Step {
+    let check = format!(
+        "cd /\nlist=$(runuser -u {dbsu} -- psql -X -A -t -F '|' -p {} -d pgbouncer -c 'SHOW DATABASES' 2>&1) || {{ echo \"$list\"; exit 2; }}\nif printf '%s\\n' \"$list\" | cut -d'|' -f1 | grep -qxF -- {}; then have=1; else have=0; fi\n[ $have = {} ] && exit 0\necho \"PgBouncer $([ $have = 1 ] && echo still serves it || echo does not serve it)\"; exit 1\n",
+        member.pgbouncer_port,
+        quote(database),
+        u8::from(shall)
+    );
+    let title = if shall {
+        format!("PgBouncer serves {database}")
+    } else {
+        format!("PgBouncer serves no {database}")
+    };
+    Step::wait("pgsql/pgbouncer_reload/serves", member.addr, &title, check, 20)
+}
+
+/// Whether PgBouncer can have the database at all.
+pub(crate) fn is_listed(db: &Map) -> bool {
+    let pooled = db.get("pgbouncer").and_then(Value::as_bool).unwrap_or(true);
+    // PgBouncer 1.18 takes no quoted names; others would break the whole file.
+    let plain = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-$".contains(&b));
+    pooled
+        && field(db, "state").as_deref() != Some("absent")
+        && field(db, "name").is_some_and(|name| !name.is_empty() && plain(&name))
 }
 
 fn ini(member: &Member, dbsu: &str) -> String {
@@ -72,15 +176,8 @@ fn ini(member: &Member, dbsu: &str) -> String {
 fn databases(member: &Member) -> String {
     let mut out = format!("postgres = host=/var/run/postgresql port={}\n", member.pg_port);
     for db in maps(&member.vars, "pg_databases") {
-        let pooled = db.get("pgbouncer").and_then(Value::as_bool).unwrap_or(true);
-        let Some(name) = field(&db, "name").filter(|name| pooled && name != "postgres") else { continue };
-        if field(&db, "state").as_deref() == Some("absent") || name.contains(['"', '\n', '\r']) {
-            continue;
-        }
-        // PgBouncer 1.18 takes no quoted names; others would break the whole file.
-        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-$".contains(&b));
-        if !plain {
-            out += &format!("; {} is left out: PgBouncer cannot name it\n", name.escape_default());
+        let Some(name) = field(&db, "name").filter(|name| name != "postgres") else { continue };
+        if !is_listed(&db) {
             continue;
         }
         out += &format!("{name} = host=/var/run/postgresql port={}", member.pg_port);
@@ -114,6 +211,9 @@ fn user_options(member: &Member) -> String {
         let mode = field(&user, "pool_mode").map(|mode| format!(" pool_mode={mode}"));
         let limit = field(&user, "pool_connlimit").map(|limit| format!(" max_user_connections={limit}"));
         let Some(name) = field(&user, "name") else { continue };
+        if field(&user, "state").as_deref() == Some("absent") {
+            continue;
+        }
         if mode.is_some() || limit.is_some() {
             out += &format!("{name} ={}{}\n", mode.unwrap_or_default(), limit.unwrap_or_default());
         }
@@ -122,16 +222,24 @@ fn user_options(member: &Member) -> String {
 }
 
 /// The user list holds the hashes of the local PostgreSQL: a replica must have replayed the roles first.
-fn user_list(member: &Member, dbsu: &str, roles: &[Role]) -> Step {
-    let names: Vec<String> =
-        roles.iter().filter(|role| role.pooled).map(|role| sql::literal(&role.name)).collect();
-    let count = names.len();
+fn user_list(member: &Member, dbsu: &str, roles: &[Role], must_have: impl Fn(&str) -> bool) -> Step {
+    let listed = |wanted: &dyn Fn(&str) -> bool| -> Vec<String> {
+        let pooled = roles.iter().filter(|role| role.pooled && wanted(&role.name));
+        pooled.map(|role| sql::literal(&role.name)).collect()
+    };
+    let within = |names: &[String]| {
+        let names = if names.is_empty() { "''".to_owned() } else { names.join(", ") };
+        format!("rolname IN ({names}) AND rolpassword IS NOT NULL")
+    };
+    let (all, must) = (listed(&|_| true), listed(&must_have));
     let query = format!(
-        "SELECT '\"' || replace(rolname, '\"', '\"\"') || '\" \"' || replace(coalesce(rolpassword, ''), '\"', '\"\"') || '\"' FROM pg_authid WHERE rolname IN ({}) AND rolpassword IS NOT NULL ORDER BY rolname;",
-        if names.is_empty() { "''".to_owned() } else { names.join(", ") }
+        "SELECT count(*) FROM pg_authid WHERE {};\nSELECT '\"' || replace(rolname, '\"', '\"\"') || '\" \"' || replace(coalesce(rolpassword, ''), '\"', '\"\"') || '\"' FROM pg_authid WHERE {} ORDER BY rolname;",
+        within(&must),
+        within(&all)
     );
+    let count = must.len();
     let wanted = format!(
-        "cd /\nquery=$(cat)\nlist=$(runuser -u {dbsu} -- psql -X -q -A -t -v ON_ERROR_STOP=1 -p {} -d postgres -c \"$query\") || exit 2\n[ \"$(printf '%s' \"$list\" | grep -c .)\" = {count} ] || {{ echo 'PostgreSQL here does not have all {count} pooled users with a password yet'; exit 1; }}\nwant=$(printf '\"{dbsu}\" \"\"\\n%s' \"$list\")\n",
+        "cd /\nlist=$(runuser -u {dbsu} -- psql -X -q -A -t -w -v ON_ERROR_STOP=1 -p {} -d postgres -f -) || exit 2\n[ \"$(head -n 1 <<<\"$list\")\" = {count} ] || {{ echo 'PostgreSQL here does not have all {count} pooled users with a password yet'; exit 1; }}\nlist=$(tail -n +2 <<<\"$list\")\nwant=$(printf '\"{dbsu}\" \"\"\\n%s' \"$list\")\n",
         member.pg_port
     );
     let check = format!(

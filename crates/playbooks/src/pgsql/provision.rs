@@ -43,6 +43,9 @@ pub(crate) fn steps(members: &Members, primary: &Member) -> Vec<Step> {
         steps.push(
             Step::sql(&id, host, &format!("database {name}"), "postgres", port, check, apply).limit(600),
         );
+        if !sql::takes_connections(&db) {
+            continue;
+        }
         let owner = field(&db, "owner");
         let (check, apply) = sql::inside(vars, owner.as_deref(), Some(&db));
         let id = format!("pgsql/pg_db/{name}/inside");

@@ -3,6 +3,7 @@
 use crate::params::{field, maps, password, text};
 use crate::pgsql::members::Member;
 use paddock_inventory::{Map, Value, Vars};
+use std::collections::BTreeMap;
 
 /// A quoted identifier.
 pub(crate) fn ident(name: &str) -> String {
@@ -117,6 +118,34 @@ pub(crate) fn roles(member: &Member) -> Vec<Role> {
         .collect()
 }
 
+/// The roles that each declared role is a member of, directly; names as they are in PostgreSQL.
+pub(crate) fn memberships(vars: &Vars) -> BTreeMap<String, Vec<String>> {
+    let mut declared = if vars.list("pg_default_roles").is_some() {
+        maps(vars, "pg_default_roles")
+    } else {
+        default_roles()
+    };
+    declared.extend(maps(vars, "pg_users"));
+    let mut out: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for user in declared {
+        let Some(name) = field(&user, "name") else { continue };
+        let name = match name.as_str() {
+            "${dbsu}" => text(vars, "pg_dbsu", "postgres"),
+            "${repl}" => text(vars, "pg_replication_username", "replicator"),
+            "${admin}" => text(vars, "pg_admin_username", "dbuser_dba"),
+            "${monitor}" => text(vars, "pg_monitor_username", "dbuser_monitor"),
+            _ => name,
+        };
+        let Some(Value::List(roles)) = user.get("roles") else { continue };
+        let granted = roles.iter().filter_map(|role| match role {
+            Value::Map(map) => field(map, "name"),
+            other => Some(other.to_text()),
+        });
+        out.entry(name).or_default().extend(granted);
+    }
+    out
+}
+
 fn role(vars: &Vars, user: &Map) -> Option<Role> {
     let system = [
         (
@@ -159,7 +188,8 @@ fn role(vars: &Vars, user: &Map) -> Option<Role> {
         checks
             .push(format!("EXISTS (SELECT FROM pg_roles WHERE rolname = {lit} AND rolconnlimit = {limit})"));
     }
-    if let Some(at) = field(user, "expire_at") {
+    let expire_in = user.get("expire_in").and_then(Value::as_int);
+    if let (Some(at), None) = (field(user, "expire_at"), expire_in) {
         options.push(format!("VALID UNTIL {}", literal(&at)));
     }
     // Statement logging is off around the password; the secret goes only through stdin.
@@ -171,6 +201,13 @@ fn role(vars: &Vars, user: &Map) -> Option<Role> {
     if let Some(secret) = field(user, "password").or(system_password) {
         apply += &format!("ALTER ROLE {id} PASSWORD {};\n", literal(&secret));
     }
+    if let Some(days) = expire_in {
+        // From the day on which it is applied: planning knows no clock.
+        apply += &format!(
+            "SELECT format({}, (current_date + {days})::text) \\gexec\n",
+            literal(&format!("ALTER ROLE {} VALID UNTIL %L", id.replace('%', "%%")))
+        );
+    }
     for (key, value) in
         user.get("parameters").and_then(Value::as_map).map(|map| map.0.as_slice()).unwrap_or_default()
     {
@@ -180,11 +217,13 @@ fn role(vars: &Vars, user: &Map) -> Option<Role> {
     apply += &format!("COMMENT ON ROLE {id} IS {};\n", literal(&comment));
     if let Some(Value::List(roles)) = user.get("roles") {
         for granted in roles {
-            let (role, state) = match granted {
-                Value::Map(map) => {
-                    (field(map, "name").unwrap_or_default(), field(map, "state").unwrap_or_default())
-                }
-                other => (other.to_text(), String::new()),
+            let (role, state, admin) = match granted {
+                Value::Map(map) => (
+                    field(map, "name").unwrap_or_default(),
+                    field(map, "state").unwrap_or_default(),
+                    map.get("admin").filter(|value| **value != Value::Null).and_then(Value::as_bool),
+                ),
+                other => (other.to_text(), String::new(), None),
             };
             if role.is_empty() {
                 continue;
@@ -199,6 +238,13 @@ fn role(vars: &Vars, user: &Map) -> Option<Role> {
             } else {
                 apply += &format!("GRANT {} TO {id};\n", ident(&role));
                 checks.push(member);
+                match admin {
+                    Some(true) => apply += &format!("GRANT {} TO {id} WITH ADMIN OPTION;\n", ident(&role)),
+                    Some(false) => {
+                        apply += &format!("REVOKE ADMIN OPTION FOR {} FROM {id};\n", ident(&role));
+                    }
+                    None => {}
+                }
             }
         }
     }
@@ -328,6 +374,11 @@ pub(crate) fn inside(vars: &Vars, owner: Option<&str>, database: Option<&Map>) -
     (format!("SELECT {};", checks.join("\n AND ")), apply)
 }
 
+/// Whether the database may be connected to: what is inside is left alone otherwise.
+pub(crate) fn takes_connections(db: &Map) -> bool {
+    db.get("allowconn").and_then(Value::as_bool).unwrap_or(true)
+}
+
 /// Check and apply of a database itself (not what is inside).
 pub(crate) fn database(vars: &Vars, db: &Map) -> Option<(String, String, String)> {
     let name = field(db, "name")?;
@@ -345,24 +396,75 @@ pub(crate) fn database(vars: &Vars, db: &Map) -> Option<(String, String, String)
     ] {
         options.extend(field(db, key).map(|value| format!("{word} {}", literal(&value))));
     }
+    options.extend(
+        field(db, "strategy").map(|strategy| format!("STRATEGY {}", ident(&strategy.to_lowercase()))),
+    );
+    for (key, word) in [("locale_provider", "LOCALE_PROVIDER"), ("icu_locale", "ICU_LOCALE")] {
+        options.extend(field(db, key).map(|value| format!("{word} {}", literal(&value))));
+    }
     let create = format!("CREATE DATABASE {id} {}", options.join(" "));
     let limit = db.get("connlimit").and_then(Value::as_int).unwrap_or(-1);
-    let check = format!(
-        "SELECT EXISTS (SELECT FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = {lit} AND r.rolname = {} AND d.datconnlimit = {limit});",
-        literal(&owner)
-    );
+    let truth = |key: &str| db.get(key).filter(|value| **value != Value::Null).and_then(Value::as_bool);
+    let comment = field(db, "comment").unwrap_or_else(|| format!("business database {name}"));
+    let mut checks = vec![
+        format!("r.rolname = {} AND d.datconnlimit = {limit}", literal(&owner)),
+        format!("shobj_description(d.oid, 'pg_database') = {}", literal(&comment)),
+    ];
     let mut apply = format!(
         "SELECT {} WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = {lit}) \\gexec\nALTER DATABASE {id} OWNER TO {};\nALTER DATABASE {id} CONNECTION LIMIT {limit};\nREVOKE CREATE ON DATABASE {id} FROM PUBLIC;\nGRANT CREATE ON DATABASE {id} TO dbrole_admin;\nGRANT ALL ON DATABASE {id} TO {};\n",
         literal(&create),
         ident(&owner),
         ident(&owner)
     );
+    for (key, column, word) in
+        [("is_template", "datistemplate", "IS_TEMPLATE"), ("allowconn", "datallowconn", "ALLOW_CONNECTIONS")]
+    {
+        if let Some(on) = truth(key) {
+            checks.push(format!("d.{column} = {on}"));
+            apply += &format!("ALTER DATABASE {id} {word} {on};\n");
+        }
+    }
+    if let Some(revoked) = truth("revokeconn") {
+        checks.push(format!("has_database_privilege('public', d.oid, 'CONNECT') <> {revoked}"));
+        let own = |variable, default| ident(&text(vars, variable, default));
+        apply += &if revoked {
+            format!(
+                "REVOKE CONNECT ON DATABASE {id} FROM PUBLIC;\nGRANT CONNECT ON DATABASE {id} TO {}, {};\nGRANT CONNECT ON DATABASE {id} TO {}, {} WITH GRANT OPTION;\n",
+                own("pg_replication_username", "replicator"),
+                own("pg_monitor_username", "dbuser_monitor"),
+                own("pg_admin_username", "dbuser_dba"),
+                ident(&owner)
+            )
+        } else {
+            format!("GRANT CONNECT ON DATABASE {id} TO PUBLIC;\n")
+        };
+    }
     for (key, value) in
         db.get("parameters").and_then(Value::as_map).map(|map| map.0.as_slice()).unwrap_or_default()
     {
-        apply += &setting("DATABASE", &id, &key.to_text(), value);
+        let set = setting("DATABASE", &id, &key.to_text(), value);
+        if set.is_empty() {
+            continue;
+        }
+        apply += &set;
+        let written = value.to_text();
+        let (key, bare) = (key.to_text(), written.replace(['"', ' '], ""));
+        // Compared without quotes and blanks: lists are stored with their own.
+        let stored = |condition: String| {
+            format!(
+                "EXISTS (SELECT FROM pg_db_role_setting s, unnest(s.setconfig) c WHERE s.setdatabase = d.oid AND s.setrole = 0 AND {condition})"
+            )
+        };
+        checks.push(if written.eq_ignore_ascii_case("default") {
+            format!("NOT {}", stored(format!("starts_with(c, {})", literal(&format!("{key}=")))))
+        } else {
+            stored(format!("translate(c, '\" ', '') = {}", literal(&format!("{key}={bare}"))))
+        });
     }
-    let comment = field(db, "comment").unwrap_or_else(|| format!("business database {name}"));
     apply += &format!("COMMENT ON DATABASE {id} IS {};\n", literal(&comment));
+    let check = format!(
+        "SELECT EXISTS (SELECT FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = {lit} AND {});",
+        checks.join(" AND ")
+    );
     Some((name, check, apply))
 }

@@ -271,16 +271,21 @@ pub(crate) fn hba(ctx: &Context<'_>, members: &Members, member: &Member) -> Resu
             apply,
         )
         .stdin(content),
-        Step::command(
-            "pgsql/pg_reload/reload",
-            host,
-            "PostgreSQL has loaded its HBA rules",
-            loaded,
-            format!("cd / && {psql} -c 'SELECT pg_reload_conf()' >/dev/null && sleep 1\n"),
-        )
-        .tag("pg_hba")
-        .settle(10),
     ];
+    if flag(&member.vars, "pg_reload", true) {
+        let reload = format!("cd / && {psql} -c 'SELECT pg_reload_conf()' >/dev/null && sleep 1\n");
+        steps.push(
+            Step::command(
+                "pgsql/pg_reload/reload",
+                host,
+                "PostgreSQL has loaded its HBA rules",
+                loaded,
+                reload,
+            )
+            .tag("pg_hba")
+            .settle(10),
+        );
+    }
     steps.extend(parameters(member, &psql));
     Ok(steps)
 }
@@ -339,7 +344,7 @@ pub(crate) fn crontab(member: &Member) -> Vec<Step> {
 
 /// All service files of the cluster on a node as one fact: rendered aside, checked by HAProxy together with everything
 /// else it loads, put in place at once, the former set kept.
-pub(crate) fn services(members: &Members, host: NodeAddr, services: &[Service]) -> Vec<Step> {
+pub(crate) fn services(members: &Members, host: NodeAddr, services: &[Service], reload: bool) -> Vec<Step> {
     let name = &members.name;
     let files =
         services.iter().map(|service| (format!("{name}-{}.cfg", service.name), service.content.clone()));
@@ -350,17 +355,24 @@ pub(crate) fn services(members: &Members, host: NodeAddr, services: &[Service]) 
         // By their head line, not by a glob: pg-test-*.cfg would catch files of a cluster named pg-test-2.
         mark: format!("# Managed by Paddock: cluster {name}, service "),
         files: files.collect(),
-        validate: "haproxy -c -q -f /etc/haproxy/haproxy.cfg -f {}".into(),
+        validate: "haproxy -c -f /etc/haproxy/haproxy.cfg -f {}".into(),
     };
-    vec![
-        Step::new("pgsql/pg_service/files", host, format!("services of {name}: {}", ports.join(", ")), set),
-        Step::unit(
+    let mut steps = vec![Step::new(
+        "pgsql/pg_service/files",
+        host,
+        format!("services of {name}: {}", ports.join(", ")),
+        set,
+    )];
+    if reload {
+        let files = ["/etc/haproxy/haproxy.cfg", "/etc/haproxy/conf.d"];
+        let unit = Step::unit(
             "pgsql/pg_service/reload",
             host,
             "haproxy.service",
             UnitState::RunningElseReload,
-            &["/etc/haproxy/haproxy.cfg", "/etc/haproxy/conf.d"],
-        )
-        .titled("HAProxy has loaded the services"),
-    ]
+            &files,
+        );
+        steps.push(unit.titled("HAProxy has loaded the services"));
+    }
+    steps
 }

@@ -63,6 +63,7 @@ pub fn job_with(plan: PlanId, locks: &[&str]) -> NewJob {
         author: "ann".into(),
         runner: "r1".into(),
         locks: locks.iter().map(|lock| (*lock).to_owned()).collect(),
+        approval: None,
         now_us: NOW,
         lease_until_us: NOW + LEASE,
     }

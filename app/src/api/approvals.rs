@@ -1,0 +1,60 @@
+//! Approvals of what destroys: ask, decide, look.
+
+use super::ApiError;
+#[cfg(feature = "ssr")]
+use super::{actor, answer, console};
+use leptos::prelude::*;
+use leptos::server_fn::codec::{GetUrl, Json};
+use paddock_events::{ApprovalsPage, PlanId, PlanStanding};
+
+/// What waits for a decision, and the newest decided requests.
+#[server(name = CallApprovals, prefix = "/api/app", endpoint = "approvals", input = GetUrl)]
+pub async fn approvals() -> Result<ApprovalsPage, ApiError> {
+    answer(console().approvals(&actor()?).await)
+}
+
+/// How many requests wait; the header asks, and the sign-in page has a header, too.
+#[server(name = CallApprovalsWaiting, prefix = "/api/app", endpoint = "approvals-waiting", input = GetUrl)]
+pub async fn approvals_waiting() -> Result<u32, ApiError> {
+    let session: super::Session = use_context().unwrap_or_default();
+    match session.actor {
+        Some(actor) => answer(console().approvals_waiting(&actor).await),
+        None => Ok(0),
+    }
+}
+
+/// What may happen to a plan now.
+#[server(name = CallPlanStanding, prefix = "/api/app", endpoint = "plan-standing", input = GetUrl)]
+pub async fn plan_standing(id: i64) -> Result<PlanStanding, ApiError> {
+    answer(console().plan_standing(&actor()?, PlanId(id)).await)
+}
+
+/// Asks others to approve a plan.
+#[server(name = CallApprovalRequest, prefix = "/api/app", endpoint = "approval-request", input = Json)]
+pub async fn request_approval(id: PlanId, reason: String) -> Result<(), ApiError> {
+    answer(console().request_approval(&actor()?, id, &reason).await)
+}
+
+/// Takes one's own request back.
+#[server(name = CallApprovalWithdraw, prefix = "/api/app", endpoint = "approval-withdraw", input = Json)]
+pub async fn withdraw_approval(id: PlanId) -> Result<(), ApiError> {
+    answer(console().withdraw_approval(&actor()?, id).await)
+}
+
+/// Lets somebody else's plan run once.
+#[server(name = CallApprovalApprove, prefix = "/api/app", endpoint = "approval-approve", input = Json)]
+pub async fn approve(id: PlanId, typed_name: String) -> Result<(), ApiError> {
+    answer(console().approve(&actor()?, id, &typed_name).await)
+}
+
+/// Says no to somebody else's request.
+#[server(name = CallApprovalRefuse, prefix = "/api/app", endpoint = "approval-refuse", input = Json)]
+pub async fn refuse_approval(id: PlanId, reason: String) -> Result<(), ApiError> {
+    answer(console().refuse_approval(&actor()?, id, &reason).await)
+}
+
+/// Lets a plan run without anybody else.
+#[server(name = CallBreakGlass, prefix = "/api/app", endpoint = "break-glass", input = Json)]
+pub async fn break_glass(id: PlanId, typed_name: String, reason: String) -> Result<(), ApiError> {
+    answer(console().break_glass(&actor()?, id, &typed_name, &reason).await)
+}

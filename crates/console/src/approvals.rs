@@ -1,0 +1,312 @@
+//! Approval of what destroys: asked for, decided by somebody else, used once.
+//!
+//! A person's part: who may, with which words. What must hold at the moment of the write is a condition of the write in
+//! the store; when it says no, we look again and say why.
+
+use crate::case::{Case, check_reason, check_typed, signed, state};
+use crate::clock::now_us;
+use crate::plans::{KeptPlan, STALE};
+use crate::policy::{Action, authorise, may, verdict};
+use crate::problems::{from_store, problem};
+use crate::{Actor, Console, PersonRole};
+use paddock_engine::RunnablePlan;
+use paddock_events::{
+    ApprovalRow, ApprovalsPage, JobOutline, PlanId, PlanStanding, Problem, ProblemKind, RevisionId,
+};
+use paddock_store::{ApprovalState, StoredApproval};
+
+/// Decided requests on the approvals page.
+const DECIDED: u32 = 50;
+
+impl Console {
+    /// Asks others to approve a plan that destroys. The request is good for 4 hours.
+    pub async fn request_approval(&self, actor: &Actor, id: PlanId, reason: &str) -> Result<(), Problem> {
+        self.request_approval_at(actor, id, reason, now_us()).await
+    }
+
+    pub(crate) async fn request_approval_at(
+        &self,
+        actor: &Actor,
+        id: PlanId,
+        reason: &str,
+        now_us: i64,
+    ) -> Result<(), Problem> {
+        authorise(actor, Action::Request)?;
+        let case = self.case(id).await?;
+        refused(case.against_request(now_us))?;
+        let new = case.new_request(actor, check_reason(reason)?, now_us);
+        self.refuse_stale(&case.kept).await?;
+        if self.inner.store.request_approval(&new).await.map_err(from_store)?.is_none() {
+            return Err(self.why_not(id, |case| case.against_request(now_us)).await);
+        }
+        tracing::info!(plan.id = %id, person.id = %actor.id, "`{}` asks for approval: {}", actor.name, case.kept.plan.title);
+        Ok(())
+    }
+
+    /// Takes one's own request back, also when it is approved already.
+    pub async fn withdraw_approval(&self, actor: &Actor, id: PlanId) -> Result<(), Problem> {
+        authorise(actor, Action::Request)?;
+        let case = self.case(id).await?;
+        let now_us = now_us();
+        refused(case.against_withdrawal(actor, now_us))?;
+        if !self.inner.store.withdraw_approval(id, actor.id, now_us).await.map_err(from_store)? {
+            return Err(self.why_not(id, |case| case.against_withdrawal(actor, now_us)).await);
+        }
+        tracing::info!(plan.id = %id, person.id = %actor.id, "`{}` withdrew the request for plan {id}", actor.name);
+        Ok(())
+    }
+
+    /// Lets somebody else's plan run once. The approver types the name that the plan's page says.
+    pub async fn approve(&self, actor: &Actor, id: PlanId, typed_name: &str) -> Result<(), Problem> {
+        self.approve_at(actor, id, typed_name, now_us()).await
+    }
+
+    pub(crate) async fn approve_at(
+        &self,
+        actor: &Actor,
+        id: PlanId,
+        typed_name: &str,
+        now_us: i64,
+    ) -> Result<(), Problem> {
+        authorise(actor, Action::Approve)?;
+        let case = self.case(id).await?;
+        refused(case.against_decision(actor, now_us))?;
+        check_typed(&case.kept.plan, typed_name)?;
+        self.refuse_stale_for_good(&case.kept).await?;
+        let signed = signed(actor, now_us);
+        if !self.inner.store.approve(id, &signed, typed_name.trim()).await.map_err(from_store)? {
+            return Err(self.why_not(id, |case| case.against_decision(actor, now_us)).await);
+        }
+        tracing::info!(plan.id = %id, person.id = %actor.id, "`{}` approved: {}", actor.name, case.kept.plan.title);
+        Ok(())
+    }
+
+    /// Says no to somebody else's request, with the reason.
+    pub async fn refuse_approval(&self, actor: &Actor, id: PlanId, reason: &str) -> Result<(), Problem> {
+        authorise(actor, Action::Approve)?;
+        let case = self.case(id).await?;
+        let now_us = now_us();
+        refused(case.against_decision(actor, now_us))?;
+        let why = check_reason(reason)?;
+        let signed = signed(actor, now_us);
+        if !self.inner.store.refuse_approval(id, &signed, &why).await.map_err(from_store)? {
+            return Err(self.why_not(id, |case| case.against_decision(actor, now_us)).await);
+        }
+        tracing::info!(plan.id = %id, person.id = %actor.id, "`{}` refused: {}", actor.name, case.kept.plan.title);
+        Ok(())
+    }
+
+    /// Lets an admin run a plan that destroys without anybody else. Loud: it is logged as a warning, and the plan says
+    /// so for ever.
+    pub async fn break_glass(
+        &self,
+        actor: &Actor,
+        id: PlanId,
+        typed_name: &str,
+        reason: &str,
+    ) -> Result<(), Problem> {
+        authorise(actor, Action::BreakGlass)?;
+        let case = self.case(id).await?;
+        let now_us = now_us();
+        refused(case.against_break_glass(actor, now_us))?;
+        check_typed(&case.kept.plan, typed_name)?;
+        let new = case.new_request(actor, check_reason(reason)?, now_us);
+        self.refuse_stale(&case.kept).await?;
+        if self.inner.store.break_glass(&new, typed_name.trim()).await.map_err(from_store)?.is_none() {
+            return Err(self.why_not(id, |case| case.against_break_glass(actor, now_us)).await);
+        }
+        tracing::warn!(
+            plan.id = %id, person.id = %actor.id,
+            "break-glass: `{}` approved alone: {} (reason: {:?})", actor.name, case.kept.plan.title, new.reason
+        );
+        Ok(())
+    }
+
+    /// What waits for a decision, and the newest decided requests.
+    pub async fn approvals(&self, actor: &Actor) -> Result<ApprovalsPage, Problem> {
+        authorise(actor, Action::See)?;
+        let now_us = now_us();
+        let rows = |all: Vec<StoredApproval>| all.iter().map(|one| row(one, now_us)).collect();
+        Ok(ApprovalsPage {
+            waiting: rows(self.inner.store.approvals_waiting(now_us).await.map_err(from_store)?),
+            decided: rows(
+                self.inner.store.newest_approvals_decided(now_us, DECIDED).await.map_err(from_store)?,
+            ),
+        })
+    }
+
+    /// How many requests wait for a decision.
+    pub async fn approvals_waiting(&self, actor: &Actor) -> Result<u32, Problem> {
+        authorise(actor, Action::See)?;
+        self.inner.store.count_approvals_waiting(now_us()).await.map_err(from_store)
+    }
+
+    /// What may happen to a plan now: what an open plan page asks for again and again.
+    pub async fn plan_standing(&self, actor: &Actor, id: PlanId) -> Result<PlanStanding, Problem> {
+        authorise(actor, Action::See)?;
+        let case = self.case(id).await?;
+        self.standing(actor, &case).await
+    }
+
+    pub(crate) async fn standing(&self, actor: &Actor, case: &Case) -> Result<PlanStanding, Problem> {
+        let now_us = now_us();
+        // A plan that has run cannot be stale.
+        let stale = match case.kept.stored.job {
+            Some(_) => None,
+            None => self.refuse_stale(&case.kept).await.err(),
+        };
+        let or_stale = |against: Option<Problem>| against.or_else(|| stale.clone());
+        let may_run = match case.already_run().or_else(|| stale.clone()) {
+            Some(problem) => Some(problem),
+            None => self.ready(case, now_us).await.err(),
+        };
+        Ok(PlanStanding {
+            job: case.kept.stored.job,
+            approval: case.asked.as_ref().map(|asked| state(asked, now_us)),
+            may_run: verdict(actor, Action::Run, may_run),
+            may_request: verdict(actor, Action::Request, or_stale(case.against_request(now_us))),
+            may_withdraw: verdict(actor, Action::Request, case.against_withdrawal(actor, now_us)),
+            may_approve: verdict(actor, Action::Approve, or_stale(case.against_decision(actor, now_us))),
+            may_break_glass: verdict(
+                actor,
+                Action::BreakGlass,
+                or_stale(case.against_break_glass(actor, now_us)),
+            ),
+        })
+    }
+
+    /// A plan with the newest request for it.
+    pub(crate) async fn case(&self, id: PlanId) -> Result<Case, Problem> {
+        // The request first: a plan that was started in between then shows its job, and not only a used approval.
+        let asked = self.inner.store.newest_approval_of(id).await.map_err(from_store)?;
+        let kept = self.kept_plan(id).await?;
+        Ok(Case { kept, asked })
+    }
+
+    /// The proof that a plan may run now, as far as approval goes.
+    pub(crate) async fn ready(&self, case: &Case, now_us: i64) -> Result<RunnablePlan, Problem> {
+        let open = case.asked.as_ref().filter(|asked| asked.state == ApprovalState::Approved);
+        let plan = case.runnable(open, now_us)?;
+        if let Some(open) = open {
+            self.refuse_lost_approver(open).await?;
+        }
+        Ok(plan)
+    }
+
+    /// Why a job could not be started with an approval that had just been good.
+    pub(crate) async fn not_ready(&self, id: PlanId) -> Problem {
+        let now = match self.case(id).await {
+            Ok(case) => self.ready(&case, now_us()).await.err(),
+            Err(problem) => Some(problem),
+        };
+        now.unwrap_or_else(|| overtaken(id))
+    }
+
+    /// The proof that a job may go on with its plan. What it was approved with was used to start this very job: it
+    /// bound the digest, and a resumed job runs the same digest, so nobody is asked twice. Whether it was still good is
+    /// asked for the moment of its use. An approval that a changed inventory has voided since starts nothing any more.
+    pub(crate) fn ready_again(&self, case: &Case) -> Result<RunnablePlan, Problem> {
+        let used = case.asked.as_ref().filter(|asked| asked.state == ApprovalState::Used);
+        let used_us = used.and_then(|used| used.ended_us).unwrap_or_default();
+        case.runnable(used, used_us)
+    }
+
+    /// What stands against resuming a job of such a plan.
+    pub(crate) async fn approval_lost(
+        &self,
+        plan: PlanId,
+        outline: &JobOutline,
+    ) -> Result<Option<Problem>, Problem> {
+        if !outline.steps.iter().any(|step| step.destructive) {
+            return Ok(None);
+        }
+        Ok(self.ready_again(&self.case(plan).await?).err())
+    }
+
+    /// An approver who is gone, or has lost the role since, approves nothing any more.
+    async fn refuse_lost_approver(&self, asked: &StoredApproval) -> Result<(), Problem> {
+        let Some(decided) = &asked.decided else { return Ok(()) };
+        let action = if asked.break_glass { Action::BreakGlass } else { Action::Approve };
+        let person = self.inner.store.person(decided.by).await.map_err(from_store)?;
+        let role = person.and_then(|person| PersonRole::parse(&person.role));
+        if role.is_some_and(|role| may(role, action).is_ok()) {
+            return Ok(());
+        }
+        Err(problem(
+            "run/approver-lost",
+            ProblemKind::Forbidden,
+            format!("plan {} may not run", asked.plan),
+            format!("{}, who approved it, may approve nothing any more", decided.name),
+            format!("{} withdraws the request, then ask anew", asked.asked.name),
+        ))
+    }
+
+    /// Refuses a plan that the inventory in force would not give any more, and makes its approval void for good: also
+    /// when the inventory is changed back. Gives the revision under which the plan is good.
+    pub(crate) async fn refuse_stale_for_good(&self, kept: &KeptPlan) -> Result<RevisionId, Problem> {
+        let stale = match self.refuse_stale(kept).await {
+            Ok(revision) => return Ok(revision),
+            Err(problem) => problem,
+        };
+        if stale.code == STALE {
+            let id = kept.stored.id;
+            if self.inner.store.void_approval(id, &stale.why, now_us()).await.map_err(from_store)? {
+                tracing::info!(plan.id = %id, "the approval of plan {id} is void: {}", stale.why);
+            }
+        }
+        Err(stale)
+    }
+
+    /// Voids the approvals that the inventory in force has made stale. Called after each save; what is missed here, by a
+    /// crash or an error, is found when somebody would approve, run or resume.
+    pub(crate) async fn void_stale_approvals(&self) {
+        let plans = match self.inner.store.plans_with_live_approval(now_us()).await {
+            Ok(plans) => plans,
+            Err(error) => {
+                tracing::error!("approvals were not compared with the new inventory: {error}");
+                return;
+            }
+        };
+        for id in plans {
+            let looked = match self.kept_plan(id).await {
+                Ok(kept) => self.refuse_stale_for_good(&kept).await.err(),
+                Err(problem) => Some(problem),
+            };
+            if let Some(problem) = looked.filter(|problem| problem.code != STALE) {
+                tracing::warn!(plan.id = %id, "the approval of plan {id} was not compared with the new inventory: {problem}");
+            }
+        }
+    }
+
+    /// Why a write found the request in another state than we had just seen.
+    async fn why_not(&self, id: PlanId, against: impl FnOnce(&Case) -> Option<Problem>) -> Problem {
+        let now = match self.case(id).await {
+            Ok(case) => against(&case),
+            Err(problem) => Some(problem),
+        };
+        now.unwrap_or_else(|| overtaken(id))
+    }
+}
+
+fn refused(against: Option<Problem>) -> Result<(), Problem> {
+    against.map_or(Ok(()), Err)
+}
+
+fn row(asked: &StoredApproval, now_us: i64) -> ApprovalRow {
+    ApprovalRow {
+        plan: asked.plan,
+        title: asked.title.clone(),
+        cluster: asked.cluster.clone(),
+        state: state(asked, now_us),
+    }
+}
+
+fn overtaken(id: PlanId) -> Problem {
+    problem(
+        "approval/overtaken",
+        ProblemKind::Conflict,
+        format!("nothing was done to plan {id}"),
+        "somebody else acted on it, or saved the inventory, at the same moment",
+        "look at the plan again",
+    )
+}

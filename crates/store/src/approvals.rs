@@ -1,0 +1,412 @@
+//! Requests to run plans that destroy, and what became of them.
+//!
+//! Every transition is one conditional write: a request that is not in the state it must be in, has expired or is the
+//! decider's own gives no row, and the caller looks again to say why.
+
+use crate::database::Asking as _;
+use crate::{Store, StoreError};
+use paddock_events::{ApprovalId, PersonId, PlanId, RevisionId};
+use sqlx::{Sqlite, Transaction};
+
+/// Where a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApprovalState {
+    /// Nobody has decided.
+    Waiting,
+    /// A job may be started with it, once.
+    Approved,
+    /// Somebody said no.
+    Refused,
+    /// The requester took it back.
+    Withdrawn,
+    /// A job was started with it.
+    Used,
+    /// The plan is not what it was any more, or nobody decided in time and it was asked for again.
+    Void,
+}
+
+impl ApprovalState {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Approved => "approved",
+            Self::Refused => "refused",
+            Self::Withdrawn => "withdrawn",
+            Self::Used => "used",
+            Self::Void => "void",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, StoreError> {
+        let all = [Self::Waiting, Self::Approved, Self::Refused, Self::Withdrawn, Self::Used, Self::Void];
+        all.into_iter().find(|state| state.as_str() == text).ok_or_else(|| StoreError::Damaged {
+            what: "state of an approval".into(),
+            why: format!("`{text}` is none"),
+        })
+    }
+}
+
+/// A person at a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Who.
+    pub by: PersonId,
+    /// Their name of then.
+    pub name: String,
+    /// Microseconds since the epoch.
+    pub at_us: i64,
+}
+
+/// A request to be kept.
+#[derive(Clone, Debug)]
+pub struct NewApproval {
+    /// What shall run; its digest is taken from the stored plan.
+    pub plan: PlanId,
+    /// The plan's sentence.
+    pub title: String,
+    /// The cluster it changes.
+    pub cluster: Option<String>,
+    /// Who asks, and when.
+    pub asked: Signed,
+    /// Why, in their words.
+    pub reason: String,
+    /// From when on it is worth nothing.
+    pub expires_us: i64,
+}
+
+/// A request as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredApproval {
+    /// Its number.
+    pub id: ApprovalId,
+    /// What shall run.
+    pub plan: PlanId,
+    /// The plan's digest of then.
+    pub digest: String,
+    /// The plan's sentence.
+    pub title: String,
+    /// The cluster it changes.
+    pub cluster: Option<String>,
+    /// Who asked, and when.
+    pub asked: Signed,
+    /// Why, in their words.
+    pub reason: String,
+    /// From when on it is worth nothing.
+    pub expires_us: i64,
+    /// Where it is.
+    pub state: ApprovalState,
+    /// The requester decided alone.
+    pub break_glass: bool,
+    /// Who approved or refused it, and when.
+    pub decided: Option<Signed>,
+    /// Why it was refused or became void.
+    pub why: Option<String>,
+    /// When it was withdrawn, used or became void.
+    pub ended_us: Option<i64>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    plan: i64,
+    digest: String,
+    title: String,
+    cluster: Option<String>,
+    requester: i64,
+    requester_name: String,
+    reason: String,
+    requested_us: i64,
+    expires_us: i64,
+    state: String,
+    break_glass: bool,
+    decided_by: Option<i64>,
+    decided_name: Option<String>,
+    decided_us: Option<i64>,
+    why: Option<String>,
+    ended_us: Option<i64>,
+}
+
+impl TryFrom<Row> for StoredApproval {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let decided = match (row.decided_by, row.decided_name, row.decided_us) {
+            (Some(by), Some(name), Some(at_us)) => Some(Signed { by: PersonId(by), name, at_us }),
+            // The table lets them be there or absent together only.
+            (_, _, _) => None,
+        };
+        Ok(Self {
+            id: ApprovalId(row.id),
+            plan: PlanId(row.plan),
+            digest: row.digest,
+            title: row.title,
+            cluster: row.cluster,
+            asked: Signed { by: PersonId(row.requester), name: row.requester_name, at_us: row.requested_us },
+            reason: row.reason,
+            expires_us: row.expires_us,
+            state: ApprovalState::parse(&row.state)?,
+            break_glass: row.break_glass,
+            decided,
+            why: row.why,
+            ended_us: row.ended_us,
+        })
+    }
+}
+
+fn all(rows: Vec<Row>) -> Result<Vec<StoredApproval>, StoreError> {
+    rows.into_iter().map(StoredApproval::try_from).collect()
+}
+
+/// Takes the approval for a job that is being started; false when it is not approved, has expired, is for another
+/// digest, or the inventory is not in the revision under which the plan was found to be good.
+pub(crate) async fn use_up(
+    tx: &mut Transaction<'static, Sqlite>,
+    approval: ApprovalId,
+    plan: PlanId,
+    revision: RevisionId,
+    now_us: i64,
+) -> Result<bool, StoreError> {
+    let used = sqlx::query(
+        "UPDATE approval SET state = 'used', ended_us = $4
+         WHERE id = $1 AND plan = $2 AND state = 'approved' AND expires_us > $4
+           AND digest = (SELECT plan.digest FROM plan WHERE plan.id = $2)
+           AND $3 = (SELECT max(revision.id) FROM revision)",
+    )
+    .bind(approval.0)
+    .bind(plan.0)
+    .bind(revision.0)
+    .bind(now_us)
+    .execute(&mut **tx)
+    .await
+    .asking("use an approval")?;
+    Ok(used.rows_affected() == 1)
+}
+
+impl Store {
+    /// Keeps a request that waits for somebody else; none when one is open already or the plan has a job.
+    pub async fn request_approval(&self, new: &NewApproval) -> Result<Option<ApprovalId>, StoreError> {
+        self.add_approval(new, None).await
+    }
+
+    /// Keeps a request that its requester approves alone, and takes back the one of theirs that waits; none when
+    /// somebody else's is open or the plan has a job.
+    pub async fn break_glass(
+        &self,
+        new: &NewApproval,
+        typed_name: &str,
+    ) -> Result<Option<ApprovalId>, StoreError> {
+        self.add_approval(new, Some(typed_name)).await
+    }
+
+    async fn add_approval(
+        &self,
+        new: &NewApproval,
+        alone: Option<&str>,
+    ) -> Result<Option<ApprovalId>, StoreError> {
+        let NewApproval { plan, title, cluster, asked, reason, expires_us } = new;
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "UPDATE approval SET state = 'void', why = 'it expired', ended_us = $2
+             WHERE plan = $1 AND state IN ('waiting', 'approved') AND expires_us <= $2",
+        )
+        .bind(plan.0)
+        .bind(asked.at_us)
+        .execute(&mut *tx)
+        .await
+        .asking("close expired requests")?;
+        if alone.is_some() {
+            sqlx::query(
+                "UPDATE approval SET state = 'withdrawn', ended_us = $3
+                 WHERE plan = $1 AND state = 'waiting' AND requester = $2",
+            )
+            .bind(plan.0)
+            .bind(asked.by.0)
+            .bind(asked.at_us)
+            .execute(&mut *tx)
+            .await
+            .asking("take one's own request back")?;
+        }
+        let decided = alone.map(|_| asked);
+        let added: Option<i64> = sqlx::query_scalar(
+            "INSERT INTO approval (plan, digest, title, cluster, requester, requester_name, reason, requested_us,
+                                   expires_us, state, break_glass, decided_by, decided_name, decided_us, typed_name)
+             SELECT plan.id, plan.digest, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 FROM plan
+             WHERE plan.id = $1 AND NOT EXISTS (SELECT 1 FROM job WHERE job.plan = plan.id)
+             ON CONFLICT (plan) WHERE state IN ('waiting', 'approved') DO NOTHING RETURNING id",
+        )
+        .bind(plan.0)
+        .bind(title)
+        .bind(cluster)
+        .bind(asked.by.0)
+        .bind(&asked.name)
+        .bind(reason)
+        .bind(asked.at_us)
+        .bind(expires_us)
+        .bind(if alone.is_some() { ApprovalState::Approved } else { ApprovalState::Waiting }.as_str())
+        .bind(alone.is_some())
+        .bind(decided.map(|signed| signed.by.0))
+        .bind(decided.map(|signed| signed.name.as_str()))
+        .bind(decided.map(|signed| signed.at_us))
+        .bind(alone)
+        .fetch_optional(&mut *tx)
+        .await
+        .asking("keep a request for approval")?;
+        if added.is_some() {
+            tx.commit().await.asking("keep a request for approval")?;
+        }
+        Ok(added.map(ApprovalId))
+    }
+
+    /// Approves the request that waits, when it is not the decider's own and has not expired; else false.
+    pub async fn approve(
+        &self,
+        plan: PlanId,
+        decided: &Signed,
+        typed_name: &str,
+    ) -> Result<bool, StoreError> {
+        let approved = sqlx::query(
+            "UPDATE approval SET state = 'approved', decided_by = $2, decided_name = $3, decided_us = $4, typed_name = $5
+             WHERE plan = $1 AND state = 'waiting' AND requester <> $2 AND expires_us > $4",
+        )
+        .bind(plan.0)
+        .bind(decided.by.0)
+        .bind(&decided.name)
+        .bind(decided.at_us)
+        .bind(typed_name)
+        .execute(self.writer())
+        .await
+        .asking("approve a plan")?;
+        Ok(approved.rows_affected() == 1)
+    }
+
+    /// Refuses the request that waits, when it is not the decider's own and has not expired; else false.
+    pub async fn refuse_approval(
+        &self,
+        plan: PlanId,
+        decided: &Signed,
+        why: &str,
+    ) -> Result<bool, StoreError> {
+        let refused = sqlx::query(
+            "UPDATE approval SET state = 'refused', decided_by = $2, decided_name = $3, decided_us = $4, why = $5
+             WHERE plan = $1 AND state = 'waiting' AND requester <> $2 AND expires_us > $4",
+        )
+        .bind(plan.0)
+        .bind(decided.by.0)
+        .bind(&decided.name)
+        .bind(decided.at_us)
+        .bind(why)
+        .execute(self.writer())
+        .await
+        .asking("refuse a plan")?;
+        Ok(refused.rows_affected() == 1)
+    }
+
+    /// Takes back a request that waits or is approved; false when none is open or it is somebody else's.
+    pub async fn withdraw_approval(
+        &self,
+        plan: PlanId,
+        requester: PersonId,
+        now_us: i64,
+    ) -> Result<bool, StoreError> {
+        let withdrawn = sqlx::query(
+            "UPDATE approval SET state = 'withdrawn', ended_us = $3
+             WHERE plan = $1 AND state IN ('waiting', 'approved') AND requester = $2",
+        )
+        .bind(plan.0)
+        .bind(requester.0)
+        .bind(now_us)
+        .execute(self.writer())
+        .await
+        .asking("withdraw a request")?;
+        Ok(withdrawn.rows_affected() == 1)
+    }
+
+    /// Makes what a plan was approved with worth nothing, for good: also for a job that would be resumed with it.
+    /// False when there is nothing to void. A job that runs is left alone.
+    pub async fn void_approval(&self, plan: PlanId, why: &str, now_us: i64) -> Result<bool, StoreError> {
+        let voided = sqlx::query(
+            "UPDATE approval SET state = 'void', why = $2, ended_us = $3
+             WHERE plan = $1 AND (state IN ('waiting', 'approved') OR (state = 'used' AND EXISTS (
+                SELECT 1 FROM job WHERE job.plan = approval.plan AND job.state IN ('failed', 'cancelled', 'interrupted'))))",
+        )
+        .bind(plan.0)
+        .bind(why)
+        .bind(now_us)
+        .execute(self.writer())
+        .await
+        .asking("void an approval")?;
+        Ok(voided.rows_affected() == 1)
+    }
+
+    /// The newest request for a plan.
+    pub async fn newest_approval_of(&self, plan: PlanId) -> Result<Option<StoredApproval>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT id, plan, digest, title, cluster, requester, requester_name, reason, requested_us, expires_us, state,
+                    break_glass, decided_by, decided_name, decided_us, why, ended_us
+             FROM approval WHERE plan = $1 ORDER BY id DESC LIMIT 1",
+        )
+        .bind(plan.0)
+        .fetch_optional(self.reader())
+        .await
+        .asking("read the approval of a plan")?;
+        row.map(StoredApproval::try_from).transpose()
+    }
+
+    /// Requests that wait for a decision now, oldest first.
+    pub async fn approvals_waiting(&self, now_us: i64) -> Result<Vec<StoredApproval>, StoreError> {
+        all(sqlx::query_as(
+            "SELECT id, plan, digest, title, cluster, requester, requester_name, reason, requested_us, expires_us, state,
+                    break_glass, decided_by, decided_name, decided_us, why, ended_us
+             FROM approval WHERE state = 'waiting' AND expires_us > $1 ORDER BY id",
+        )
+        .bind(now_us)
+        .fetch_all(self.reader())
+        .await
+        .asking("list requests that wait")?)
+    }
+
+    /// How many requests wait for a decision now.
+    pub async fn count_approvals_waiting(&self, now_us: i64) -> Result<u32, StoreError> {
+        let count: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM approval WHERE state = 'waiting' AND expires_us > $1")
+                .bind(now_us)
+                .fetch_one(self.reader())
+                .await
+                .asking("count requests that wait")?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    /// Requests that wait no more, the last decided or ended first.
+    pub async fn newest_approvals_decided(
+        &self,
+        now_us: i64,
+        limit: u32,
+    ) -> Result<Vec<StoredApproval>, StoreError> {
+        all(sqlx::query_as(
+            "SELECT id, plan, digest, title, cluster, requester, requester_name, reason, requested_us, expires_us, state,
+                    break_glass, decided_by, decided_name, decided_us, why, ended_us
+             FROM approval WHERE NOT (state = 'waiting' AND expires_us > $1)
+             ORDER BY coalesce(ended_us, decided_us, expires_us) DESC, id DESC LIMIT $2",
+        )
+        .bind(now_us)
+        .bind(i64::from(limit))
+        .fetch_all(self.reader())
+        .await
+        .asking("list decided requests")?)
+    }
+
+    /// Plans with an approval that a changed inventory would void: open ones, and those of jobs that can be resumed.
+    pub async fn plans_with_live_approval(&self, now_us: i64) -> Result<Vec<PlanId>, StoreError> {
+        let plans: Vec<i64> = sqlx::query_scalar(
+            "SELECT plan FROM approval WHERE (state IN ('waiting', 'approved') AND expires_us > $1)
+                OR (state = 'used' AND EXISTS (
+                    SELECT 1 FROM job WHERE job.plan = approval.plan AND job.state IN ('failed', 'cancelled', 'interrupted')))
+             ORDER BY plan",
+        )
+        .bind(now_us)
+        .fetch_all(self.reader())
+        .await
+        .asking("list live approvals")?;
+        Ok(plans.into_iter().map(PlanId).collect())
+    }
+}
