@@ -1,6 +1,6 @@
 //! `test` and its parts.
 
-use crate::lab::{DownAtEnd, Lab};
+use crate::lab::{self, DownAtEnd, Lab};
 use crate::rights::{self, Rights};
 use crate::tally::Tally;
 use crate::toolchain::{self, Toolchain};
@@ -76,6 +76,7 @@ fn integration(toolchain: &Toolchain) -> Result<Tally> {
     rights::install(rights::LAB)?;
     // Built before, since there is no way out of the lab's network.
     let binaries = report::step("building the tests", || binaries(toolchain))?;
+    let store = report::step("installing the S3 server", lab::s3_server)?;
     let lab = Lab::of_tests();
     report::step("building the lab's base", || lab.build())?;
     let _down = DownAtEnd(lab.clone());
@@ -91,7 +92,9 @@ fn integration(toolchain: &Toolchain) -> Result<Tally> {
         lab.up()?;
         report::say(&format!("{tests} tests of {name}"));
         let mut run = lab.command();
-        run.arg("exec").arg(&binary.program).args(["--ignored", "--test-threads=1", "lab_"]);
+        // Through `env`, since sudo passes on none of ours.
+        run.args(["exec", "env"]).arg(format!("LAB_S3={}", store.display()));
+        run.arg(&binary.program).args(["--ignored", "--test-threads=1", "lab_"]);
         tally += counted(run.current_dir(&binary.folder))?;
     }
     Ok(tally)

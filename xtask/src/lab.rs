@@ -99,6 +99,18 @@ impl Lab {
     }
 }
 
+/// The S3 server of tests that need a shared backup repository, installed once (docs/decisions/0010).
+pub fn s3_server() -> Result<PathBuf> {
+    let home = place::target().join("s3-server");
+    let program = home.join("bin/moto_server");
+    if !program.exists() {
+        command::run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
+        let mut pip = Command::new(home.join("bin/pip"));
+        command::run(pip.args(["install", "--quiet", "moto[s3]==5.*", "flask", "flask-cors"]))?;
+    }
+    Ok(program)
+}
+
 /// Destroys a lab's nodes when dropped, so that a failing test leaves none behind.
 pub struct DownAtEnd(pub Lab);
 

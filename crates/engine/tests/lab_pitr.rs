@@ -168,8 +168,8 @@ async fn lab_a_clone_has_what_was_before_each_target_and_nothing_after_it() {
     for (number, (target, expect)) in targets.iter().enumerate() {
         lab.declare(&inventory(&format!("        pg_pitr: {{ cluster: pg-test, {target} }}\n")));
         let planned = lab.plan(&["./pgsql-pitr.yml", "-l", "pg-test2"]).await.unwrap();
-        // The first clone finds no cluster: creating it is planned in.
-        assert_eq!(planned.plays.len(), if number == 0 { 2 } else { 1 }, "{:?}", planned.command_lines());
+        // The first clone finds a bare node: preparing it and creating the cluster are planned in.
+        assert_eq!(planned.plays.len(), if number == 0 { 3 } else { 1 }, "{:?}", planned.command_lines());
         assert!(planned.is_destructive());
         lab.run_plan(planned).await.well();
         assert_eq!(rows(&lab, C).await, *expect, "{target}");

@@ -286,7 +286,7 @@ fn another_upstream_must_be_able_to_send() {
     all.push(node("pg-meta", "10.10.10.10", &[("pg-meta-1", "10.10.10.10")], |facts| version(facts, "14")));
     let to = |ip: &str| planned(SEED, &known(&all), &["pg", "change-upstream", "pg-test2", ip]);
     let edits: Vec<String> = to("10.10.10.13").unwrap().edits.iter().map(|one| one.edit.sentence()).collect();
-    assert_eq!(edits, ["sets `pg_upstream` of 10.10.10.14 of `pg-test2` to 10.10.10.13"]);
+    assert_eq!(edits, ["sets `pg_upstream: 10.10.10.13` for 10.10.10.14 of `pg-test2`"]);
     assert_eq!(to("10.10.10.15").unwrap_err().code, "plan/upstream-own");
     assert_eq!(to("10.10.10.11").unwrap_err().code, "plan/upstream-unreachable");
     assert_eq!(to("10.10.10.10").unwrap_err().code, "plan/upstream-version");

@@ -54,7 +54,7 @@ pub(crate) fn forget(members: &Members, host: NodeAddr, run: &str) -> Step {
 pub(crate) fn config(members: &Members, member: &Member, id: &str) -> Step {
     let wanted = format!(
         "[ -s {STATE}/dynamic.json ] || exit 0\nwant=$(python3 -c 'import json,sys; c=json.load(sys.stdin) or dict(); c.pop(\"standby_cluster\", None); c.pop(\"pause\", None); print(json.dumps(c or None, sort_keys=True))' <{STATE}/dynamic.json) || exit 2\nhave={SHOW} || exit 2\n[ \"$want\" != null ] || exit 0\n",
-        SHOW = format_args!("$({SHOW_CONFIG})")
+        SHOW = format_args!("$( {SHOW_CONFIG} )")
     );
     let check = format!(
         "{wanted}[ \"$want\" != \"$have\" ] || exit 0\n[ \"$have\" != null ] || {{ echo 'the DCS has no configuration yet: Patroni writes its own first'; exit 0; }}\ndiff -u --label now --label saved <(printf '%s' \"$have\" | python3 -m json.tool) <(printf '%s' \"$want\" | python3 -m json.tool); exit 1\n"

@@ -228,7 +228,7 @@ PADDOCK
     /// Automatic failover is off while members stop.
     pub(crate) fn pause(&self) -> Step {
         let check = format!(
-            "{}restored && exit 0\nsystemctl is-active -q patroni || exit 0\nconfig=$({SHOW_CONFIG}) || exit 2\n[ \"$config\" != null ] || exit 0\nprintf '%s' \"$config\" | python3 -c 'import json,sys; sys.exit(0 if json.load(sys.stdin).get(\"pause\") else 1)' && exit 0\necho 'automatic failover is on'; exit 1\n",
+            "{}restored && exit 0\nsystemctl is-active -q patroni || exit 0\nconfig=$( {SHOW_CONFIG} ) || exit 2\n[ \"$config\" != null ] || exit 0\nprintf '%s' \"$config\" | python3 -c 'import json,sys; sys.exit(0 if json.load(sys.stdin).get(\"pause\") else 1)' && exit 0\necho 'automatic failover is on'; exit 1\n",
             self.state()
         );
         self.step(
