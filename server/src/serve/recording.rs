@@ -1,8 +1,8 @@
-//! A job's recording for who is signed in with a browser: a link on the job's page.
+//! A job's recording, made while it is read: a link on the job's page, and a route of the API.
 
 use super::router::AppState;
 use axum::Extension;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -13,7 +13,7 @@ use paddock_events::{Event, JobId, Problem, ProblemKind, Recording};
 use serde::Serialize;
 
 /// Events of one read.
-const READ: u32 = 2_000;
+const READ: u32 = 5_000;
 
 /// What is written while it is read.
 struct Tape {
@@ -22,10 +22,10 @@ struct Tape {
     job: JobId,
     next: u64,
     recording: Recording,
-    head: Option<Vec<u8>>,
+    head: Option<Bytes>,
 }
 
-/// `GET /jobs/{id}/recording.cast`: asciicast v2 of what has happened so far.
+/// `GET /jobs/{id}/recording.cast` for who is signed in with a browser.
 pub(super) async fn recording(
     State(AppState { console, .. }): State<AppState>,
     Extension(session): Extension<Session>,
@@ -34,8 +34,8 @@ pub(super) async fn recording(
     let Some(actor) = session.actor else {
         return (StatusCode::UNAUTHORIZED, "sign in first\n").into_response();
     };
-    match tape(console, actor, id).await {
-        Ok(tape) => answer(id, tape),
+    match taped(console, actor, id).await {
+        Ok(response) => response,
         Err(problem) => {
             let status = match problem.kind {
                 ProblemKind::NotFound => StatusCode::NOT_FOUND,
@@ -47,16 +47,14 @@ pub(super) async fn recording(
     }
 }
 
-async fn tape(console: Console, actor: Actor, job: JobId) -> Result<Tape, Problem> {
+/// asciicast v2 of what has happened in a job so far.
+pub(super) async fn taped(console: Console, actor: Actor, job: JobId) -> Result<Response, Problem> {
     let page = console.job(&actor, job).await?;
     let first = console.job_events(&actor, job, 0, 1).await?;
     let first_us = first.first().map_or(page.row.created_us, |event| event.at_us);
     let recording = Recording::new(page.view.outline, first_us);
     let head = lines(std::iter::once(recording.header())).ok();
-    Ok(Tape { console, actor, job, next: 0, recording, head })
-}
-
-fn answer(id: JobId, tape: Tape) -> Response {
+    let tape = Tape { console, actor, job, next: 0, recording, head };
     let frames = stream::try_unfold(tape, |mut tape| async move {
         if let Some(head) = tape.head.take() {
             return Ok::<_, axum::BoxError>(Some((head, tape)));
@@ -68,22 +66,30 @@ fn answer(id: JobId, tape: Tape) -> Response {
         let frames = lines(events.iter().filter_map(|event| recording.take(event)))?;
         Ok(Some((frames, tape)))
     });
-    let mut response = Body::from_stream(frames).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-asciicast"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(name) = HeaderValue::try_from(format!("attachment; filename=\"paddock-job-{id}.cast\"")) {
-        headers.insert(header::CONTENT_DISPOSITION, name);
+    let mut response = streamed(Body::from_stream(frames), "application/x-asciicast");
+    if let Ok(name) = HeaderValue::try_from(format!("attachment; filename=\"paddock-job-{job}.cast\"")) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
     }
-    response
+    Ok(response)
 }
 
 /// Each row as JSON on a line of its own.
-fn lines<T: Serialize>(rows: impl Iterator<Item = T>) -> Result<Vec<u8>, serde_json::Error> {
+pub(super) fn lines<T: Serialize>(rows: impl Iterator<Item = T>) -> Result<Bytes, serde_json::Error> {
     let mut out = Vec::new();
     for row in rows {
         serde_json::to_writer(&mut out, &row)?;
         out.push(b'\n');
     }
-    Ok(out)
+    Ok(out.into())
+}
+
+/// An answer that is made while it is read; nothing on the way may hold it back.
+pub(super) fn streamed(body: Body, kind: &'static str) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // nginx gathers answers otherwise.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
 }

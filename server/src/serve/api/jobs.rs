@@ -2,22 +2,21 @@
 
 use super::ApiState;
 use super::answer::{Answer, Bearer, Body, Path, Query};
+use crate::serve::recording::{lines, streamed, taped};
 use axum::Json;
 use axum::body::{Body as Stream, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use futures::stream;
-use paddock_console::{Actor, Console, EventFeed};
-use paddock_events::{Event, JobId, JobPage, Recording};
+use paddock_console::{Console, EventFeed};
+use paddock_events::{JobId, JobPage};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Pause between signs of life (empty lines) of a job that says nothing.
 const ALIVE: Duration = Duration::from_secs(10);
-/// Events of one read for a recording.
-const READ: u32 = 5_000;
 
 /// `GET /jobs/{id}`
 pub(super) async fn page(
@@ -64,63 +63,13 @@ async fn next_lines(
     Some(lines(events.iter()))
 }
 
-fn lines<T: Serialize>(rows: impl Iterator<Item = T>) -> Result<Bytes, serde_json::Error> {
-    let mut out = Vec::new();
-    for row in rows {
-        serde_json::to_writer(&mut out, &row)?;
-        out.push(b'\n');
-    }
-    Ok(out.into())
-}
-
-/// An answer that is made while it is read; nothing on the way may hold it back.
-fn streamed(body: Stream, kind: &'static str) -> Response {
-    let mut response = body.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // nginx gathers answers otherwise.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
-}
-
-struct Tape {
-    console: Console,
-    actor: Actor,
-    job: JobId,
-    next: u64,
-    recording: Recording,
-    head: Option<Bytes>,
-}
-
 /// `GET /jobs/{id}/recording.cast`: asciicast v2 of what has happened so far.
 pub(super) async fn recording(
     Bearer(actor): Bearer,
     State(console): State<Console>,
     Path(id): Path<JobId>,
 ) -> Answer<Response> {
-    let page = console.job(&actor, id).await?;
-    let first = console.job_events(&actor, id, 0, 1).await?;
-    let first_us = first.first().map_or(page.row.created_us, |event| event.at_us);
-    let recording = Recording::new(page.view.outline, first_us);
-    let head = lines(std::iter::once(recording.header())).ok();
-    let tape = Tape { console, actor, job: id, next: 0, recording, head };
-    let frames = stream::try_unfold(tape, |mut tape| async move {
-        if let Some(head) = tape.head.take() {
-            return Ok::<_, axum::BoxError>(Some((head, tape)));
-        }
-        let events = tape.console.job_events(&tape.actor, tape.job, tape.next, READ).await?;
-        let Some(last) = events.last().map(|event: &Event| event.seq) else { return Ok(None) };
-        tape.next = last + 1;
-        let recording = &mut tape.recording;
-        let frames = lines(events.iter().filter_map(|event| recording.take(event)))?;
-        Ok(Some((frames, tape)))
-    });
-    let mut response = streamed(Stream::from_stream(frames), "application/x-asciicast");
-    if let Ok(name) = HeaderValue::try_from(format!("attachment; filename=\"paddock-job-{id}.cast\"")) {
-        response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    }
-    Ok(response)
+    Ok(taped(console, actor, id).await?)
 }
 
 #[derive(Deserialize)]
