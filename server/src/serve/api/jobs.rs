@@ -11,7 +11,7 @@ use axum::response::Response;
 use futures::stream;
 use paddock_console::{Console, EventFeed};
 use paddock_events::{JobId, JobPage};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
