@@ -311,7 +311,7 @@ test('the cluster is removed and nothing of it is left', async () => {
   for (const node of [11, 12]) {
     assert.notEqual((await tryOn(node, 'systemctl is-active -q patroni')).code, 0, 'Patroni is gone');
     assert.notEqual((await tryOn(node, 'pgrep -x postgres')).code, 0, 'PostgreSQL is gone');
-    assert.equal((await tryOn(node, `ls -d /pg/backup/backup/${NAME}`)).code, 0, 'the backups are kept');
+    assert.equal((await tryOn(node, `ls -d /data/backups/${NAME}-*/backup/backup/${NAME}`)).code, 0, 'the backups are kept');
   }
   const keys = await on(10, `. /etc/etcd/etcdctl.env; etcdctl get /pg/${NAME}/ --prefix --keys-only`);
   assert.equal(keys, '', 'nothing of it is in the DCS');

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 pub(crate) fn stages(ctx: &Context<'_>, play: &Play, cluster: &Cluster) -> Result<Made, Refusal> {
     let seen = Seen::of(ctx, play, cluster)?;
-    let Some(action) = &play.action else { return Err(not_yet(play)) };
+    let Some(action) = &play.action else { return Err(no_action(play)) };
     match action {
         Action::Switchover { candidate } => switchover::switchover(&seen, candidate.as_deref()),
         Action::Failover { candidate } => switchover::failover(&seen, candidate),
@@ -33,12 +33,12 @@ pub(crate) fn stages(ctx: &Context<'_>, play: &Play, cluster: &Cluster) -> Resul
     }
 }
 
-pub(crate) fn not_yet(play: &Play) -> Refusal {
+fn no_action(play: &Play) -> Refusal {
     Refusal {
-        code: "plan/not-yet".into(),
-        what: format!("`{}` cannot be planned yet", play.command_line()),
-        why: "this release does not plan it".into(),
-        fix: "use Pigsty's own tools for it until a later release".into(),
+        code: "plan/usage".into(),
+        what: format!("`{}` was not understood", play.command_line()),
+        why: "it names no action".into(),
+        fix: "write `pg <action> <cls>`, such as `pg switchover <cls>`".into(),
     }
 }
 

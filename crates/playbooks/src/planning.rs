@@ -151,6 +151,10 @@ impl<'a> Planner<'a> {
         for stage in &mut made.stages {
             stage.play = index;
         }
+        if play.because.is_some() {
+            // The play that it was planned in for edits the declared roles itself.
+            made.warnings.retain(|warning| warning.code != "plan/declared-roles");
+        }
         self.stages.extend(made.stages);
         self.warnings.extend(made.warnings);
         self.blast.extend(made.blast);
