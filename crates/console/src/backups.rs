@@ -184,7 +184,9 @@ mod tests {
     #[test]
     fn the_inventory_tells_repository_retention_and_schedule() {
         let of = |vars: &str| {
-            let text = format!("all:\n  children: {{ db: {{ hosts: {{ 10.0.0.1: {{}} }} }} }}\n  vars:\n    x: 1\n{vars}");
+            let text = format!(
+                "all:\n  children: {{ db: {{ hosts: {{ 10.0.0.1: {{}} }} }} }}\n  vars:\n    x: 1\n{vars}"
+            );
             let vars = Inventory::read(text).0.vars("10.0.0.1".parse().unwrap());
             (repository(&vars), retention(&vars), schedule(&vars))
         };
