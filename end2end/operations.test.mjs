@@ -184,8 +184,8 @@ test('a parameter that needs a restart is previewed, changed, and applied by res
   await tab('config');
   await page.getByText('No restart is pending').waitFor();
   const change = page.getByRole('form', { name: 'Change configuration' });
-  await change.getByLabel('Parameter').fill('superuser_reserved_connections');
-  await change.getByLabel('Value').fill('7');
+  await change.getByLabel('Parameter', { exact: true }).fill('superuser_reserved_connections');
+  await change.getByLabel('Value', { exact: true }).fill('7');
   await change.getByRole('button', { name: 'Preview' }).click();
   const preview = page.getByRole('region', { name: 'Preview' });
   await preview.getByText('superuser_reserved_connections: 7').waitFor();

@@ -263,7 +263,7 @@ fn Recording(state: JobState, replay: RwSignal<Option<replay::Replay>>) -> impl 
             <div class="row recording">
                 <a class="button" rel="external" download href=paths::recording(state.job)>"Download recording"</a>
                 <button type="button" disabled=move || start.pending().get() || replay.with(Option::is_some)
-                    on:click=move |_| { start.dispatch_local(()); }>
+                    on:click=move |_| { start.dispatch(()); }>
                     {move || if start.pending().get() { "Reading the events…" } else { "Replay" }}
                 </button>
                 <span class="note">"An asciicast of every line with its time; the replay shows the same here."</span>

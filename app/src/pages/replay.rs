@@ -117,7 +117,7 @@ async fn fetch(job: JobId) -> Result<Vec<Event>, ApiError> {
 
 /// Fetches the events of a finished job and begins to play them; `replay` tells the page what to show.
 pub fn start(state: JobState, replay: RwSignal<Option<Replay>>) -> Action<(), Result<(), ApiError>> {
-    Action::new_local(move |(): &()| async move {
+    Action::new(move |(): &()| async move {
         let events = fetch(state.job).await?;
         replay.set(Some(Replay::new(state, events)));
         Ok(())
