@@ -22,19 +22,32 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-/// Starts an operation on a console of its own, breaks every SSH connection after a while, lets the console die in the
-/// middle (its runtime goes, nothing is closed), and has another one resume the job.
-fn cut_short(dir: &Arc<TempDir>, line: &str, after: Duration) -> JobOutcome {
+/// Waits until so many steps of the job have ended.
+async fn reach(rig: &Rig, job: JobId, steps: usize) {
+    for _ in 0..2_000 {
+        let page = rig.console.job(&rig.operator, job).await.unwrap();
+        assert_eq!(page.row.outcome, None, "the job must not end before it is cut short");
+        if page.view.finished_steps() >= steps {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    panic!("{steps} steps were not reached");
+}
+
+/// Starts an operation on a console of its own, breaks SSH connections after half of these steps, lets the console die
+/// after all of them (its runtime goes, nothing is closed), and has another one resume the job.
+fn cut_short(dir: &Arc<TempDir>, line: &str, steps: usize, broken: &[u8]) -> JobOutcome {
     let first = runtime();
     let job: JobId = first.block_on(async {
         let rig = Rig::open(Arc::clone(dir)).await;
         let job = rig.start(line).await;
-        tokio::time::sleep(after / 2).await;
-        for node in [10, 11, 12, 13] {
+        reach(&rig, job, steps / 2).await;
+        for node in broken {
             // The session that carries this command dies with the others.
-            try_on(node, "pkill -f 'sshd: root@notty'");
+            try_on(*node, "pkill -f 'sshd: root@notty'");
         }
-        tokio::time::sleep(after / 2).await;
+        reach(&rig, job, steps).await;
         std::mem::forget(rig);
         job
     });
@@ -81,7 +94,7 @@ fn lab_an_operation_that_is_cut_short_is_resumed_to_its_end() {
         rig.console.shut_down().await;
         dir
     });
-    assert_eq!(cut_short(&dir, "pgsql-add pg-test", Duration::from_secs(10)), JobOutcome::Succeeded);
+    assert_eq!(cut_short(&dir, "pgsql-add pg-test", 60, &[10, 11, 12]), JobOutcome::Succeeded);
     assert_eq!(members(11).len(), 2);
 
     // A node that loses its power while it clones: the job ends in time and says so; with power it is completed.
@@ -104,14 +117,11 @@ fn lab_an_operation_that_is_cut_short_is_resumed_to_its_end() {
     });
     assert_eq!(members(11).len(), 3);
 
-    assert_eq!(
-        cut_short(&dir, "pgsql-rm pg-test 10.10.10.13", Duration::from_secs(4)),
-        JobOutcome::Succeeded
-    );
+    assert_eq!(cut_short(&dir, "pgsql-rm pg-test 10.10.10.13", 5, &[]), JobOutcome::Succeeded);
     assert_eq!(members(11).len(), 2);
     on(13, "! pgrep -u postgres -x postgres && [ ! -e /pg/data ]");
 
-    assert_eq!(cut_short(&dir, "pgsql-rm pg-test", Duration::from_secs(4)), JobOutcome::Succeeded);
+    assert_eq!(cut_short(&dir, "pgsql-rm pg-test", 6, &[]), JobOutcome::Succeeded);
     for node in [11, 12] {
         on(
             node,
