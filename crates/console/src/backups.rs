@@ -77,7 +77,7 @@ fn read_info(info: &str, stanza: &str) -> Info {
     };
     let list = |key: &str| own.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let mut backups: Vec<BackupRow> = list("backup").iter().filter_map(backup).collect();
-    backups.sort_by(|a, b| b.stop_us.cmp(&a.stop_us));
+    backups.sort_by_key(|one| std::cmp::Reverse(one.stop_us));
     let archive =
         list("archive").iter().map(|one| (text(one, "id"), text(one, "min"), text(one, "max"))).collect();
     let status = own.get("status").cloned().unwrap_or_default();
