@@ -15,13 +15,15 @@ pub fn Backups(shown: Shown, backups: ClusterBackups) -> impl IntoView {
     let ClusterBackups { seen_from, at_us, stanza, backups, archive, repository, retention, schedule } =
         backups;
     let asked = seen_from.is_some();
+    // Why nothing is known is a sentence of its own, not a figure.
+    let unread = stanza.as_ref().err().filter(|_| !asked).cloned();
     let newest = backups.iter().find(|one| !one.error).map(|one| one.stop_us);
     view! {
         <dl class="figures">
             <div><dt>"Stanza"</dt><dd>{match stanza {
                 Ok(word) => view! { <Badge tone=Tone::Good text=word/> }.into_any(),
                 Err(why) if asked => view! { <Badge tone=Tone::Bad text="not well"/>" "{why} }.into_any(),
-                Err(why) => view! { <Badge tone=Tone::Quiet text="unknown"/><span class="why">{why}</span> }.into_any(),
+                Err(_) => view! { <Badge tone=Tone::Quiet text="unknown"/> }.into_any(),
             }}</dd></div>
             <div><dt>"Last good backup"</dt><dd>{match newest {
                 Some(stop_us) => view! { <When at_us=stop_us/> }.into_any(),
@@ -40,7 +42,7 @@ pub fn Backups(shown: Shown, backups: ClusterBackups) -> impl IntoView {
             }).collect_view()}
         </dl>
         {seen_from.map(|from| view! { <p class="note">"As the repository of "{from}" has it, read "<When at_us=at_us/></p> })}
-        <Table backups asked/>
+        <Table backups unread/>
         <h2>"Make one now"</h2>
         {locked.map(|problem| view! { <RefusedNote problem id="operate-note"/> })}
         <div class="card ops"><BackupNow shown stopped/></div>
@@ -48,9 +50,12 @@ pub fn Backups(shown: Shown, backups: ClusterBackups) -> impl IntoView {
 }
 
 #[component]
-fn Table(backups: Vec<BackupRow>, asked: bool) -> impl IntoView {
+fn Table(backups: Vec<BackupRow>, unread: Option<String>) -> impl IntoView {
     if backups.is_empty() {
-        let words = if asked { "The repository holds no backup." } else { "The repository was not read." };
+        let words = match unread {
+            Some(why) => format!("The repository was not read: {why}"),
+            None => "The repository holds no backup.".to_owned(),
+        };
         return view! { <p class="empty">{words}</p> }.into_any();
     }
     let rows = backups
