@@ -4,7 +4,7 @@ use crate::lab::{self, DownAtEnd, Lab};
 use crate::rights::{self, Rights};
 use crate::tally::Tally;
 use crate::toolchain::{self, Toolchain};
-use crate::{command, end2end, report};
+use crate::{build, command, end2end, report};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -20,21 +20,33 @@ pub fn run(verb: &str, only: &str) -> Result<ExitCode> {
     let parts: &[&str] =
         if verb == "test" { &["lint", "unit", "integration", "e2e"] } else { std::slice::from_ref(&verb) };
     let mut total = Tally::default();
-    for part in parts {
-        let counted = report::step(part, || match *part {
-            "lint" => lint(&toolchain),
-            "unit" => unit(&toolchain),
-            "integration" => integration(&toolchain),
-            _ => end2end::run(&toolchain, only),
-        });
-        // A part that could not run is a failure of it, not the end of the others.
-        let tally = counted.unwrap_or_else(|error| {
-            report::say(&format!("{part}: {error:#}"));
-            Tally::one(false)
-        });
-        report::say(&format!("{part}: {tally}"));
-        total += tally;
-    }
+    std::thread::scope(|scope| {
+        for part in parts {
+            if *part == "integration" && parts.contains(&"e2e") {
+                // Tests on nodes mostly wait: what the browser's tests need is built beside them. Whether that went well
+                // shows when they build it again.
+                let toolchain = &toolchain;
+                scope.spawn(move || {
+                    if let Err(error) = build::all(toolchain) {
+                        report::say(&format!("building what is served: {error:#}"));
+                    }
+                });
+            }
+            let counted = report::step(part, || match *part {
+                "lint" => lint(&toolchain),
+                "unit" => unit(&toolchain),
+                "integration" => integration(&toolchain),
+                _ => end2end::run(&toolchain, only),
+            });
+            // A part that could not run is a failure of it, not the end of the others.
+            let tally = counted.unwrap_or_else(|error| {
+                report::say(&format!("{part}: {error:#}"));
+                Tally::one(false)
+            });
+            report::say(&format!("{part}: {tally}"));
+            total += tally;
+        }
+    });
     println!("{total}");
     Ok(if total.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
