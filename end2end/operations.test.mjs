@@ -71,13 +71,13 @@ async function runApproved(confirm, picture) {
   assert.ok(await page.getByRole('button', { name: 'Run', exact: true }).isDisabled(), 'what destroys waits for an approval');
   await page.getByLabel('Why it should run').fill('the test wants it gone');
   await page.getByRole('button', { name: 'Request approval' }).click();
-  await page.getByText('Waits for an approver').waitFor();
+  await page.getByRole('status').filter({ hasText: 'Waits for an approver' }).waitFor();
   if (picture) await pictures(page, picture);
   await other.goto(page.url());
   await other.waitForLoadState('networkidle');
   await other.getByLabel(`Type ${confirm} to approve`).fill(confirm);
   await other.getByRole('button', { name: 'Approve', exact: true }).click();
-  await other.getByText('It may run once').waitFor();
+  await other.getByText('It may run once').first().waitFor();
   await page.reload();
   await page.waitForLoadState('networkidle');
   await run();
@@ -193,7 +193,7 @@ test('a parameter that needs a restart is previewed, changed, and applied by res
   await plan(preview.getByRole('button', { name: 'Plan this change' }));
   await run();
   await tab('config');
-  await page.getByText('Restart pending', { exact: true }).waitFor({ timeout: 60_000 });
+  await page.locator('.badge').filter({ hasText: 'Restart pending' }).first().waitFor({ timeout: 60_000 });
   assert.notEqual(await on(11, psql('show superuser_reserved_connections')), '7', 'nothing was restarted yet');
   await plan(page.getByRole('button', { name: 'Restart pending members' }));
   await run();
@@ -274,7 +274,7 @@ test('a standby cluster is cloned from the form and promoted', async () => {
   assert.deepEqual(await roles(13), { 'pg-dr-1': 'Standby Leader' });
   await until(13, `[ "$(${psql("select count(*) from pg_class where relname = 'before_the_clone'")})" = 1 ]`, 30);
   await tab('operations', 'pg-dr');
-  await page.getByText('standby cluster', { exact: true }).waitFor();
+  await page.locator('.badge').filter({ hasText: 'standby cluster' }).first().waitFor();
   await pictures(page, 'cluster-standby');
   await plan(page.getByRole('button', { name: 'Promote' }));
   await run();
