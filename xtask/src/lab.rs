@@ -104,9 +104,10 @@ pub fn s3_server() -> Result<PathBuf> {
     let home = place::target().join("s3-server");
     let program = home.join("bin/moto_server");
     if !program.exists() {
-        command::run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
+        rights::install(rights::STORE)?;
+        command::run(Command::new("/usr/bin/python3").args(["-m", "venv"]).arg(&home))?;
         let mut pip = Command::new(home.join("bin/pip"));
-        command::run(pip.args(["install", "--quiet", "moto[s3]==5.*", "flask", "flask-cors"]))?;
+        command::run(pip.args(["install", "--quiet", "moto[s3]==5.2.5", "flask", "flask-cors"]))?;
     }
     Ok(program)
 }

@@ -55,6 +55,9 @@ pub const LAB: &[Need] = &[
     ("ssh", "openssh-client"),
 ];
 
+/// What the S3 server of the integration tests is installed with.
+pub const STORE: &[Need] = &[("/usr/share/doc/python3-venv", "python3-venv")];
+
 /// What the browser's tests need.
 pub const BROWSER: &[Need] = &[("node", "nodejs"), ("npm", "npm"), ("/usr/bin/chromium", "chromium")];
 
