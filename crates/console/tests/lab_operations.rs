@@ -139,7 +139,7 @@ async fn lab_a_cluster_grows_shrinks_and_goes_without_a_lost_transaction() {
     for node in [12, 13, 14] {
         on(
             node,
-            "! pgrep -u postgres -x postgres && ! pgrep -f '[/]usr/bin/patroni' && [ ! -e /pg/data ] && ! ls /etc/haproxy/conf.d/pg-test-* /data/backups/pg-test-* 2>/dev/null",
+            "! pgrep -u postgres -x postgres && ! pgrep -f '[/]usr/bin/patroni' && [ ! -e /pg/data ] && ! ls /etc/haproxy/conf.d*/pg-test-* /data/backups/pg-test-* 2>/dev/null",
         );
     }
     assert_eq!(on(10, ". /etc/etcd/etcdctl.env; etcdctl get --prefix --keys-only /pg/pg-test/"), "");

@@ -204,7 +204,7 @@ fn stop(members: &Members, member: &Member, what: &str) -> Vec<Step> {
     let name = &members.name;
     // By their head line, not by a glob: pg-test-*.cfg would catch files of a cluster named pg-test-2.
     let mine = format!(
-        "files() {{ grep -ls '^# Managed by Paddock: cluster {name}, service ' /etc/haproxy/conf.d/*.cfg 2>/dev/null; }}\n"
+        "files() {{ grep -ls '^# Managed by Paddock: cluster {name}, service ' /etc/haproxy/conf.d/*.cfg /etc/haproxy/conf.d.previous/*.cfg 2>/dev/null; }}\n"
     );
     let no_services = Step::command(
         "pgsql/pg_service/gone",
@@ -355,7 +355,7 @@ fn clean(members: &Members, member: &Member, keep_data: bool, keep_backup: bool)
 fn nothing_left(members: &Members, member: &Member, keep_data: bool) -> Step {
     let data = if keep_data { "" } else { "[ -e /pg/data ] && left 'data directory /pg/data'\n" };
     let check = format!(
-        "left() {{ echo \"left over: $*\"; bad=1; }}\nfor u in patroni pgbouncer postgres; do systemctl is-active -q $u && left \"unit $u\"; done\npgrep -u postgres -f -- '-D /pg/data( |$)' >/dev/null && left \"process $(pgrep -u postgres -f -- '-D /pg/data( |$)' | head -1)\"\npgrep -f '/usr/bin/patroni ' >/dev/null && left 'process patroni'\nf=$(grep -ls '^# Managed by Paddock: cluster {}, service ' /etc/haproxy/conf.d/*.cfg 2>/dev/null) && left \"service file $f\"\n{data}for p in {} {} {}; do (exec 3<>/dev/tcp/{}/$p) 2>/dev/null && left \"something listens on port $p\"; done\nexit ${{bad:-0}}\n",
+        "left() {{ echo \"left over: $*\"; bad=1; }}\nfor u in patroni pgbouncer postgres; do systemctl is-active -q $u && left \"unit $u\"; done\npgrep -u postgres -f -- '-D /pg/data( |$)' >/dev/null && left \"process $(pgrep -u postgres -f -- '-D /pg/data( |$)' | head -1)\"\npgrep -f '/usr/bin/patroni ' >/dev/null && left 'process patroni'\nf=$(grep -ls '^# Managed by Paddock: cluster {}, service ' /etc/haproxy/conf.d/*.cfg /etc/haproxy/conf.d.previous/*.cfg 2>/dev/null); [ -z \"$f\" ] || left \"service file $f\"\n{data}for p in {} {} {}; do (exec 3<>/dev/tcp/{}/$p) 2>/dev/null && left \"something listens on port $p\"; done\nexit ${{bad:-0}}\n",
         members.name, member.pg_port, member.pgbouncer_port, member.patroni_port, member.addr
     );
     Step::wait(

@@ -127,6 +127,15 @@ pub fn material(inventory: &Inventory, intent: &Intent) -> Material {
 
 pub fn planned(text: &str, words: &str) -> Plan {
     let (inventory, intent) = (inventory(text), intent(words));
-    plan(&inventory, &facts(&inventory), &material(&inventory, &intent), &intent)
+    let mut facts = facts(&inventory);
+    if words.contains("pg-copy") || words.contains("all") {
+        // The node that it is cloned from has not been asked: one that has answered must have data.
+        let upstreams =
+            inventory.hosts().into_iter().filter_map(|host| inventory.vars(host).text("pg_upstream"));
+        for upstream in upstreams.filter_map(|upstream| upstream.parse().ok()) {
+            facts.0.remove(&upstream);
+        }
+    }
+    plan(&inventory, &facts, &material(&inventory, &intent), &intent)
         .unwrap_or_else(|refusal| panic!("{words}: {refusal}"))
 }
