@@ -54,6 +54,8 @@ function run(program, args, { env = {}, input = '', seen } = {}) {
     child.stderr.on('data', (data) => (err += data));
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ code, signal, out, err }));
+    // A program that refuses its arguments ends before it reads.
+    child.stdin.on('error', () => {});
     child.stdin.end(input);
   });
 }
