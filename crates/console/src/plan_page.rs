@@ -26,7 +26,7 @@ impl Console {
             title: plan.title.clone(),
             cluster: plan.cluster.as_ref().map(ToString::to_string),
             plays,
-            warnings: plan.warnings.iter().map(|warning| warning.text.clone()).collect(),
+            warnings: plan.warnings.iter().map(|warning| warning.text.clone()).chain(edits(plan)).collect(),
             interrupts: plan.interrupts(),
             destroys: plan.destroys(),
             stages: stages(plan),
@@ -47,7 +47,16 @@ fn blast(plan: &Plan) -> Vec<(String, String)> {
     let nodes = plan.nodes().iter().map(ToString::to_string).collect();
     let destroyed = plan.destroys().into_iter().map(|what| ("Destroys".to_owned(), what));
     let touched = [("Instances it touches", list(instances)), ("Nodes it touches", list(nodes))];
-    destroyed.chain(touched.map(|(label, value)| (label.to_owned(), value))).collect()
+    let touched = touched.map(|(label, value)| (label.to_owned(), value));
+    // What only the nodes could tell: connections, sizes, the last backup.
+    destroyed.chain(plan.blast.iter().cloned()).chain(touched).collect()
+}
+
+/// What the plan changes in the inventory, one sentence each.
+fn edits(plan: &Plan) -> impl Iterator<Item = String> {
+    plan.edits
+        .iter()
+        .map(|planned| format!("When it is done, the inventory changes: {}.", planned.edit.sentence()))
 }
 
 fn command(plan: &Plan) -> String {
