@@ -38,5 +38,5 @@ pub use operation::Operation;
 pub use plan::{Digest, Plan, Stage, Warning};
 pub use planning::{hosts_concerned, needs, plan};
 pub use play::{Action, BackupKind, Play, Playbook};
-pub use scripts::quote;
+pub(crate) use scripts::quote;
 pub use step::{Effect, Fact, Script, Scripts, Step, StepId, UnitState};

@@ -4,7 +4,7 @@ use crate::{Fact, Script, Scripts, UnitState};
 use std::collections::BTreeMap;
 
 /// Quotes one argument for bash.
-pub fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let plain =
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./:=,@%+".contains(&b));
     if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
