@@ -1,12 +1,14 @@
 //! `test` and its parts.
 
-use crate::lab::{self, DownAtEnd, Lab};
+use crate::lab::{self, Lab};
+use crate::lanes::{self, Errand};
 use crate::rights::{self, Rights};
 use crate::tally::Tally;
 use crate::toolchain::{self, Toolchain};
 use crate::{build, command, end2end, report};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
@@ -71,13 +73,29 @@ fn lint(toolchain: &Toolchain) -> Result<Tally> {
 
 fn unit(toolchain: &Toolchain) -> Result<Tally> {
     let mut cargo = toolchain.cargo();
-    counted(cargo.arg("test").args(WORKSPACE).args(["--no-fail-fast", "--quiet"]))
+    counted(cargo.arg("test").args(WORKSPACE).args(["--no-fail-fast", "--quiet"]), &mut Told)
+}
+
+/// The terminal, where output is passed on as it comes.
+struct Told;
+
+impl fmt::Write for Told {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        print!("{text}");
+        Ok(())
+    }
 }
 
 /// A test binary: the package's folder and the program.
 struct Binary {
     folder: PathBuf,
     program: PathBuf,
+}
+
+impl Binary {
+    fn package(&self) -> String {
+        self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
 }
 
 /// Every test whose name begins with `lab_`, in the lab's network, on nodes made for its binary.
@@ -89,27 +107,29 @@ fn integration(toolchain: &Toolchain) -> Result<Tally> {
     // Built before, since there is no way out of the lab's network.
     let binaries = report::step("building the tests", || binaries(toolchain))?;
     let store = report::step("installing the S3 server", lab::s3_server)?;
-    let lab = Lab::of_tests();
-    report::step("building the lab's base", || lab.build())?;
-    let _down = DownAtEnd(lab.clone());
-    let mut tally = Tally::default();
-    for binary in &binaries {
+    report::step("building the lab's base", || Lab::of_up().build())?;
+    let mut errands = Vec::new();
+    for binary in binaries {
         let listed = command::output(Command::new(&binary.program).args(["--ignored", "--list", "lab_"]))?;
         let tests = listed.lines().filter(|line| line.ends_with(": test")).count();
         if tests == 0 {
             continue;
         }
-        let name = binary.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        lab.down()?;
-        lab.up()?;
-        report::say(&format!("{tests} tests of {name}"));
-        let mut run = lab.command();
-        // Through `env`, since sudo passes on none of ours.
-        run.args(["exec", "env"]).arg(format!("LAB_S3={}", store.display()));
-        run.arg(&binary.program).args(["--ignored", "--test-threads=1", "lab_"]);
-        tally += counted(run.current_dir(&binary.folder))?;
+        let program = binary.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let store = &store;
+        errands.push(Errand {
+            name: format!("{program}: {tests} of {}", binary.package()),
+            run: Box::new(move |lab, said| {
+                lab.up()?;
+                let mut run = lab.command();
+                // Through `env`, since sudo passes on none of ours.
+                run.args(["exec", "env"]).arg(format!("LAB_S3={}", store.display()));
+                run.arg(&binary.program).args(["--ignored", "--test-threads=1", "lab_"]);
+                counted(run.current_dir(&binary.folder), said)
+            }),
+        });
     }
-    Ok(tally)
+    Ok(lanes::run(errands))
 }
 
 fn binaries(toolchain: &Toolchain) -> Result<Vec<Binary>> {
@@ -126,8 +146,8 @@ fn binary(message: &Value) -> Option<Binary> {
     is_test.then_some(Binary { folder, program: message["executable"].as_str()?.into() })
 }
 
-/// Runs tests with their output passed on and read.
-pub fn counted(command: &mut Command) -> Result<Tally> {
+/// Runs tests with their output read, and passed on line by line.
+pub fn counted(command: &mut Command, said: &mut dyn fmt::Write) -> Result<Tally> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -139,7 +159,7 @@ pub fn counted(command: &mut Command) -> Result<Tally> {
         let line = line?;
         let line = String::from_utf8_lossy(&line);
         tally.read(&line);
-        println!("{line}");
+        writeln!(said, "{line}")?;
     }
     tally.ended(child.wait()?.success());
     Ok(tally)
@@ -158,7 +178,8 @@ mod tests {
 
     #[test]
     fn the_output_of_tests_is_counted_with_how_they_ended() {
-        let run = |script: &str| counted(Command::new("sh").args(["-c", script])).unwrap();
+        let run =
+            |script: &str| counted(Command::new("sh").args(["-c", script]), &mut String::new()).unwrap();
         assert_eq!(
             run("echo 'test result: ok. 2 passed; 0 failed; 0 ignored'"),
             Tally { passed: 2, failed: 0 }

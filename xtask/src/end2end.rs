@@ -1,7 +1,8 @@
 //! The end-to-end tests: the console as `up` starts it, Chromium, and a look at the nodes.
 
 use crate::console::{self, Home};
-use crate::lab::{DownAtEnd, Lab};
+use crate::lab::Lab;
+use crate::lanes::{self, Errand};
 use crate::rights::{self, Rights};
 use crate::tally::Tally;
 use crate::toolchain::Toolchain;
@@ -32,23 +33,19 @@ pub fn run(toolchain: &Toolchain, only: &str) -> Result<Tally> {
     build::all(toolchain)?;
     let folder = place::root().join("end2end");
     install_packages(&folder)?;
-    let lab = Lab::of_tests();
-    report::step("building the lab's base", || lab.build())?;
-    let _down = DownAtEnd(lab.clone());
-    let mut tally = Tally::default();
-    for file in files(&folder, only)? {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        report::say(&name);
-        tally += one(&folder, &file, &lab)?;
-    }
-    Ok(tally)
+    report::step("building the lab's base", || Lab::of_up().build())?;
+    let folder = &folder;
+    let errand = |file: PathBuf| Errand {
+        name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        run: Box::new(move |lab, said| one(folder, &file, lab, said)),
+    };
+    Ok(lanes::run(files(folder, only)?.into_iter().map(errand).collect()))
 }
 
-fn one(folder: &Path, file: &Path, lab: &Lab) -> Result<Tally> {
+fn one(folder: &Path, file: &Path, lab: &Lab, said: &mut String) -> Result<Tally> {
     let home = Home::of_tests(lab);
     home.stop()?;
     home.remove()?;
-    lab.down()?;
     lab.up()?;
     let running = report::step("starting the console", || home.start(console::free_port()?, Some(lab)))?;
     let _stop = StopAtEnd(home.clone());
@@ -67,9 +64,11 @@ fn one(folder: &Path, file: &Path, lab: &Lab) -> Result<Tally> {
     let words = std::iter::once(script.get_program()).chain(script.get_args());
     node.env("LAB", words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join("\n"));
     node.envs(lab.environment());
-    let tally = check::counted(&mut node)?;
+    let tally = check::counted(&mut node, said)?;
     if tally.failed > 0 {
-        fs::copy(home.log(), artefacts.join("console.log")).context("cannot keep the console's log")?;
+        let kept = file.with_extension("console.log");
+        let kept = artefacts.join(kept.file_name().unwrap_or_default());
+        fs::copy(home.log(), kept).context("cannot keep the console's log")?;
         report::say(&format!("the end of the console's log:\n{}", command::tail(&home.log(), 40)));
     }
     Ok(tally)

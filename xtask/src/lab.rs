@@ -25,10 +25,10 @@ impl Lab {
         Self { name: or("LAB_NAME", "pglab"), dir, base }
     }
 
-    /// The lab of `cargo xtask test`: nodes of its own, so that it leaves a console that is up alone.
-    pub fn of_tests() -> Self {
+    /// A lab of `cargo xtask test`, by its lane: nodes of its own, so that it leaves a console that is up alone.
+    pub fn of_tests(lane: usize) -> Self {
         let up = Self::of_up();
-        Self { name: format!("{}-t", up.name), dir: format!("{}-test", up.dir), base: up.base }
+        Self { name: format!("{}-t{lane}", up.name), dir: format!("{}-test{lane}", up.dir), base: up.base }
     }
 
     /// Prefix of its namespaces; unique on this machine.
@@ -69,7 +69,9 @@ impl Lab {
 
     /// Makes and starts what does not run; running nodes are left as they are.
     pub fn up(&self) -> Result<()> {
-        report::step("starting the lab's nodes", || command::logged(self.command().arg("up"), "lab-up.log"))
+        report::step("starting the lab's nodes", || {
+            command::logged(self.command().arg("up"), &self.log("up"))
+        })
     }
 
     /// Destroys the nodes and the network, keeps the base. Fine when there is nothing.
@@ -78,8 +80,13 @@ impl Lab {
             return Ok(());
         }
         report::step("destroying the lab's nodes", || {
-            command::logged(self.command().arg("down"), "lab-down.log")
+            command::logged(self.command().arg("down"), &self.log("down"))
         })
+    }
+
+    /// Labs side by side have logs of their own.
+    fn log(&self, verb: &str) -> String {
+        format!("lab-{verb}-{}.log", self.name)
     }
 
     /// Gives the console the key and the pinned host keys of this lab's nodes, as `state_dir/ssh` has them.

@@ -10,6 +10,7 @@ mod command;
 mod console;
 mod end2end;
 mod lab;
+mod lanes;
 mod place;
 mod report;
 mod rights;

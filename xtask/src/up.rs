@@ -3,7 +3,7 @@
 use crate::console::{Home, Running};
 use crate::lab::Lab;
 use crate::rights::{self, Rights};
-use crate::{build, report, toolchain};
+use crate::{build, lanes, report, toolchain};
 use anyhow::{Context, Result, anyhow, bail};
 use std::process::ExitCode;
 
@@ -114,15 +114,22 @@ fn tell(home: &Home, running: &Running, with_lab: bool) -> Result<()> {
 pub fn down() -> Result<ExitCode> {
     Home::with_lab().stop()?;
     Home::without_lab().stop()?;
-    Home::of_tests(&Lab::of_tests()).stop()?;
+    let of_tests = || (1..=lanes::LANES).map(Lab::of_tests);
+    for lab in of_tests() {
+        Home::of_tests(&lab).stop()?;
+    }
     if rights::rights() == Rights::None {
         report::say("no root and no sudo: the lab, if there is one, was left as it is");
     } else {
         Lab::of_up().down()?;
-        Lab::of_tests().down()?;
+        for lab in of_tests() {
+            lab.down()?;
+        }
     }
     Home::with_lab().remove()?;
-    Home::of_tests(&Lab::of_tests()).remove()?;
+    for lab in of_tests() {
+        Home::of_tests(&lab).remove()?;
+    }
     if Home::without_lab().has_state() {
         report::say(&format!("kept: the console's own state in {}", Home::without_lab().state().display()));
     }

@@ -30,7 +30,7 @@ impl Drop for Lab {
             Self::lab(&[
                 "ssh",
                 node,
-                "pkill -f '[p]ort-of-patroni'; rm -f /etc/ssh/sshd_config.d/test.conf; systemctl reload ssh",
+                "pkill -f '[p]ort-of-patroni'; rm -f /etc/ssh/sshd_config.d/test.conf; systemctl restart ssh",
             ]);
         }
     }
@@ -119,7 +119,8 @@ async fn lab_a_silent_patroni_and_a_closed_sshd_are_unknown_with_their_reason() 
     Lab::lab(&[
         "ssh",
         "13",
-        "echo 'AllowTcpForwarding no' >/etc/ssh/sshd_config.d/test.conf; systemctl reload ssh",
+        // Not `reload`, which returns before sshd has closed its socket and opened it again.
+        "echo 'AllowTcpForwarding no' >/etc/ssh/sshd_config.d/test.conf; systemctl restart ssh",
     ]);
     let fresh = Looker::new();
     let seen = fresh.look().await;
