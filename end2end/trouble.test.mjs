@@ -135,7 +135,8 @@ test('a node that is down stops the plan and is named', async () => {
   }
 });
 
-test('a full disk fails the job with step and reason; with room the same operation goes on', async () => {
+// With room the same operation succeeds: the next test's second run.
+test('a full disk fails the job with step and reason', async () => {
   await on(11, 'mkdir -p /data && mount -t tmpfs -o size=20m tmpfs /data');
   try {
     await create();

@@ -4,7 +4,7 @@ use crate::redact::Redactor;
 use crate::{Line, Pool, Targets};
 use paddock_events::Stream;
 use paddock_inventory::NodeAddr;
-use paddock_playbooks::{Plan, Step};
+use paddock_playbooks::{Plan, Script, Step};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -69,7 +69,9 @@ pub async fn dry_run(plan: &Plan, pool: &Pool, targets: &Targets) -> Vec<Checked
                 let broken = ran.is_err();
                 let result = match ran {
                     Ok(ran) if ran.exit == 0 => CheckResult::Holds,
-                    Ok(ran) if ran.exit == 1 => CheckResult::WouldChange(text.join("\n")),
+                    Ok(ran) if matches!(ran.exit, 1 | Script::HOPELESS) => {
+                        CheckResult::WouldChange(text.join("\n"))
+                    }
                     Ok(ran) => CheckResult::Unknown(ran.said()),
                     Err(error) => CheckResult::Unknown(error.to_string()),
                 };

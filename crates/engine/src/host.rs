@@ -129,7 +129,11 @@ impl HostRunner {
                     }
                     return Ok(Outcome::Ok);
                 }
-                1 => {}
+                // What would be awaited has ended; before an apply it may still be started.
+                Script::HOPELESS if scripts.apply.is_none() => {
+                    return Ok(Outcome::Failed { reason: self.redactor.clean(&check.said()) });
+                }
+                1 | Script::HOPELESS => {}
                 _ if applied && settled_from.elapsed() < settle => {}
                 _ => {
                     return Ok(Outcome::Failed {

@@ -169,8 +169,8 @@ pub enum Fact {
 /// Shell text for one half of a step.
 ///
 /// Protocol with the engine. Run by `bash`, with `stdin` as standard input, as OS user `user`.
-/// A check exits 0 (holds), 1 (does not hold; stdout is a unified diff or a sentence), or anything else
-/// (cannot tell; stderr says why). An apply exits 0 or fails, stderr says why. A stdout line
+/// A check exits 0 (holds), 1 (does not hold; stdout is a unified diff or a sentence), [`Script::HOPELESS`] (does not
+/// hold and will not by itself), or anything else (cannot tell; stderr says why). An apply exits 0 or fails, stderr says why. A stdout line
 /// `::progress DONE TOTAL UNIT` (TOTAL may be `-`) is progress and not a line of output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
@@ -180,6 +180,11 @@ pub struct Script {
     pub stdin: Option<String>,
     /// OS user: `root` or `postgres`.
     pub user: String,
+}
+
+impl Script {
+    /// Exit code of a check whose fact will not come true however long it is awaited: what would bring it about has ended.
+    pub const HOPELESS: i32 = 3;
 }
 
 /// Both halves of a step.

@@ -193,3 +193,17 @@ async fn lab_secrets_do_not_reach_events() {
     let last = recorder.events().pop();
     assert!(matches!(last, Some(EventKind::JobFinished { .. })), "{last:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
+async fn lab_what_will_not_come_true_is_not_awaited() {
+    let mut awaited = step("wait", address(12), "echo 'it has ended'; exit 3", "");
+    awaited.settle_s = 60;
+    if let Fact::Command { apply, .. } = &mut awaited.fact {
+        *apply = None;
+    }
+    let begun = Instant::now();
+    let (_, recorder) = Job::start(plan(vec![awaited])).end(50 * SECOND).await;
+    assert_eq!(recorder.outcomes(), vec![Outcome::Failed { reason: "it has ended".to_owned() }]);
+    assert!(begun.elapsed() < 30 * SECOND, "{:?}", begun.elapsed());
+}

@@ -191,7 +191,7 @@ fn patroni_unit(member: &Member) -> Step {
         .tag("pg_launch")
 }
 
-/// Fails with the cause when Patroni has ended: the lines of this start that tell it, such as initdb's, and not
+/// Fails with the cause when Patroni has ended, at once when it failed: the lines of this start that tell it, such as initdb's, and not
 /// the traceback that follows them.
 const PATRONI_RUNS: &str = r#"systemctl is-active -q patroni || {
   start=$(systemctl show -p InvocationID --value patroni)
@@ -199,7 +199,9 @@ const PATRONI_RUNS: &str = r#"systemctl is-active -q patroni || {
   why=$(printf '%s\n' "$said" | grep -E 'No space left|FATAL|PANIC|CRITICAL|HINT|could not|initdb: error' | awk '!seen[$0]++' | tail -n 4)
   printf '%s\n' "${why:-$(printf '%s\n' "$said" | tail -n 8)}"
   df -P "$(readlink -f /pg/)" 2>/dev/null | awk 'NR == 2 && $4 < 65536 { print $6 " has " $4 " of " $2 " KiB left" }'
-  echo 'patroni is not active'; exit 1
+  # It is not restarted by systemd, and the step before has started it. A node that boots has it inactive for a while.
+  state=$(systemctl is-active patroni); echo "patroni is $state"
+  [ "$state" = failed ] && exit 3; exit 1
 }"#;
 
 /// Patroni on the declared primary, until it leads.
