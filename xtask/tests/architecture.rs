@@ -235,3 +235,53 @@ fn no_lock_file_names_a_host_of_this_machine() {
         assert_eq!(line, "source = \"registry+https://github.com/rust-lang/crates.io-index\"");
     }
 }
+
+/// Whether an SPDX expression can be kept with these licences; `(A OR B) AND C` and the old `A/B` are understood.
+fn is_kept(expression: &str, allowed: &BTreeSet<String>) -> bool {
+    let clauses = expression.split(" AND ").map(|clause| clause.trim_matches(['(', ')', ' ']));
+    let mut clauses = clauses.peekable();
+    clauses.peek().is_some()
+        && clauses.all(|clause| {
+            clause.replace('/', " OR ").split(" OR ").any(|licence| allowed.contains(licence.trim()))
+        })
+}
+
+#[test]
+fn every_licence_is_one_of_deny_toml() {
+    let text = read(Path::new("deny.toml"));
+    let list = text.split("allow = [").nth(1).and_then(|rest| rest.split(']').next()).expect("a list");
+    let allowed: BTreeSet<String> = list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+    let ours = ours();
+    let tree = cargo(&[
+        "tree",
+        "--workspace",
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--no-dedupe",
+        "--format",
+        "{p}\t{l}",
+    ]);
+    let used: BTreeMap<&str, &str> = tree.lines().filter_map(|line| line.split_once('\t')).collect();
+    assert!(used.len() > 100, "cargo tree lists what is used");
+    let bad: Vec<_> = used
+        .iter()
+        .filter(|(package, _)| !ours.contains_key(package.split(' ').next().unwrap_or_default()))
+        .filter(|(_, licence)| !is_kept(licence, &allowed))
+        .collect();
+    assert!(bad.is_empty(), "licences that deny.toml does not allow: {bad:?}");
+
+    let mit = BTreeSet::from(["MIT".to_owned()]);
+    assert!(is_kept("GPL-3.0/MIT", &mit) && is_kept("(MIT OR X) AND MIT", &mit));
+    assert!(!is_kept("MIT AND GPL-3.0", &mit) && !is_kept("", &mit));
+}
+
+/// The lint is `deny` and not `forbid`, since wasm-bindgen's own macro allows it for what it makes.
+#[test]
+fn nobody_lifts_the_ban_on_unsafe_code() {
+    let word = ["unsafe", "_code"].concat();
+    for path in files(".rs").iter().filter(|path| !path.ends_with("architecture.rs")) {
+        assert!(!read(path).contains(&word), "{} speaks of {word}", path.display());
+    }
+}
