@@ -221,6 +221,38 @@ test('a backup is made on the new leader and listed', async () => {
   await pictures(page, 'cluster-backups');
 });
 
+test('a dropped table comes back by a restore in place; archiving goes on, and what was kept aside goes', async () => {
+  await on(12, psql('create table dropped_by_mistake as select 42 as v'));
+  // A moment between the two, in the words of the server's own clock.
+  const moment = (await on(12, psql('select pg_sleep(1.5); select clock_timestamp()'))).trim();
+  await on(12, psql('select pg_sleep(1.5); drop table dropped_by_mistake'));
+  await tab('operations');
+  const restore = await form('Restore in place');
+  await restore.getByLabel('Target').fill(moment);
+  await pictures(page, 'cluster-restore');
+  await plan(restore.getByRole('button', { name: 'Restore in place' }));
+  await runApproved(NAME, 'plan-restore');
+  await pictures(page, 'job-restore');
+  const now = await roles(12);
+  assert.deepEqual(Object.values(now).sort(), ['Leader', 'Replica', 'Replica']);
+  const at = { 'pg-ops-1': 11, 'pg-ops-2': 12, 'pg-ops-3': 13 };
+  const leader = at[Object.keys(now).find((member) => now[member] === 'Leader')];
+  for (const node of Object.values(at)) {
+    assert.equal(await on(node, psql('select v from dropped_by_mistake')), '42', `node ${node} is of the new history`);
+  }
+  assert.equal(await on(leader, psql('show archive_mode')), 'off');
+  await on(leader, '[ -e /pg/data-backup/PG_VERSION ]');
+
+  await tab('operations');
+  await plan(page.getByRole('button', { name: 'Archive again' }));
+  await run();
+  assert.equal(await on(leader, psql('show archive_mode')), 'on');
+  await tab('operations');
+  await plan(page.getByRole('button', { name: 'Keep the restored data' }));
+  await runApproved(NAME);
+  await on(leader, '[ ! -e /pg/data-backup ]');
+});
+
 test('users and databases are listed, one that is absent as dropping, and one is applied', async () => {
   await tab('accounts');
   const users = page.getByRole('table', { name: 'Users' });
@@ -319,6 +351,22 @@ test('the cluster is removed and nothing of it is left', async () => {
   await page.goto('/');
   await page.getByRole('link', { name: 'pg-dr' }).waitFor();
   assert.equal(await page.getByRole('link', { name: NAME }).count(), 0);
+});
+
+test('a node that is in use stays; one that is free leaves the console\'s care', async () => {
+  await page.goto('/nodes');
+  await page.waitForLoadState('networkidle');
+  await page.getByRole('button', { name: 'Actions for 10.10.10.13' }).click();
+  await page.getByRole('button', { name: 'Remove node 10.10.10.13' }).click();
+  await page.getByRole('alert').filter({ hasText: 'pg-dr' }).first().waitFor({ timeout: 60_000 });
+  await pictures(page, 'nodes-refused');
+  // It left the inventory with the cluster; a node that was known is still found.
+  await tab('operations', 'pg-dr');
+  const command = page.getByRole('form', { name: 'Command line' });
+  await command.getByLabel('Command line').fill('bin/node-rm 10.10.10.11');
+  await plan(command.getByRole('button', { name: 'Plan' }));
+  await runApproved('10.10.10.11');
+  await on(11, '! systemctl is-active -q haproxy && [ ! -e /etc/haproxy ] && [ ! -e /etc/paddock ]');
 });
 
 test('the nodes page lists what is left, and filters', async () => {

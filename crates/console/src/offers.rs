@@ -20,7 +20,7 @@ pub(crate) fn offer(key: impl Into<String>, words: &[&str]) -> Option<Offer> {
 /// What can be asked of a cluster and of its declared instances.
 pub(crate) fn of_cluster(cluster: &Cluster) -> Vec<Offer> {
     let name = cluster.name.as_str();
-    let whole: [(&str, &[&str]); 15] = [
+    let whole: [(&str, &[&str]); 18] = [
         ("create", &["bin/pgsql-add", name]),
         ("remove", &["bin/pgsql-rm", name]),
         ("reload-service", &["bin/pgsql-svc", name]),
@@ -36,6 +36,9 @@ pub(crate) fn of_cluster(cluster: &Cluster) -> Vec<Offer> {
         ("backup-full", &["pg-backup", name, "full"]),
         ("backup-diff", &["pg-backup", name, "diff"]),
         ("backup-incr", &["pg-backup", name, "incr"]),
+        ("restore-archive", &["pgsql-pitr.yml", "-l", name, "-t", "archive"]),
+        ("restore-confirm", &["pgsql-pitr.yml", "-l", name, "-t", "confirm"]),
+        ("restore-rollback", &["pgsql-pitr.yml", "-l", name, "-t", "rollback"]),
     ];
     let mut out: Vec<Offer> = whole.iter().filter_map(|(key, words)| offer(*key, words)).collect();
     for instance in &cluster.instances {
@@ -71,7 +74,7 @@ mod tests {
         let inventory = Inventory::read(TEXT).0;
         let cluster = &inventory.clusters()[&"pg-test".parse().unwrap()];
         let offers = of_cluster(cluster);
-        assert_eq!(offers.len(), 15 + 2 * 7, "none was dropped: {offers:?}");
+        assert_eq!(offers.len(), 18 + 2 * 7, "none was dropped: {offers:?}");
         let forms = |key: &str| {
             let offer = offers.iter().find(|offer| offer.key == key).unwrap();
             (offer.script.as_str(), offer.playbook.as_deref())

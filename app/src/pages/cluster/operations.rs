@@ -69,6 +69,8 @@ pub fn Operations(shown: Shown, declared: ClusterDeclared) -> impl IntoView {
             <BackupNow shown stopped/>
             <Restore shown declared=declared.get_value() locked=stopped in_place=true/>
         </div>
+        <h2>"After a restore"</h2>
+        <div class="card ops"><AfterRestore shown stopped/></div>
         <h2>"Clone"</h2>
         <div class="card ops">
             <CloneStandby shown declared=declared.get_value() locked=stopped/>
@@ -84,6 +86,19 @@ pub fn Operations(shown: Shown, declared: ClusterDeclared) -> impl IntoView {
         })}
         <h2>"Remove"</h2>
         <div class="card ops"><RemoveCluster shown declared=declared.get_value() locked=stopped/></div>
+    }
+}
+
+/// What a restore leaves to be decided, when its data have been looked at.
+#[component]
+fn AfterRestore(shown: Shown, stopped: bool) -> impl IntoView {
+    view! {
+        <Operate label="Archive again" locked=stopped offer=shown.offer("restore-archive")
+            note="A restore leaves WAL archiving off, so that nothing is mixed up. Turns it on, which restarts PostgreSQL, and makes a full backup."/>
+        <Operate label="Keep the restored data" locked=stopped offer=shown.offer("restore-confirm") danger=true
+            note="Deletes the data that were kept aside. There is no way back after it."/>
+        <Operate label="Roll the restore back" locked=stopped offer=shown.offer("restore-rollback") danger=true
+            note="Puts the data that were kept aside back in place. The restored data, and what was written since, are deleted. Not possible once archiving is on again."/>
     }
 }
 
