@@ -200,8 +200,6 @@ fn Request(desk: Desk, may: Verdict) -> impl IntoView {
 
 #[component]
 fn Decide(desk: Desk, blast: StoredValue<Vec<(String, String)>>, may: Verdict) -> impl IntoView {
-    let refused = refusal(may);
-    let stopped = refused.is_some();
     let approve = move || {
         desk.act.dispatch(Act::Approve(desk.typed.get_untracked()));
     };
@@ -215,19 +213,22 @@ fn Decide(desk: Desk, blast: StoredValue<Vec<(String, String)>>, may: Verdict) -
                 <div><dt>{label}</dt><dd>{value}</dd></div>
             }).collect_view()}
         </dl>
-        <div class="decide">
-            <form class="ask" aria-label="Approve" on:submit=move |event| { event.prevent_default(); approve(); }>
-                <Field label=format!("Type {name} to approve") value=desk.typed stopped/>
-                <button class="danger" aria-describedby="decide-note" disabled=move || stopped || desk.act.pending().get()>
-                    "Approve"
-                </button>
-            </form>
-            <form class="ask" aria-label="Refuse" on:submit=move |event| { event.prevent_default(); refuse(); }>
-                <Field label="Why it should not run" value=desk.refusal stopped/>
-                <button aria-describedby="decide-note" disabled=move || stopped || desk.act.pending().get()>"Refuse"</button>
-            </form>
-        </div>
-        {refused.map(|problem| view! { <RefusedNote problem id="decide-note"/> })}
+        {match refusal(may) {
+            // Who may not decide reads why, and is shown no fields that take nothing.
+            Some(problem) => view! { <RefusedNote problem id="decide-note"/> }.into_any(),
+            None => view! {
+                <div class="decide">
+                    <form class="ask" aria-label="Approve" on:submit=move |event| { event.prevent_default(); approve(); }>
+                        <Field label=format!("Type {name} to approve") value=desk.typed stopped=false/>
+                        <button class="danger" disabled=move || desk.act.pending().get()>"Approve"</button>
+                    </form>
+                    <form class="ask" aria-label="Refuse" on:submit=move |event| { event.prevent_default(); refuse(); }>
+                        <Field label="Why it should not run" value=desk.refusal stopped=false/>
+                        <button disabled=move || desk.act.pending().get()>"Refuse"</button>
+                    </form>
+                </div>
+            }.into_any(),
+        }}
     }
 }
 
