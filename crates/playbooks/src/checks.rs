@@ -1,7 +1,7 @@
 //! What is looked at before a play on PostgreSQL's clusters is planned: identity, data directories, the DCS.
 
 use crate::params::text;
-use crate::{Context, DataDir, Play, Refusal};
+use crate::{Context, DataDir, Play, Refusal, not_done};
 use paddock_inventory::{Cluster, ClusterName, InstanceRole, NodeAddr};
 use std::collections::BTreeSet;
 
@@ -17,6 +17,7 @@ pub(crate) fn check_clusters(
         why,
         fix: fix.to_owned(),
     };
+    not_done::refuse(context, play, hosts)?;
     let mut names = BTreeSet::new();
     for cluster in context.inventory.clusters().values() {
         if !cluster.instances.iter().any(|instance| hosts.contains(&instance.addr)) {

@@ -13,7 +13,7 @@ mod target;
 use crate::order::leader_of;
 use crate::params::text;
 use crate::pgsql::members::{Member, Members};
-use crate::pgsql::{haproxy, providers, steps, verify};
+use crate::pgsql::{balancers, haproxy, steps, verify, vip};
 use crate::planning::{Made, clusters_of, warning};
 use crate::{Context, DataDir, InventoryEdit, Play, Refusal, Stage, Step};
 use paddock_inventory::{Cluster, ClusterName, InstanceRole, Map, NodeAddr, Value};
@@ -502,17 +502,14 @@ fn rest(ctx: &Context<'_>, members: &Members) -> Result<Vec<Stage>, Refusal> {
     for member in &members.all {
         pool.insert(member.addr, handover::pooler(ctx, members, member)?);
         let rendered = haproxy::services(members, member)?;
-        let balancers = match text(&member.vars, "pg_service_provider", "").as_str() {
-            "" => vec![member.addr],
-            provider if member.role == InstanceRole::Primary => providers(ctx, members, provider)?,
-            _ => Vec::new(),
-        };
-        check.entry(member.addr).or_default().extend([
+        let verify = check.entry(member.addr).or_default();
+        verify.extend([
             verify::streaming(members, member),
             verify::senders(members, member),
             verify::hba(member),
         ]);
-        for balancer in balancers {
+        verify.extend(vip::proof(members, member));
+        for balancer in balancers::of(ctx, members, member)? {
             services.insert(balancer, steps::services(members, balancer, &rendered, true));
             check.entry(balancer).or_default().push(verify::haproxy(members, balancer, &rendered));
         }

@@ -85,6 +85,16 @@ impl Members {
         self.all.iter().find(|member| member.addr == addr)
     }
 
+    /// The member that a replica follows instead of the leader. `pg_upstream` names an address; Patroni matches
+    /// `replicatefrom` against member names.
+    pub(crate) fn upstream_name(&self, member: &Member) -> Option<&str> {
+        if member.role == InstanceRole::Primary {
+            return None;
+        }
+        let upstream: NodeAddr = member.vars.text("pg_upstream")?.parse().ok()?;
+        self.at(upstream).map(|other| other.name.as_str())
+    }
+
     /// The id of a step that several clusters may have on a host: with the cluster's name where no member of it is.
     pub(crate) fn step_id(&self, host: NodeAddr, id: &str) -> String {
         if self.at(host).is_some() { id.to_owned() } else { format!("{id}/{}", self.name) }

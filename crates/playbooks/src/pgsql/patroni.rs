@@ -2,6 +2,7 @@
 
 use crate::params::{flag, int, password, text};
 use crate::pgsql::members::{Member, Members};
+use crate::pgsql::vip;
 use crate::{Context, Facts};
 use paddock_inventory::{InstanceRole, NodeAddr};
 use std::fmt::Write as _;
@@ -139,7 +140,7 @@ pub(crate) fn render(ctx: &Context<'_>, members: &Members, member: &Member, fact
     line(&format!("  allowlist: [{}]", allow.join(", ")));
     line("tags:");
     line("  nofailover: false\n  clonefrom: true\n  noloadbalance: false\n  nosync: false");
-    if let Some(from) = upstream_name(members, member) {
+    if let Some(from) = members.upstream_name(member) {
         line(&format!("  replicatefrom: {from}"));
     }
     // For people and for Pigsty's monitoring.
@@ -219,7 +220,11 @@ pub(crate) fn render(ctx: &Context<'_>, members: &Members, member: &Member, fact
 /// `pg_listen` with its placeholders.
 fn listen(member: &Member) -> String {
     let declared = text(&member.vars, "pg_listen", "0.0.0.0");
-    declared.replace("${ip}", &member.addr.to_string()).replace("${lo}", "127.0.0.1").replace(' ', "")
+    let mut listen = declared.replace("${ip}", &member.addr.to_string()).replace("${lo}", "127.0.0.1");
+    if let Some(vip) = vip::declared(member) {
+        listen = listen.replace("${vip}", &vip.addr.to_string());
+    }
+    listen.replace(' ', "")
 }
 
 /// YAML reads `off` as false; Patroni wants the word.
@@ -230,15 +235,6 @@ fn watchdog(member: &Member, template: &str) -> &'static str {
         _ if template == "crit" => "automatic",
         _ => "'off'",
     }
-}
-
-/// A replica's `pg_upstream` names an address; Patroni matches `replicatefrom` against member names.
-fn upstream_name(members: &Members, member: &Member) -> Option<String> {
-    if member.role == InstanceRole::Primary {
-        return None;
-    }
-    let upstream: NodeAddr = member.vars.text("pg_upstream")?.parse().ok()?;
-    members.at(upstream).map(|other| other.name.clone())
 }
 
 fn parameters(
