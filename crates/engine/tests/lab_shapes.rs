@@ -37,7 +37,7 @@ all:
     pg-late:
       hosts: {{ 10.10.10.14: {{ pg_seq: 1, pg_role: primary, pg_upstream: 10.10.10.11, pg_delay: 1h }} }}
       vars: {{ pg_cluster: pg-late }}
-  vars: {{ admin_ip: 10.10.10.10, pg_version: 15, pg_conf: tiny.yml, pg_rto: fast, pg_shared_buffer_ratio: 0.01 }}
+  vars: {{ admin_ip: 10.10.10.10, pg_version: 15, pg_conf: tiny.yml, pg_rto: fast, pg_shared_buffer_ratio: 0.01, pgbackrest_enabled: false }}
 "
     )
 }

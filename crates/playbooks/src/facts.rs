@@ -64,6 +64,9 @@ pub struct Facts {
     /// On a node of etcd: prefixes of clusters that are initialised there (`/pg/pg-test`); none where it was not asked.
     #[serde(default)]
     pub dcs_scopes: Option<BTreeSet<String>>,
+    /// Packages of Citus that the node's package manager knows.
+    #[serde(default)]
+    pub citus_packages: BTreeSet<String>,
     /// Network card by each IPv4 address of the node.
     #[serde(default)]
     pub interfaces: BTreeMap<String, String>,
@@ -120,6 +123,7 @@ echo "disk_gb=$(df -Pk $d | awk 'NR==2 {print int($2/1048576)}')"
 echo "hostname=$(cat /proc/sys/kernel/hostname)"
 for u in etcd patroni haproxy pgbouncer postgres pg-vip dnsmasq; do systemctl is-active -q $u && echo "active=$u"; done
 for v in $( (ls /usr/lib/postgresql 2>/dev/null; apt-cache pkgnames postgresql- 2>/dev/null | sed -n 's/^postgresql-\([0-9][0-9]*\)$/\1/p') | sort -un); do echo "pg_version=$v"; done
+apt-cache pkgnames postgresql- 2>/dev/null | grep -E '^postgresql-[0-9]+-citus' | sed 's/^/citus_package=/'
 [ -e /etc/paddock/node.ready ] && echo node_ready=1
 [ -e /etc/paddock/etcd.ready ] && systemctl is-active -q etcd && echo etcd_ready=1
 if [ -e /pg/data/PG_VERSION ]; then
@@ -192,6 +196,7 @@ impl Facts {
             conf_loaded: None,
             backups: None,
             dcs_scopes: None,
+            citus_packages: BTreeSet::new(),
             interfaces: BTreeMap::new(),
             others_at_work: BTreeSet::new(),
         }
@@ -248,6 +253,7 @@ impl Facts {
             backups: Some(one("backups")).filter(|info| !info.is_empty()),
             dcs_scopes: (!all("dcs_asked").is_empty())
                 .then(|| all("dcs_scope").into_iter().map(str::to_owned).collect()),
+            citus_packages: all("citus_package").into_iter().map(str::to_owned).collect(),
             interfaces: all("address")
                 .iter()
                 .filter_map(|line| line.split_once(' '))

@@ -3,6 +3,7 @@
 //! Where leaving one out would make something else than what is declared, the play is refused; the others are named in a
 //! warning of the plan. What is declared as it is by default is left unsaid.
 
+use crate::pgsql::citus;
 use crate::planning::{select, warning};
 use crate::{Context, Play, Playbook, Refusal, Warning};
 use paddock_inventory::{Inventory, NodeAddr, Value, Vars};
@@ -12,8 +13,8 @@ use std::collections::BTreeSet;
 const REFUSED: [(&str, &[&str], &str); 7] = [
     (
         "pg_mode",
-        &["pgsql"],
-        "this release installs PostgreSQL itself, and no other kernel and no Citus: leave it out, or keep that cluster with Pigsty's own tools",
+        &["pgsql", "citus"],
+        "this release installs PostgreSQL itself, with Citus where that is declared, and no other kernel: leave it out, or keep that cluster with Pigsty's own tools",
     ),
     ("pg_dbsu", &["postgres"], "leave it out: the account is `postgres`"),
     ("pg_data", &["/pg/data"], "leave it out; `pg_fs_main` chooses the disk"),
@@ -151,9 +152,10 @@ pub(crate) fn warn(inventory: &Inventory, plays: &[Play]) -> Option<Warning> {
         // An instance that the plan takes out of the inventory is not found any more.
         for host in select(inventory, play).unwrap_or_default() {
             let vars = inventory.vars_with(host, &play.extra_vars);
-            let declared = table
-                .iter()
-                .filter(|(name, default)| written(&vars, name).is_some_and(|value| value != *default));
+            let declared = table.iter().filter(|(name, default)| {
+                written(&vars, name).is_some_and(|value| value != *default)
+                    && !(*name == "pg_primary_db" && citus::group(&vars).is_some())
+            });
             names.extend(declared.map(|(name, _)| format!("`{name}`")));
             if play.playbook == Playbook::Pgsql && delay_without_upstream(&vars) {
                 names.insert("`pg_delay` (it acts on a primary with `pg_upstream` only)".to_owned());

@@ -38,6 +38,15 @@ pub(crate) fn stages(ctx: &Context<'_>, play: &Play, hosts: &[NodeAddr]) -> Resu
         };
         return Err(refuse(code, why, "restore one cluster at a time: `-l <cluster>`"));
     };
+    crate::not_done::refuse(ctx, play, hosts)?;
+    if Members::of(ctx, cluster).citus.is_some() {
+        let why = format!(
+            "`{}` is a Citus group: groups that are restored apart do not fit together",
+            cluster.name
+        );
+        let fix = "restore all groups to one named restore point by hand, with Patroni stopped";
+        return Err(refuse("plan/not-supported", why, fix));
+    }
     let left_out: Vec<String> = cluster
         .instances
         .iter()

@@ -263,10 +263,68 @@ fn a_baseline_fills_a_new_database_and_no_other() {
     assert!(warned(&plan, "plan/baseline").unwrap().contains("`shop.sql` into `shop`"));
 }
 
+/// A coordinator and a group of workers beside pg-far.
+const CITUS: &str = "    pg-c0:
+      hosts: { 10.10.10.21: { pg_seq: 1, pg_role: primary } }
+      vars: { pg_cluster: pg-c0, pg_group: 0, pg_mode: citus, pg_shard: pg-c, pg_primary_db: shop, pg_dbsu_password: Dbsu.Secret }
+    pg-c1:
+      hosts:
+        10.10.10.22: { pg_seq: 1, pg_role: primary }
+        10.10.10.23: { pg_seq: 2, pg_role: replica }
+      vars: { pg_cluster: pg-c1, pg_group: 1, pg_mode: citus, pg_shard: pg-c, pg_primary_db: shop, pg_dbsu_password: Dbsu.Secret }";
+
+#[test]
+fn citus_groups_share_a_scope_and_an_account() {
+    let text = text("", CITUS);
+    let offered = |_: &str, facts: &mut Facts| {
+        facts.citus_packages =
+            ["postgresql-14-citus-12.1", "postgresql-15-citus-11.3", "postgresql-15-citus-12.1"]
+                .map(str::to_owned)
+                .into();
+    };
+    let plan = planned(&text, "pgsql.yml -l pg-c0,pg-c1", offered).unwrap();
+    insta::assert_snapshot!(
+        "pg-c1-2 patroni.yml",
+        written(&plan, "10.10.10.23", "pgsql/pg_conf/patroni.yml")
+    );
+    assert_eq!(steps(&plan, "pgsql/pg_etcd"), ["10.10.10.10 pgsql/pg_etcd/pg-c"]);
+    let (_, _, packages) = plan.steps().find(|(_, _, step)| step.id.0 == "pgsql/pg_pkg/packages").unwrap();
+    assert!(packages.title.contains("postgresql-15-citus-12.1"), "{}", packages.title);
+    assert!(written(&plan, "10.10.10.21", "pgsql/pg_pass/pgpass").contains("*:*:*:postgres:Dbsu.Secret\n"));
+    assert_eq!((warned(&plan, "plan/not-done"), warned(&plan, "plan/citus-password")), (None, None));
+
+    let refusal = planned(&text, "pgsql-add pg-c1", same).unwrap_err();
+    assert_eq!(refusal.code, "plan/citus-missing");
+    let open = text.replace(", pg_dbsu_password: Dbsu.Secret", "");
+    assert!(warned(&planned(&open, "pgsql-add pg-c1", offered).unwrap(), "plan/citus-password").is_some());
+    assert_eq!(
+        planned(&text, "pgsql-pitr.yml -l pg-c1 -e pg_pitr={}", offered).unwrap_err().code,
+        "plan/not-supported"
+    );
+}
+
+#[test]
+fn a_citus_group_that_goes_leaves_the_others_their_account() {
+    let there = |host: &str, facts: &mut Facts| {
+        if host.starts_with("10.10.10.2") {
+            facts.data_dir = DataDir::Cluster { scope: Some("pg-c".into()), version: "15".into() };
+        }
+    };
+    let both = text("", CITUS);
+    let plan = planned(&both, "pgsql-rm pg-c1", there).unwrap();
+    assert_eq!(steps(&plan, "pgsql/rm_dcs"), ["10.10.10.10 pgsql/rm_dcs/keys"]);
+    let (_, _, keys) = plan.steps().find(|(_, _, step)| step.id.0 == "pgsql/rm_dcs/keys").unwrap();
+    let Fact::Command { apply: Some(apply), .. } = &keys.fact else { panic!("{keys:?}") };
+    assert!(apply.contains("del --prefix /pg/pg-c/1/"), "{apply}");
+    let alone = text("", &CITUS[CITUS.find("    pg-c1:").unwrap()..]);
+    let plan = planned(&alone, "pgsql-rm pg-c1", there).unwrap();
+    assert_eq!(steps(&plan, "pgsql/rm_dcs").len(), 2, "the account goes with the last group");
+}
+
 #[test]
 fn what_is_not_supported_is_refused() {
     for declared in [
-        "pg_mode: citus",
+        "pg_mode: mssql",
         "pg_dbsu: pgadmin",
         "pg_data: /srv/data",
         "pg_bin_dir: /opt/pg/bin",

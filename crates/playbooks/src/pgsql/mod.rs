@@ -7,6 +7,7 @@ pub(crate) mod backup;
 pub(crate) mod balancers;
 mod baseline;
 pub(crate) mod business;
+pub(crate) mod citus;
 pub(crate) mod dns;
 pub(crate) mod haproxy;
 pub(crate) mod hba;
@@ -24,7 +25,7 @@ pub(crate) mod verify;
 pub(crate) mod vip;
 
 use crate::etcd::ETCDCTL_ENV;
-use crate::params::{flag, text};
+use crate::params::flag;
 use crate::standby;
 use crate::{Context, DataDir, Need, Play, Refusal, Stage, Step, Warning};
 use members::{Member, Members};
@@ -77,7 +78,11 @@ pub(crate) fn stages(
             match out.iter_mut().find(|known| known.name == stage.name) {
                 Some(known) => {
                     for (host, steps) in stage.hosts {
-                        known.hosts.entry(host).or_default().extend(steps);
+                        let known = known.hosts.entry(host).or_default();
+                        // Groups of Citus share one account.
+                        let new = steps.into_iter().filter(|step| known.iter().all(|one| one.id != step.id));
+                        let new: Vec<Step> = new.collect();
+                        known.extend(new);
                     }
                 }
                 None => out.push(stage),
@@ -144,7 +149,8 @@ fn cluster_stages(
     };
     let mut install = BTreeMap::new();
     for member in &chosen {
-        install.insert(member.addr, steps::install(ctx, members, member));
+        let citus = citus::package(ctx, members, member, warnings)?;
+        install.insert(member.addr, steps::install(ctx, members, member, citus));
     }
     add("Install", install);
     let primary = members.primary().filter(|primary| hosts.contains(&primary.addr));
@@ -222,10 +228,8 @@ fn cluster_stages(
 
 /// The cluster's own account in etcd, with rights on its prefix only. Runs on the first etcd member as root of etcd.
 fn dcs_account(members: &Members, primary: &Member, host: NodeAddr) -> Step {
-    let name = &members.name;
-    let namespace = text(&primary.vars, "pg_namespace", "/pg");
-    // With the trailing slash, or /pg/pg-test would match /pg/pg-test2/… too.
-    let prefix = format!("{}/{name}/", namespace.trim_end_matches('/'));
+    let name = &members.scope;
+    let prefix = members.scope_prefix();
     let check = format!(
         "{ETCDCTL_ENV}read -r password\nctl() {{ etcdctl --command-timeout=5s \"$@\"; }}\nctl endpoint health >/dev/null 2>&1 || {{ echo 'etcd is not healthy' >&2; exit 2; }}\nctl role get {name} 2>/dev/null | grep -q '{prefix}' || {{ echo 'role {name} does not exist'; exit 1; }}\nETCDCTL_USER=\"{name}:$password\" ctl get --prefix {prefix} --limit 1 >/dev/null 2>&1 && exit 0\necho 'user {name} cannot read its prefix with its password'; exit 1\n"
     );

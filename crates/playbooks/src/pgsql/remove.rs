@@ -6,9 +6,9 @@
 
 use crate::etcd::ETCDCTL_ENV;
 use crate::order::{heir, leader_of};
-use crate::params::{flag, text};
+use crate::params::flag;
 use crate::pgsql::members::{Member, Members};
-use crate::pgsql::{backup, balancers, dns, vip};
+use crate::pgsql::{backup, balancers, citus, dns, vip};
 use crate::planning::{Made, clusters_of, warning};
 use crate::scripts::quote;
 use crate::{Context, InventoryEdit, Play, Refusal, Stage, Step, UnitState};
@@ -147,7 +147,11 @@ fn one_cluster(
         );
     }
     if let Some(etcd) = etcd {
-        let keys = if whole { dcs_gone(&members, etcd) } else { members_gone(&members, &going, etcd) };
+        let keys = if whole {
+            dcs_gone(&members, etcd, citus::groups(ctx, &members).next().is_none())
+        } else {
+            members_gone(&members, &going, etcd)
+        };
         add("Clean the DCS".into(), BTreeMap::from([(etcd, keys)]));
     }
     add(
@@ -261,7 +265,7 @@ fn no_services(members: &Members, host: NodeAddr) -> Step {
 
 /// Keys of single members go at once instead of when their lease expires.
 fn members_gone(members: &Members, going: &[&Member], host: NodeAddr) -> Vec<Step> {
-    let prefix = prefix(members);
+    let prefix = members.prefix();
     going
         .iter()
         .map(|member| {
@@ -278,21 +282,21 @@ fn members_gone(members: &Members, going: &[&Member], host: NodeAddr) -> Vec<Ste
         .collect()
 }
 
-/// Everything of the cluster in the DCS: its keys, its account, its role.
-fn dcs_gone(members: &Members, host: NodeAddr) -> Vec<Step> {
-    let (name, prefix) = (&members.name, quote(&prefix(members)));
+/// Everything of the cluster in the DCS: its keys and, when no group of Citus shares it, its account and role.
+fn dcs_gone(members: &Members, host: NodeAddr, account: bool) -> Vec<Step> {
+    let (name, prefix) = (&members.scope, quote(&members.prefix()));
     let ctl = format!("{ETCDCTL_ENV}ctl() {{ etcdctl --command-timeout=5s \"$@\"; }}\n");
-    vec![
-        Step::command(
-            "pgsql/rm_dcs/keys",
-            host,
-            &format!("the DCS has no key of {name}"),
-            format!(
-                "{ctl}out=$(ctl get --prefix --keys-only {prefix}) || exit 2\n[ -z \"$out\" ] && exit 0\nprintf '%s\\n' \"$out\" | grep .; exit 1\n"
-            ),
-            format!("{ctl}ctl del --prefix {prefix}\n"),
+    let mut steps = vec![Step::command(
+        "pgsql/rm_dcs/keys",
+        host,
+        &format!("the DCS has no key of {}", members.name),
+        format!(
+            "{ctl}out=$(ctl get --prefix --keys-only {prefix}) || exit 2\n[ -z \"$out\" ] && exit 0\nprintf '%s\\n' \"$out\" | grep .; exit 1\n"
         ),
-        Step::command(
+        format!("{ctl}ctl del --prefix {prefix}\n"),
+    )];
+    if account {
+        steps.push(Step::command(
             "pgsql/rm_dcs/account",
             host,
             &format!("etcd has no account {name}"),
@@ -302,17 +306,9 @@ fn dcs_gone(members: &Members, host: NodeAddr) -> Vec<Step> {
             format!(
                 "{ctl}if ctl user list | grep -qx {name}; then ctl user delete {name} || exit 1; fi\nif ctl role list | grep -qx {name}; then ctl role delete {name} || exit 1; fi\n"
             ),
-        ),
-    ]
-}
-
-/// With the trailing slash, or /pg/pg-test would match /pg/pg-test2/… too.
-fn prefix(members: &Members) -> String {
-    let namespace = members
-        .all
-        .first()
-        .map_or_else(|| "/pg".to_owned(), |first| text(&first.vars, "pg_namespace", "/pg"));
-    format!("{}/{}/", namespace.trim_end_matches('/'), members.name)
+        ));
+    }
+    steps
 }
 
 /// Configuration, data and backups of a member go, as far as they are not to be kept.
