@@ -34,7 +34,7 @@ pub(crate) fn steps(
     }
     let mut records: Vec<(String, NodeAddr)> =
         chosen.iter().map(|member| (member.name.clone(), member.addr)).collect();
-    let target = acting.and_then(|acting| target(acting));
+    let target = acting.and_then(target);
     records.extend(acting.zip(target).map(|(acting, addr)| (cluster_name(members, acting), addr)));
     servers
         .into_iter()
