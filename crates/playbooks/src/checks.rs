@@ -1,7 +1,8 @@
 //! What is looked at before a play on PostgreSQL's clusters is planned: identity, data directories, the DCS.
 
-use crate::params::text;
-use crate::{Context, DataDir, Play, Refusal};
+use crate::pgsql::citus;
+use crate::pgsql::members::Members;
+use crate::{Context, DataDir, Play, Refusal, not_done};
 use paddock_inventory::{Cluster, ClusterName, InstanceRole, NodeAddr};
 use std::collections::BTreeSet;
 
@@ -17,6 +18,7 @@ pub(crate) fn check_clusters(
         why,
         fix: fix.to_owned(),
     };
+    not_done::refuse(context, play, hosts)?;
     let mut names = BTreeSet::new();
     for cluster in context.inventory.clusters().values() {
         if !cluster.instances.iter().any(|instance| hosts.contains(&instance.addr)) {
@@ -42,7 +44,8 @@ pub(crate) fn check_clusters(
         for instance in cluster.instances.iter().filter(|instance| hosts.contains(&instance.addr)) {
             match context.facts.of(instance.addr).data_dir {
                 DataDir::Empty => {}
-                DataDir::Cluster { scope: Some(scope), .. } if scope == cluster.name.as_str() => {}
+                DataDir::Cluster { scope: Some(scope), .. }
+                    if scope == citus::scope(&context.vars(instance.addr), cluster.name.as_str()) => {}
                 DataDir::Cluster { scope, version } => {
                     let whose = scope.map_or("no cluster that Patroni knows".to_owned(), |scope| {
                         format!("cluster `{scope}`")
@@ -86,11 +89,7 @@ fn stale_dcs(context: &Context<'_>, play: &Play, cluster: &Cluster) -> Result<()
         .instances
         .iter()
         .all(|one| context.facts.known(one.addr).is_some_and(|facts| facts.data_dir == DataDir::Empty));
-    let namespace = cluster
-        .instances
-        .first()
-        .map_or_else(|| "/pg".to_owned(), |first| text(&context.vars(first.addr), "pg_namespace", "/pg"));
-    let scope = format!("{}/{}", namespace.trim_end_matches('/'), cluster.name);
+    let scope = Members::of(context, cluster).prefix().trim_end_matches('/').to_owned();
     let remembered = context.etcd_members().into_iter().any(|(host, _)| {
         let scopes = context.facts.known(host).and_then(|facts| facts.dcs_scopes.as_ref());
         scopes.is_some_and(|scopes| scopes.contains(&scope))

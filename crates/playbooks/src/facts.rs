@@ -24,7 +24,7 @@ pub struct Facts {
     pub disk_gb: u64,
     /// The node's own host name.
     pub hostname: String,
-    /// Units of ours that are active: `etcd`, `patroni`, `haproxy`, `pgbouncer`, `postgres`.
+    /// Units of ours that are active: `etcd`, `patroni`, `haproxy`, `pgbouncer`, `postgres`, `pg-vip`, `dnsmasq`.
     pub active_units: BTreeSet<String>,
     /// Major versions of PostgreSQL whose server the node's package manager could install or has installed.
     pub pg_versions: BTreeSet<u32>,
@@ -64,6 +64,12 @@ pub struct Facts {
     /// On a node of etcd: prefixes of clusters that are initialised there (`/pg/pg-test`); none where it was not asked.
     #[serde(default)]
     pub dcs_scopes: Option<BTreeSet<String>>,
+    /// Packages of Citus that the node's package manager knows.
+    #[serde(default)]
+    pub citus_packages: BTreeSet<String>,
+    /// Network card by each IPv4 address of the node.
+    #[serde(default)]
+    pub interfaces: BTreeMap<String, String>,
     /// Other tools that change the node now (`ansible`, `patronictl`).
     #[serde(default)]
     pub others_at_work: BTreeSet<String>,
@@ -115,8 +121,9 @@ echo "mem_mb=$(awk '/^MemTotal:/ {print int($2/1024)}' /proc/meminfo)"
 d=/data; [ -d $d ] || d=/
 echo "disk_gb=$(df -Pk $d | awk 'NR==2 {print int($2/1048576)}')"
 echo "hostname=$(cat /proc/sys/kernel/hostname)"
-for u in etcd patroni haproxy pgbouncer postgres; do systemctl is-active -q $u && echo "active=$u"; done
+for u in etcd patroni haproxy pgbouncer postgres pg-vip dnsmasq; do systemctl is-active -q $u && echo "active=$u"; done
 for v in $( (ls /usr/lib/postgresql 2>/dev/null; apt-cache pkgnames postgresql- 2>/dev/null | sed -n 's/^postgresql-\([0-9][0-9]*\)$/\1/p') | sort -un); do echo "pg_version=$v"; done
+apt-cache pkgnames postgresql- 2>/dev/null | grep -E '^postgresql-[0-9]+-citus' | sed 's/^/citus_package=/'
 [ -e /etc/paddock/node.ready ] && echo node_ready=1
 [ -e /etc/paddock/etcd.ready ] && systemctl is-active -q etcd && echo etcd_ready=1
 if [ -e /pg/data/PG_VERSION ]; then
@@ -128,6 +135,7 @@ elif [ -n "$(ls -A /pg/data 2>/dev/null)" ]; then echo data_foreign=1; fi
 if [ -e /etc/paddock/etcd.ready ] && [ -e /etc/etcd/etcdctl.env ]; then
   (. /etc/etcd/etcdctl.env; timeout 6 etcdctl --command-timeout=5s get / --prefix --keys-only 2>/dev/null | sed -n 's|/initialize$||p' | sed 's/^/dcs_scope=/'; [ "${PIPESTATUS[0]}" = 0 ] && echo dcs_asked=1)
 fi
+ip -o -4 addr show 2>/dev/null | awk '{ sub("/.*", "", $4); print "address=" $4 " " $2 }'
 pgrep -f AnsiballZ >/dev/null 2>&1 && echo at_work=ansible
 pgrep -f '/patronictl' >/dev/null 2>&1 && echo at_work=patronictl
 if [ -e /etc/patroni/patroni.yml ] && command -v python3 >/dev/null; then
@@ -188,6 +196,8 @@ impl Facts {
             conf_loaded: None,
             backups: None,
             dcs_scopes: None,
+            citus_packages: BTreeSet::new(),
+            interfaces: BTreeMap::new(),
             others_at_work: BTreeSet::new(),
         }
     }
@@ -243,6 +253,12 @@ impl Facts {
             backups: Some(one("backups")).filter(|info| !info.is_empty()),
             dcs_scopes: (!all("dcs_asked").is_empty())
                 .then(|| all("dcs_scope").into_iter().map(str::to_owned).collect()),
+            citus_packages: all("citus_package").into_iter().map(str::to_owned).collect(),
+            interfaces: all("address")
+                .iter()
+                .filter_map(|line| line.split_once(' '))
+                .map(|(address, card)| (address.to_owned(), card.to_owned()))
+                .collect(),
             others_at_work: all("at_work").into_iter().map(str::to_owned).collect(),
         })
     }

@@ -14,6 +14,7 @@ mod live;
 mod material;
 mod node;
 mod node_rm;
+mod not_done;
 mod operation;
 mod order;
 mod params;

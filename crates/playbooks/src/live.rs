@@ -8,7 +8,7 @@ use serde_json::Value;
 /// A cluster as one member's Patroni sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Live {
-    /// Patroni's scope: `pg_cluster`.
+    /// Patroni's scope: `pg_cluster`, or `pg_shard` of a Citus group.
     pub scope: String,
     /// This member's name.
     pub name: String,
@@ -112,8 +112,10 @@ impl FactSet {
             cluster
                 .instances
                 .iter()
-                .filter_map(|instance| self.known(instance.addr)?.live.as_ref())
-                .filter(|live| live.scope == cluster.name.as_str())
+                .filter_map(|instance| Some((instance, self.known(instance.addr)?.live.as_ref()?)))
+                // The scope of Citus is what its groups share; the instance's own name tells whose it is.
+                .filter(|(one, live)| live.scope == cluster.name.as_str() || live.name == one.id.to_string())
+                .map(|(_, live)| live)
         };
         views().find(|live| live.leader().is_some()).or_else(|| views().next())
     }

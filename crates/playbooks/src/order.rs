@@ -1,5 +1,6 @@
 //! What must run before and after the plays that were asked for.
 
+use crate::pgsql::{balancers, vip};
 use crate::planning::{clusters_of, refuse_unreachable, select};
 use crate::standby;
 use crate::{Action, DataDir, FactSet, Play, Playbook, Refusal};
@@ -49,6 +50,14 @@ pub(crate) fn prerequisites(
         if wants_node {
             let hosts = select(inventory, asked)?;
             raw_nodes.extend(hosts.iter().filter(|host| known_without(host, |facts| facts.node_ready)));
+            if asked.playbook != Playbook::Etcd {
+                for cluster in clusters_of(inventory, &hosts) {
+                    let beside = balancers::beside(inventory, cluster);
+                    refuse_unreachable(facts, &beside)?;
+                    let raw = |host: &NodeAddr| known_without(host, |facts| facts.node_ready);
+                    raw_nodes.extend(beside.into_iter().filter(raw));
+                }
+            }
         }
     }
     if !raw_nodes.is_empty() {
@@ -183,6 +192,10 @@ pub(crate) fn after(inventory: &Inventory, facts: &FactSet, play: &Play, hosts: 
         let by_member = cluster.instances.iter().any(|one| names_the_cluster(inventory, one.addr));
         if by_member {
             tags.extend(["pg_hba", "pg_reload", "pgbouncer_hba", "pgbouncer_reload"]);
+        }
+        // Each member of a virtual address knows its peers.
+        if cluster.instances.iter().any(|one| vip::enabled(&inventory.vars(one.addr))) {
+            tags.push("pg_vip");
         }
         let (list, verb) = (join(&changed, ""), if comes { "joined" } else { "has left" });
         let hba = if by_member { ", and HBA rules that name the cluster" } else { "" };

@@ -155,7 +155,12 @@ impl<'a> Seen<'a> {
         made.warnings.extend(left_out);
         let mut there = self.members.clone();
         there.all.retain(|member| asked.contains(&member.addr));
-        let mut hosts = pgsql::routes(self.ctx, &there)?;
+        let mut hosts = pgsql::balancers::routes(self.ctx, &self.members, &there)?;
+        hosts.retain(|host, _| self.members.at(*host).is_none() || asked.contains(host));
+        for member in &there.all {
+            hosts.entry(member.addr).or_default().extend(pgsql::vip::proof(&there, member));
+        }
+        hosts.retain(|_, steps| !steps.is_empty());
         hosts.retain(|host, _| self.ctx.facts.unreachable(*host).is_none());
         made.stages.push(Stage { name: "Verify".into(), play: 0, hosts, serial: false });
         Ok(())

@@ -13,7 +13,7 @@ mod target;
 use crate::order::leader_of;
 use crate::params::text;
 use crate::pgsql::members::{Member, Members};
-use crate::pgsql::{haproxy, providers, steps, verify};
+use crate::pgsql::{balancers, haproxy, steps, verify, vip};
 use crate::planning::{Made, clusters_of, warning};
 use crate::{Context, DataDir, InventoryEdit, Play, Refusal, Stage, Step};
 use paddock_inventory::{Cluster, ClusterName, InstanceRole, Map, NodeAddr, Value};
@@ -32,12 +32,21 @@ pub(crate) fn stages(ctx: &Context<'_>, play: &Play, hosts: &[NodeAddr]) -> Resu
     let [cluster] = clusters.as_slice() else {
         let list: Vec<&str> = clusters.iter().map(|cluster| cluster.name.as_str()).collect();
         let (code, why) = if list.is_empty() {
-            ("no-cluster", "none of the selected hosts belongs to a PostgreSQL cluster".to_owned())
+            ("plan/no-cluster", "none of the selected hosts belongs to a PostgreSQL cluster".to_owned())
         } else {
-            ("pitr-many", format!("the limit has several clusters: {}", list.join(", ")))
+            ("plan/pitr-many", format!("the limit has several clusters: {}", list.join(", ")))
         };
         return Err(refuse(code, why, "restore one cluster at a time: `-l <cluster>`"));
     };
+    crate::not_done::refuse(ctx, play, hosts)?;
+    if Members::of(ctx, cluster).citus.is_some() {
+        let why = format!(
+            "`{}` is a Citus group: groups that are restored apart do not fit together",
+            cluster.name
+        );
+        let fix = "restore all groups to one named restore point by hand, with Patroni stopped";
+        return Err(refuse("plan/not-supported", why, fix));
+    }
     let left_out: Vec<String> = cluster
         .instances
         .iter()
@@ -50,7 +59,7 @@ pub(crate) fn stages(ctx: &Context<'_>, play: &Play, hosts: &[NodeAddr]) -> Resu
             cluster.name,
             left_out.join(", ")
         );
-        return Err(refuse("pitr-part", why, "name the whole cluster: `-l <cluster>`"));
+        return Err(refuse("plan/pitr-part", why, "name the whole cluster: `-l <cluster>`"));
     }
     let mut members = Members::of(ctx, cluster);
     members.version = crate::pgsql::version_of(ctx, &members);
@@ -58,7 +67,7 @@ pub(crate) fn stages(ctx: &Context<'_>, play: &Play, hosts: &[NodeAddr]) -> Resu
         ctx.etcd_members().into_iter().find(|(host, _)| ctx.facts.unreachable(*host).is_none())
     else {
         return Err(refuse(
-            "no-etcd",
+            "plan/no-etcd",
             "no member of etcd answers, or none is declared".into(),
             "start etcd, then plan again",
         ));
@@ -66,7 +75,7 @@ pub(crate) fn stages(ctx: &Context<'_>, play: &Play, hosts: &[NodeAddr]) -> Resu
     let leads = members.acting().cloned();
     let Some(leads) = leads else {
         return Err(refuse(
-            "no-primary",
+            "plan/no-primary",
             format!("`{}` declares no primary", cluster.name),
             "declare exactly one primary",
         ));
@@ -74,7 +83,7 @@ pub(crate) fn stages(ctx: &Context<'_>, play: &Play, hosts: &[NodeAddr]) -> Resu
     if let Some(tag) = play.tags.iter().find(|tag| AFTER.contains(&tag.as_str())) {
         if play.tags.len() > 1 {
             let why = format!("`{tag}` follows a restore and does not go together with other tags");
-            return Err(refuse("pitr-tags", why, "run one play after the other"));
+            return Err(refuse("plan/pitr-tags", why, "run one play after the other"));
         }
         return after(ctx, cluster, &members, &leads, etcd, tag);
     }
@@ -83,12 +92,7 @@ pub(crate) fn stages(ctx: &Context<'_>, play: &Play, hosts: &[NodeAddr]) -> Resu
 
 fn refusal(play: &Play) -> impl Fn(&str, String, &str) -> Refusal {
     let what = format!("`{}` was refused", play.command_line());
-    move |code, why, fix| Refusal {
-        code: format!("plan/{code}"),
-        what: what.clone(),
-        why,
-        fix: fix.to_owned(),
-    }
+    move |code, why, fix| Refusal { code: code.to_owned(), what: what.clone(), why, fix: fix.to_owned() }
 }
 
 fn after(
@@ -140,7 +144,7 @@ fn one_restore(
     let Some(map) = leads.vars.map("pg_pitr").cloned() else {
         let why = format!("`{name}` has no `pg_pitr`, so there is nothing to restore to");
         return Err(refuse(
-            "pitr-none",
+            "plan/pitr-none",
             why,
             "add `pg_pitr` to the cluster, or `-e '{\"pg_pitr\": {…}}'`; `{}` is the end of the archive",
         ));
@@ -155,7 +159,7 @@ fn one_restore(
             let why =
                 format!("/pg/data of {} holds PostgreSQL {version} data of cluster `{scope}`", member.addr);
             return Err(refuse(
-                "foreign-data",
+                "plan/foreign-data",
                 why,
                 "remove that instance from the node first, or use another node",
             ));
@@ -171,7 +175,7 @@ fn one_restore(
     {
         let why = format!("the backups of `{source}` are of PostgreSQL {have}, and `{name}` has {wanted}");
         return Err(refuse(
-            "pitr-version",
+            "plan/pitr-version",
             why,
             &format!("set `pg_version: {have}` for `{name}` and create it anew"),
         ));
@@ -250,7 +254,7 @@ fn source_of(
             "the inventory has no cluster `{source}`, and no repository that the nodes read has its backups"
         );
         return Err(refuse(
-            "pitr-unknown-source",
+            "plan/pitr-unknown-source",
             why,
             "name a declared cluster, or give its repository as `pg_pitr.repo`",
         ));
@@ -270,7 +274,7 @@ fn source_of(
         );
         if asked {
             return Err(refuse(
-                "pitr-local-repository",
+                "plan/pitr-local-repository",
                 why,
                 "give both clusters a shared repository (`pgbackrest_method: minio` and `pgbackrest_repo`), make a backup there, then clone",
             ));
@@ -286,7 +290,7 @@ fn source_of(
         let why = format!(
             "`pgbackrest_method` of `{source}` is `{method}`, and `pgbackrest_repo` has no `{method}`"
         );
-        return Err(refuse("pitr-no-repository", why, "define the repository in `pgbackrest_repo`"));
+        return Err(refuse("plan/pitr-no-repository", why, "define the repository in `pgbackrest_repo`"));
     }
     let mut stored = in_target;
     if let Some(declared) = declared {
@@ -502,17 +506,14 @@ fn rest(ctx: &Context<'_>, members: &Members) -> Result<Vec<Stage>, Refusal> {
     for member in &members.all {
         pool.insert(member.addr, handover::pooler(ctx, members, member)?);
         let rendered = haproxy::services(members, member)?;
-        let balancers = match text(&member.vars, "pg_service_provider", "").as_str() {
-            "" => vec![member.addr],
-            provider if member.role == InstanceRole::Primary => providers(ctx, members, provider)?,
-            _ => Vec::new(),
-        };
-        check.entry(member.addr).or_default().extend([
+        let verify = check.entry(member.addr).or_default();
+        verify.extend([
             verify::streaming(members, member),
             verify::senders(members, member),
             verify::hba(member),
         ]);
-        for balancer in balancers {
+        verify.extend(vip::proof(members, member));
+        for balancer in balancers::of(ctx, members, member)? {
             services.insert(balancer, steps::services(members, balancer, &rendered, true));
             check.entry(balancer).or_default().push(verify::haproxy(members, balancer, &rendered));
         }

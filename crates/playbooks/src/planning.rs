@@ -2,7 +2,9 @@
 
 use crate::checks::check_clusters;
 use crate::digest::{digest, secrets};
+use crate::not_done;
 use crate::order;
+use crate::pgsql::balancers;
 use crate::{
     Action, Context, DataDir, Digest, FactSet, Intent, InventoryEdit, Material, Need, Operation, Plan,
     PlannedEdit, Play, Playbook, Refusal, Stage, Warning,
@@ -111,6 +113,9 @@ impl<'a> Planner<'a> {
         if !matches!(play.playbook, Playbook::Node | Playbook::Etcd | Playbook::NodeRm) {
             self.locks.extend(named.iter().map(|cluster| format!("cluster/{}", cluster.name)));
             self.clusters.extend(named.iter().map(|cluster| cluster.name.clone()));
+            // Two clusters must not swap the files of one load balancer at a time.
+            let shared = named.iter().flat_map(|cluster| balancers::beside(&inventory, cluster));
+            self.locks.extend(shared.map(|host| format!("node/{host}")));
         }
         let mut made = match play.playbook {
             Playbook::Node => Made { stages: node::stages(&context, &hosts), ..Made::default() },
@@ -203,7 +208,8 @@ impl<'a> Planner<'a> {
             ));
         }
         self.warnings.extend(recreate(&self.made_again));
-        self.warnings.extend(baselines(inventory, &self.clusters, &self.plays));
+        self.warnings.extend(baselines(inventory, &self.facts, &self.clusters, &self.plays));
+        self.warnings.extend(not_done::warn(inventory, &self.plays));
         self.warnings.extend(at_work(&self.facts));
         self.warnings.extend(left_pitr(inventory, &self.clusters, &self.plays));
         let cluster = (self.clusters.len() == 1).then(|| self.clusters.first().cloned()).flatten();
@@ -289,8 +295,16 @@ pub fn hosts_concerned(inventory: &Inventory, intent: &Intent) -> Result<Vec<Nod
     let chosen: Vec<NodeAddr> = hosts.iter().copied().collect();
     for cluster in clusters_of(inventory, &chosen) {
         hosts.extend(cluster.instances.iter().map(|instance| instance.addr));
+        hosts.extend(balancers::beside(inventory, cluster));
     }
     hosts.extend(inventory.members_of_group("etcd"));
+    let names = |play: &Play| {
+        matches!(play.playbook, Playbook::Pgsql | Playbook::PgsqlRm)
+            && (play.tags.is_empty() || play.tags.iter().any(|tag| tag == "pg_dns"))
+    };
+    if asked.iter().any(names) {
+        hosts.extend(inventory.members_of_group("infra"));
+    }
     Ok(hosts.into_iter().collect())
 }
 
@@ -390,30 +404,34 @@ fn recreate(made_again: &BTreeMap<ClusterName, Vec<String>>) -> Vec<Warning> {
     out
 }
 
-/// Baseline SQL is a file beside the admin node's playbooks: it is not run, and that is said.
-fn baselines(inventory: &Inventory, clusters: &BTreeSet<ClusterName>, plays: &[Play]) -> Vec<Warning> {
+/// What is not run again is said: a baseline fills its database when that is made, and never after.
+fn baselines(
+    inventory: &Inventory,
+    facts: &FactSet,
+    clusters: &BTreeSet<ClusterName>,
+    plays: &[Play],
+) -> Option<Warning> {
+    if !plays.iter().any(|play| play.playbook == Playbook::Pgsql && play.tags.is_empty()) {
+        return None;
+    }
     let mut files = BTreeSet::new();
-    if plays.iter().any(|play| play.playbook == Playbook::Pgsql && play.tags.is_empty()) {
-        let members =
-            clusters.iter().filter_map(|name| inventory.cluster(name)).flat_map(|one| &one.instances);
-        for member in members {
-            for db in crate::params::maps(&inventory.vars(member.addr), "pg_databases") {
-                let of = |key: &str| crate::params::field(&db, key);
-                files
-                    .extend(of("baseline").zip(of("name")).map(|(file, db)| format!("`{file}` into `{db}`")));
+    let members = clusters.iter().filter_map(|name| inventory.cluster(name)).flat_map(|one| &one.instances);
+    for member in members {
+        for db in crate::params::maps(&inventory.vars(member.addr), "pg_databases") {
+            let of = |key: &str| crate::params::field(&db, key);
+            let Some((file, db)) = of("baseline").zip(of("name")) else { continue };
+            if facts.known(member.addr).is_none_or(|facts| facts.databases.contains_key(&db)) {
+                files.insert(format!("`{file}` into `{db}`"));
             }
         }
     }
-    if files.is_empty() {
-        return Vec::new();
-    }
     let list = files.into_iter().collect::<Vec<_>>().join(", ");
-    vec![warning(
-        "plan/baseline",
-        format!(
-            "`baseline` names files of the admin node, which Paddock does not have: {list} is not run. Run it with psql when the databases are there."
-        ),
-    )]
+    (!list.is_empty()).then(|| {
+        warning(
+            "plan/baseline",
+            format!("A `baseline` runs only when its database is made. Not run: {list}, since the database is there already, or no node was asked whether it is."),
+        )
+    })
 }
 
 /// Somebody else's tools that change the nodes right now.

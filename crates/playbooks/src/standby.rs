@@ -53,18 +53,22 @@ fn fit(
     warnings: &mut Vec<Warning>,
 ) -> Result<(), Refusal> {
     let refuse = |code: &str, why: String, fix: &str| Refusal {
-        code: format!("plan/{code}"),
+        code: code.to_owned(),
         what: what.to_owned(),
         why,
         fix: fix.to_owned(),
     };
     if members.at(addr).is_some() {
         let why = format!("the upstream {addr} is a member of `{}` itself", members.name);
-        return Err(refuse("upstream-own", why, "name a member of the other cluster"));
+        return Err(refuse("plan/upstream-own", why, "name a member of the other cluster"));
     }
     if let Some(reason) = ctx.facts.unreachable(addr) {
         let why = format!("the upstream {addr} does not answer: {reason}");
-        return Err(refuse("upstream-unreachable", why, "start it, or name another member of its cluster"));
+        return Err(refuse(
+            "plan/upstream-unreachable",
+            why,
+            "start it, or name another member of its cluster",
+        ));
     }
     let Some(facts) = ctx.facts.known(addr) else {
         warnings.push(warning("plan/upstream-unknown", format!("Nothing is known of the upstream {addr}: whether it runs, has PostgreSQL {} and admits replication is seen when the plan runs.", members.version)));
@@ -73,7 +77,7 @@ fn fit(
     let DataDir::Cluster { version, scope } = &facts.data_dir else {
         let why = format!("the upstream {addr} has no PostgreSQL data");
         return Err(refuse(
-            "upstream-empty",
+            "plan/upstream-empty",
             why,
             "create its cluster first, or name a member of a cluster that runs",
         ));
@@ -84,7 +88,7 @@ fn fit(
             members.name, members.version
         );
         return Err(refuse(
-            "upstream-version",
+            "plan/upstream-version",
             why,
             &format!("set `pg_version: {version}`: WAL is read by its own version only"),
         ));
@@ -94,12 +98,12 @@ fn fit(
         Some(one) if one.is_well() => Ok(()),
         Some(one) => {
             let why = format!("the upstream {} is {}, and neither leads nor streams", one.name, one.state);
-            Err(refuse("upstream-not-streaming", why, "bring it to streaming, or name another member"))
+            Err(refuse("plan/upstream-not-streaming", why, "bring it to streaming, or name another member"))
         }
         None => {
             let of = scope.as_ref().map_or_else(String::new, |scope| format!(" of `{scope}`"));
             let why = format!("Patroni{of} on the upstream {addr} does not answer, or does not list it");
-            Err(refuse("upstream-not-streaming", why, "start Patroni there, or name another member"))
+            Err(refuse("plan/upstream-not-streaming", why, "start Patroni there, or name another member"))
         }
     }
 }

@@ -248,7 +248,14 @@ fn only_declared_users_and_databases_are_touched_and_drops_are_destructive() {
     seen.refuses("pgsql-user pg-test owner", "plan/user-owns", "shop");
     seen.refuses("pgsql-db pg-test nowhere", "plan/unknown-database", "shop, gone");
     seen.refuses("pgsql-db pg-test postgres", "plan/system-database", "PostgreSQL itself");
-    seen.refuses("pgsql-db pg-test filled", "plan/baseline", "filled.sql");
+    let filled: Vec<String> = seen
+        .plan("pgsql-db pg-test filled")
+        .unwrap()
+        .steps()
+        .map(|(_, _, step)| step.id.0.clone())
+        .filter(|id| id.contains("baseline"))
+        .collect();
+    assert_eq!(filled, ["pgsql/pg_db/filled/baseline-file", "pgsql/pg_db/filled/baseline"]);
     seen.refuses("pgsql-user.yml -l 10.10.10.12 -e username=app", "plan/leader-outside", "pg-test-1");
     for (words, destroys) in [
         ("pgsql-user pg-test app", false),

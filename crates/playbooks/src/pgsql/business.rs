@@ -6,7 +6,7 @@
 use crate::params::{field, maps, text};
 use crate::patroni_ops::{Seen, stage};
 use crate::pgsql::members::Member;
-use crate::pgsql::{pooler, provision, sql};
+use crate::pgsql::{baseline, inside, pooler, provision, sql};
 use crate::planning::{Made, clusters_of, warning};
 use crate::scripts::quote;
 use crate::{Context, Play, Refusal, Stage, Step};
@@ -265,15 +265,13 @@ pub(crate) fn database(ctx: &Context<'_>, play: &Play, hosts: &[NodeAddr]) -> Re
     let facts = ctx.facts.known(leader.addr);
     let oid = facts.and_then(|facts| facts.databases.get(name)).copied();
     let is_new = state == "recreate" || (state == "create" && facts.is_some() && oid.is_none());
-    if let (true, Some(baseline)) = (is_new, field(&declared, "baseline")) {
-        return Err(seen.refuse(
-            "plan/baseline",
-            format!("`{name}` is to be filled from `{baseline}`, a file of the admin node that Paddock does not have"),
-            "take `baseline` out of its entry, plan again, and run the file with psql afterwards",
-        ));
-    }
+    let filled = field(&declared, "baseline").filter(|_| is_new);
     let mut made = Made::default();
     let port = leader.pg_port;
+    if let Some(file) = &filled {
+        let look = vec![baseline::is_there(leader, name, file)];
+        made.stages.push(stage("Look before anything changes", leader, look));
+    }
     if goes {
         let bytes = facts.and_then(|facts| facts.database_bytes);
         made.blast
@@ -313,16 +311,9 @@ pub(crate) fn database(ctx: &Context<'_>, play: &Play, hosts: &[NodeAddr]) -> Re
             apply,
         )
         .limit(600);
-        let owner = field(&declared, "owner");
-        let (check, apply) = sql::inside(&leader.vars, owner.as_deref(), Some(&declared));
-        let title = format!("{name} has its schemas, extensions and privileges");
-        let inside =
-            Step::sql(&format!("pgsql/pg_db/{name}/inside"), leader.addr, &title, name, port, check, apply)
-                .limit(300);
         let mut steps = vec![provision::leads(&seen.members, leader), make];
-        if sql::takes_connections(&declared) {
-            steps.push(inside);
-        }
+        steps.extend(inside::steps(leader, name, Some(&declared), !is_new));
+        steps.extend(filled.as_ref().map(|file| baseline::run(leader, name, file)));
         made.stages.push(stage("Database", leader, steps));
         let on = asked.poolers("Poolers", &mut made, |member| {
             let mut steps = pooler::refresh(ctx, &seen.members, member, None)?;

@@ -2,6 +2,7 @@
 
 use crate::Context;
 use crate::params::{flag, int, port, text};
+use crate::pgsql::citus;
 use paddock_inventory::{Cluster, InstanceRole, NodeAddr, Vars};
 
 /// One member with what others must know of it.
@@ -23,6 +24,9 @@ pub(crate) struct Member {
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
     pub(crate) name: String,
+    /// Patroni's scope and etcd account: the name, or what Citus groups share.
+    pub(crate) scope: String,
+    pub(crate) citus: Option<citus::Group>,
     pub(crate) version: u32,
     pub(crate) all: Vec<Member>,
     /// Who leads, as Patroni said; none when nobody was asked or nobody leads.
@@ -57,6 +61,11 @@ impl Members {
             .any(|member| member.role == InstanceRole::Primary && member.vars.text("pg_upstream").is_some());
         Self {
             name: cluster.name.to_string(),
+            scope: all.first().map_or_else(
+                || cluster.name.to_string(),
+                |first| citus::scope(&first.vars, cluster.name.as_str()),
+            ),
+            citus: all.first().and_then(|first| citus::group(&first.vars)),
             version: 0,
             leader: live.and_then(|live| live.leader()?.addr),
             standby: live.map_or(declared_standby, crate::Live::is_standby_cluster),
@@ -83,6 +92,30 @@ impl Members {
 
     pub(crate) fn at(&self, addr: NodeAddr) -> Option<&Member> {
         self.all.iter().find(|member| member.addr == addr)
+    }
+
+    /// The member that a replica follows instead of the leader. `pg_upstream` names an address; Patroni matches
+    /// `replicatefrom` against member names.
+    pub(crate) fn upstream_name(&self, member: &Member) -> Option<&str> {
+        if member.role == InstanceRole::Primary {
+            return None;
+        }
+        let upstream: NodeAddr = member.vars.text("pg_upstream")?.parse().ok()?;
+        self.at(upstream).map(|other| other.name.as_str())
+    }
+
+    /// Where all keys of the scope are, with the trailing slash: /pg/pg-test would match /pg/pg-test2/… too.
+    pub(crate) fn scope_prefix(&self) -> String {
+        let first = self.all.first();
+        let namespace =
+            first.map_or_else(|| "/pg".to_owned(), |first| text(&first.vars, "pg_namespace", "/pg"));
+        format!("{}/{}/", namespace.trim_end_matches('/'), self.scope)
+    }
+
+    /// Where this cluster's own keys are.
+    pub(crate) fn prefix(&self) -> String {
+        let group = self.citus.as_ref().map_or(String::new(), |group| format!("{}/", group.number));
+        format!("{}{group}", self.scope_prefix())
     }
 
     /// The id of a step that several clusters may have on a host: with the cluster's name where no member of it is.

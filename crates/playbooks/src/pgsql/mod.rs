@@ -4,10 +4,15 @@
 //! runs again, and SQL runs only where Patroni says the leader is.
 
 pub(crate) mod backup;
+pub(crate) mod balancers;
+mod baseline;
 pub(crate) mod business;
+pub(crate) mod citus;
+pub(crate) mod dns;
 pub(crate) mod haproxy;
 pub(crate) mod hba;
 mod hba_guard;
+pub(crate) mod inside;
 pub(crate) mod members;
 mod patroni;
 pub(crate) mod pooler;
@@ -17,9 +22,10 @@ mod selector;
 pub(crate) mod sql;
 pub(crate) mod steps;
 pub(crate) mod verify;
+pub(crate) mod vip;
 
 use crate::etcd::ETCDCTL_ENV;
-use crate::params::{flag, text};
+use crate::params::flag;
 use crate::standby;
 use crate::{Context, DataDir, Need, Play, Refusal, Stage, Step, Warning};
 use members::{Member, Members};
@@ -72,7 +78,11 @@ pub(crate) fn stages(
             match out.iter_mut().find(|known| known.name == stage.name) {
                 Some(known) => {
                     for (host, steps) in stage.hosts {
-                        known.hosts.entry(host).or_default().extend(steps);
+                        let known = known.hosts.entry(host).or_default();
+                        // Groups of Citus share one account.
+                        let new = steps.into_iter().filter(|step| known.iter().all(|one| one.id != step.id));
+                        let new: Vec<Step> = new.collect();
+                        known.extend(new);
                     }
                 }
                 None => out.push(stage),
@@ -139,7 +149,8 @@ fn cluster_stages(
     };
     let mut install = BTreeMap::new();
     for member in &chosen {
-        install.insert(member.addr, steps::install(ctx, members, member));
+        let citus = citus::package(ctx, members, member, warnings)?;
+        install.insert(member.addr, steps::install(ctx, members, member, citus));
     }
     add("Install", install);
     let primary = members.primary().filter(|primary| hosts.contains(&primary.addr));
@@ -164,7 +175,7 @@ fn cluster_stages(
         });
     }
     if let Some(acting) = acting {
-        add("Provision", BTreeMap::from([(acting.addr, provision::steps(members, acting))]));
+        add("Provision", BTreeMap::from([(acting.addr, provision::steps(ctx, members, acting))]));
     }
     let mut replicas = BTreeMap::new();
     for member in chosen.iter().filter(|member| member.role != InstanceRole::Primary) {
@@ -178,7 +189,8 @@ fn cluster_stages(
     let mut first_backup = BTreeMap::new();
     let mut pooler = BTreeMap::new();
     let mut services = BTreeMap::new();
-    let mut check = BTreeMap::new();
+    let mut addresses = BTreeMap::new();
+    let mut check: BTreeMap<NodeAddr, Vec<Step>> = BTreeMap::new();
     for member in &chosen {
         backups.insert(member.addr, backup::stanza(members, member));
         let mut pool = pooler::steps(ctx, members, member)?;
@@ -190,25 +202,15 @@ fn cluster_stages(
         verify.push(verify::pending(member));
         // Without it files are rendered, and nothing is told to read them.
         let reload = flag(&member.vars, "pg_reload", true);
-        match text(&member.vars, "pg_service_provider", "").as_str() {
-            "" => {
-                services.insert(member.addr, steps::services(members, member.addr, &rendered, reload));
-                if reload {
-                    verify.push(verify::haproxy(members, member.addr, &rendered).tag("pg_service"));
-                }
+        for balancer in balancers::of(ctx, members, member)? {
+            services.insert(balancer, steps::services(members, balancer, &rendered, reload));
+            if reload {
+                let routes = verify::haproxy(members, balancer, &rendered).tag("pg_service");
+                check.entry(balancer).or_default().push(routes);
             }
-            // Load balancers of their own: told by the run that has the declared primary in it, and only there.
-            provider if member.role == InstanceRole::Primary => {
-                for balancer in providers(ctx, members, provider)? {
-                    services.insert(balancer, steps::services(members, balancer, &rendered, reload));
-                    if reload {
-                        let routes = verify::haproxy(members, balancer, &rendered).tag("pg_service");
-                        check.insert(balancer, vec![routes]);
-                    }
-                }
-            }
-            _ => {}
         }
+        addresses.insert(member.addr, vip::steps(ctx, members, member)?);
+        verify.extend(vip::proof(members, member));
         check.entry(member.addr).or_default().splice(0..0, verify);
     }
     if let Some(acting) = acting {
@@ -217,48 +219,17 @@ fn cluster_stages(
     add("Backup stanza", backups);
     add("First backup", first_backup);
     add("Pooler", pooler);
+    add("Virtual address", addresses);
     add("Services", services);
+    add("DNS", dns::steps(ctx, members, &chosen, acting, warnings));
     add("Verify", check);
     Ok(stages)
 }
 
-/// Proof that HAProxy leads every service to who serves it: on the members, or on load balancers of their own.
-pub(crate) fn routes(ctx: &Context<'_>, members: &Members) -> Result<BTreeMap<NodeAddr, Vec<Step>>, Refusal> {
-    let mut out = BTreeMap::new();
-    for member in &members.all {
-        let rendered = haproxy::services(members, member)?;
-        let hosts = match text(&member.vars, "pg_service_provider", "").as_str() {
-            "" => vec![member.addr],
-            provider if member.role == InstanceRole::Primary => providers(ctx, members, provider)?,
-            _ => Vec::new(),
-        };
-        for host in hosts {
-            out.insert(host, vec![verify::haproxy(members, host, &rendered)]);
-        }
-    }
-    Ok(out)
-}
-
-/// The nodes of the group that `pg_service_provider` names.
-pub(crate) fn providers(ctx: &Context<'_>, members: &Members, group: &str) -> Result<Vec<NodeAddr>, Refusal> {
-    let hosts = ctx.inventory.members_of_group(group);
-    if hosts.is_empty() {
-        return Err(Refusal {
-            code: "plan/no-provider".into(),
-            what: format!("services of {} cannot be planned", members.name),
-            why: format!("`pg_service_provider` names group `{group}`, which has no host in the inventory"),
-            fix: "declare the group, or remove `pg_service_provider`".into(),
-        });
-    }
-    Ok(hosts)
-}
-
 /// The cluster's own account in etcd, with rights on its prefix only. Runs on the first etcd member as root of etcd.
 fn dcs_account(members: &Members, primary: &Member, host: NodeAddr) -> Step {
-    let name = &members.name;
-    let namespace = text(&primary.vars, "pg_namespace", "/pg");
-    // With the trailing slash, or /pg/pg-test would match /pg/pg-test2/… too.
-    let prefix = format!("{}/{name}/", namespace.trim_end_matches('/'));
+    let name = &members.scope;
+    let prefix = members.scope_prefix();
     let check = format!(
         "{ETCDCTL_ENV}read -r password\nctl() {{ etcdctl --command-timeout=5s \"$@\"; }}\nctl endpoint health >/dev/null 2>&1 || {{ echo 'etcd is not healthy' >&2; exit 2; }}\nctl role get {name} 2>/dev/null | grep -q '{prefix}' || {{ echo 'role {name} does not exist'; exit 1; }}\nETCDCTL_USER=\"{name}:$password\" ctl get --prefix {prefix} --limit 1 >/dev/null 2>&1 && exit 0\necho 'user {name} cannot read its prefix with its password'; exit 1\n"
     );

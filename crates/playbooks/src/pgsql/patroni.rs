@@ -2,6 +2,7 @@
 
 use crate::params::{flag, int, password, text};
 use crate::pgsql::members::{Member, Members};
+use crate::pgsql::{citus, vip};
 use crate::{Context, Facts};
 use paddock_inventory::{InstanceRole, NodeAddr};
 use std::fmt::Write as _;
@@ -79,9 +80,9 @@ pub(crate) fn template(member: &Member) -> String {
     name.trim_end_matches(".yml").to_owned()
 }
 
-/// The etcd password of the cluster: `pg_etcd_password`, or the cluster's own name.
+/// The etcd password of the cluster: `pg_etcd_password`, or the name of its account.
 pub(crate) fn etcd_password(members: &Members, member: &Member) -> String {
-    text(&member.vars, "pg_etcd_password", &members.name)
+    text(&member.vars, "pg_etcd_password", &members.scope)
 }
 
 /// `/pg/conf/<instance>.yml`
@@ -102,6 +103,9 @@ pub(crate) fn render(ctx: &Context<'_>, members: &Members, member: &Member, fact
         .map(|(host, _)| format!("{host}:{}", crate::params::port(&ctx.vars(*host), "etcd_port", 2379)))
         .collect();
     let mut allow: Vec<String> = members.addresses();
+    // Groups of workers tell the coordinator when their leader changes.
+    let groups = citus::groups(ctx, members).flat_map(|other| &other.instances);
+    allow.extend(groups.map(|one| one.addr.to_string()));
     allow.extend(ctx.inventory.members_of_group("infra").iter().map(ToString::to_string));
     allow.extend(vars.text("admin_ip").filter(|ip| ip.parse::<NodeAddr>().is_ok()));
     allow.sort();
@@ -113,7 +117,10 @@ pub(crate) fn render(ctx: &Context<'_>, members: &Members, member: &Member, fact
         let _ok = writeln!(out, "{text}").is_ok();
     };
     line(&format!("# Managed by Paddock: instance {} ({})", member.name, member.role));
-    line(&format!("scope: {}", members.name));
+    line(&format!("scope: {}", members.scope));
+    if let Some(group) = &members.citus {
+        line(&format!("citus: {{ group: {}, database: {} }}", group.number, yaml(&group.database)));
+    }
     line(&format!("namespace: {}/", text(vars, "pg_namespace", "/pg").trim_end_matches('/')));
     line(&format!("name: {}", member.name));
     line(&format!(
@@ -125,7 +132,7 @@ pub(crate) fn render(ctx: &Context<'_>, members: &Members, member: &Member, fact
     line(&format!("  hosts: {}", yaml(&etcd.join(","))));
     line("  protocol: https");
     line("  cacert: /pg/cert/ca.crt");
-    line(&format!("  username: {}", members.name));
+    line(&format!("  username: {}", members.scope));
     line(&format!("  password: {}", yaml(&etcd_password(members, member))));
     line("ctl: { insecure: true }");
     line("restapi:");
@@ -139,7 +146,7 @@ pub(crate) fn render(ctx: &Context<'_>, members: &Members, member: &Member, fact
     line(&format!("  allowlist: [{}]", allow.join(", ")));
     line("tags:");
     line("  nofailover: false\n  clonefrom: true\n  noloadbalance: false\n  nosync: false");
-    if let Some(from) = upstream_name(members, member) {
+    if let Some(from) = members.upstream_name(member) {
         line(&format!("  replicatefrom: {from}"));
     }
     // For people and for Pigsty's monitoring.
@@ -204,7 +211,10 @@ pub(crate) fn render(ctx: &Context<'_>, members: &Members, member: &Member, fact
         "  use_unix_socket: true\n  data_dir: /pg/data\n  config_dir: /pg/data\n  bin_dir: /usr/pgsql/bin\n  pgpass: /pg/conf/pgpass",
     );
     line("  authentication:");
-    line(&format!("    superuser: {{ username: {} }}", yaml(&text(vars, "pg_dbsu", "postgres"))));
+    let dbsu = yaml(&text(vars, "pg_dbsu", "postgres"));
+    let dbsu_secret = vars.text("pg_dbsu_password").filter(|secret| !secret.is_empty());
+    let dbsu_secret = dbsu_secret.map_or(String::new(), |secret| format!(", password: {}", yaml(&secret)));
+    line(&format!("    superuser: {{ username: {dbsu}{dbsu_secret} }}"));
     let repl = text(vars, "pg_replication_username", "replicator");
     let secret = yaml(&password(vars, "pg_replication_password"));
     line(&format!("    replication: {{ username: {}, password: {secret} }}", yaml(&repl)));
@@ -219,7 +229,11 @@ pub(crate) fn render(ctx: &Context<'_>, members: &Members, member: &Member, fact
 /// `pg_listen` with its placeholders.
 fn listen(member: &Member) -> String {
     let declared = text(&member.vars, "pg_listen", "0.0.0.0");
-    declared.replace("${ip}", &member.addr.to_string()).replace("${lo}", "127.0.0.1").replace(' ', "")
+    let mut listen = declared.replace("${ip}", &member.addr.to_string()).replace("${lo}", "127.0.0.1");
+    if let Some(vip) = vip::declared(member) {
+        listen = listen.replace("${vip}", &vip.addr.to_string());
+    }
+    listen.replace(' ', "")
 }
 
 /// YAML reads `off` as false; Patroni wants the word.
@@ -230,15 +244,6 @@ fn watchdog(member: &Member, template: &str) -> &'static str {
         _ if template == "crit" => "automatic",
         _ => "'off'",
     }
-}
-
-/// A replica's `pg_upstream` names an address; Patroni matches `replicatefrom` against member names.
-fn upstream_name(members: &Members, member: &Member) -> Option<String> {
-    if member.role == InstanceRole::Primary {
-        return None;
-    }
-    let upstream: NodeAddr = member.vars.text("pg_upstream")?.parse().ok()?;
-    members.at(upstream).map(|other| other.name.clone())
 }
 
 fn parameters(
@@ -266,7 +271,13 @@ fn parameters(
     };
     let wal = tuned.wal_size_gb;
     let quoted = |value: &str| yaml(value);
-    let libs = text(vars, "pg_libs", "pg_stat_statements, auto_explain");
+    let mut libs = text(vars, "pg_libs", "pg_stat_statements, auto_explain");
+    if members.citus.is_some() && !libs.contains("citus") {
+        // Citus wants to be the first.
+        libs = format!("citus, {libs}");
+    }
+    // Its transactions over several nodes are prepared ones.
+    let prepared = if members.citus.is_some() { tuned.max_connections * 2 } else { 0 };
     // Extensions that split tables into many lock many of them at once.
     let many = libs.contains("citus") || libs.contains("timescaledb");
     let locks = tuned.max_connections * if template == "olap" { 2 } else { 1 } * if many { 2 } else { 1 };
@@ -279,7 +290,7 @@ fn parameters(
         ("max_parallel_workers", tuned.max_parallel_workers.to_string()),
         ("max_parallel_workers_per_gather", tuned.parallel_per_gather.to_string()),
         ("max_locks_per_transaction", locks.to_string()),
-        ("max_prepared_transactions", "0".into()),
+        ("max_prepared_transactions", prepared.to_string()),
         ("max_wal_senders", "50".into()),
         ("max_replication_slots", "50".into()),
         ("track_commit_timestamp", quoted("on")),

@@ -164,8 +164,16 @@ fn ini(member: &Member, dbsu: &str) -> String {
         || default.join(", "),
         |list| list.iter().map(Value::to_text).collect::<Vec<_>>().join(", "),
     );
+    // As the dbsu, whom PostgreSQL's local rule lets in without a password: PgBouncer knows only the hashes of others.
+    let lookup = if flag(vars, "pgbouncer_auth_query", false) {
+        format!(
+            "auth_user = {dbsu}\nauth_query = SELECT username, password FROM monitor.pgbouncer_auth($1)\n"
+        )
+    } else {
+        String::new()
+    };
     format!(
-        "; Managed by Paddock\n[databases]\n%include /etc/pgbouncer/database.txt\n\n[users]\n%include /etc/pgbouncer/useropts.txt\n\n[pgbouncer]\nlogfile = {}/pgbouncer.log\npidfile = /var/run/postgresql/pgbouncer.pid\nlisten_addr = {listen}\nlisten_port = {}\nunix_socket_dir = /var/run/postgresql\nauth_type = hba\nauth_file = /etc/pgbouncer/userlist.txt\nauth_hba_file = /etc/pgbouncer/pgb_hba.conf\nadmin_users = {dbsu}, {admin}\nstats_users = {dbsu}, {monitor}\npool_mode = {}\nmax_client_conn = 20000\ndefault_pool_size = 50\nreserve_pool_size = 30\nmin_pool_size = 0\nmax_db_connections = 100\nmax_user_connections = 100\nserver_lifetime = 600\nserver_login_retry = 1\nserver_reset_query = DISCARD ALL\nclient_tls_sslmode = {}\nclient_tls_ca_file = /pg/cert/ca.crt\nclient_tls_cert_file = /pg/cert/server.crt\nclient_tls_key_file = /pg/cert/server.key\nignore_startup_parameters = {ignore}\n",
+        "; Managed by Paddock\n[databases]\n%include /etc/pgbouncer/database.txt\n\n[users]\n%include /etc/pgbouncer/useropts.txt\n\n[pgbouncer]\nlogfile = {}/pgbouncer.log\npidfile = /var/run/postgresql/pgbouncer.pid\nlisten_addr = {listen}\nlisten_port = {}\nunix_socket_dir = /var/run/postgresql\nauth_type = hba\nauth_file = /etc/pgbouncer/userlist.txt\nauth_hba_file = /etc/pgbouncer/pgb_hba.conf\n{lookup}admin_users = {dbsu}, {admin}\nstats_users = {dbsu}, {monitor}\npool_mode = {}\nmax_client_conn = 20000\ndefault_pool_size = 50\nreserve_pool_size = 30\nmin_pool_size = 0\nmax_db_connections = 100\nmax_user_connections = 100\nserver_lifetime = 600\nserver_login_retry = 1\nserver_reset_query = DISCARD ALL\nclient_tls_sslmode = {}\nclient_tls_ca_file = /pg/cert/ca.crt\nclient_tls_cert_file = /pg/cert/server.crt\nclient_tls_key_file = /pg/cert/server.key\nignore_startup_parameters = {ignore}\n",
         text(vars, "pgbouncer_log_dir", "/pg/log/pgbouncer"),
         member.pgbouncer_port,
         text(vars, "pgbouncer_poolmode", "transaction"),

@@ -1,13 +1,13 @@
 //! Roles, databases and what is inside them, on the leader.
 
-use crate::Step;
 use crate::params::{field, flag, maps};
 use crate::pgsql::members::{Member, Members};
-use crate::pgsql::sql;
+use crate::pgsql::{baseline, inside, sql};
 use crate::scripts::quote;
+use crate::{Context, Step};
 
 /// Steps on the member that leads (before there is one: the declared primary); the first refuses when it does not.
-pub(crate) fn steps(members: &Members, primary: &Member) -> Vec<Step> {
+pub(crate) fn steps(ctx: &Context<'_>, members: &Members, primary: &Member) -> Vec<Step> {
     let vars = &primary.vars;
     if !flag(vars, "pg_provision", true) || members.standby {
         return Vec::new();
@@ -18,20 +18,7 @@ pub(crate) fn steps(members: &Members, primary: &Member) -> Vec<Step> {
         steps.push(role_step(primary, &role));
     }
     for database in ["template1", "postgres"] {
-        let (check, apply) = sql::inside(vars, None, None);
-        let id = format!("pgsql/pg_init/{database}");
-        steps.push(
-            Step::sql(
-                &id,
-                host,
-                &format!("{database} has schemas, extensions and default privileges"),
-                database,
-                port,
-                check,
-                apply,
-            )
-            .limit(120),
-        );
+        steps.extend(inside::steps(primary, database, None, false));
     }
     for db in maps(vars, "pg_databases") {
         if matches!(field(&db, "state").as_deref(), Some("absent" | "recreate")) {
@@ -39,28 +26,16 @@ pub(crate) fn steps(members: &Members, primary: &Member) -> Vec<Step> {
             continue;
         }
         let Some((name, check, apply)) = sql::database(vars, &db) else { continue };
+        // A database that was not there has nothing to lose.
+        let existed = ctx.facts.known(host).is_none_or(|facts| facts.databases.contains_key(&name));
+        let filled = field(&db, "baseline").filter(|_| !existed);
+        steps.extend(filled.as_ref().map(|file| baseline::is_there(primary, &name, file)));
         let id = format!("pgsql/pg_db/{name}");
         steps.push(
             Step::sql(&id, host, &format!("database {name}"), "postgres", port, check, apply).limit(600),
         );
-        if !sql::takes_connections(&db) {
-            continue;
-        }
-        let owner = field(&db, "owner");
-        let (check, apply) = sql::inside(vars, owner.as_deref(), Some(&db));
-        let id = format!("pgsql/pg_db/{name}/inside");
-        steps.push(
-            Step::sql(
-                &id,
-                host,
-                &format!("{name} has its schemas, extensions and privileges"),
-                &name,
-                port,
-                check,
-                apply,
-            )
-            .limit(300),
-        );
+        steps.extend(inside::steps(primary, &name, Some(&db), existed));
+        steps.extend(filled.map(|file| baseline::run(primary, &name, &file)));
     }
     steps
 }

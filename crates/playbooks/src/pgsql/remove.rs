@@ -6,9 +6,9 @@
 
 use crate::etcd::ETCDCTL_ENV;
 use crate::order::{heir, leader_of};
-use crate::params::{flag, text};
-use crate::pgsql::backup;
+use crate::params::flag;
 use crate::pgsql::members::{Member, Members};
+use crate::pgsql::{backup, balancers, citus, dns, vip};
 use crate::planning::{Made, clusters_of, warning};
 use crate::scripts::quote;
 use crate::{Context, InventoryEdit, Play, Refusal, Stage, Step, UnitState};
@@ -94,6 +94,12 @@ fn one_cluster(
             fix: "start etcd, then plan again".into(),
         });
     }
+    let mut beside = balancers::beside(ctx.inventory, cluster);
+    beside.retain(|host| {
+        let reason = ctx.facts.unreachable(*host);
+        made.warnings.extend(reason.map(|reason| warning("plan/node-left-uncleaned", format!("The load balancer {host} is not told, since it does not answer ({reason}): it goes on to list what is removed. When it is back: `pgsql-svc {}`, or this removal again.", cluster.name))));
+        reason.is_none()
+    });
     let leader = leader_of(cluster, ctx.facts);
     let sort =
         |lead: bool| reachable.iter().copied().filter(move |member| (Some(member.addr) == leader) == lead);
@@ -111,15 +117,21 @@ fn one_cluster(
     let answering: Vec<&Member> = staying.iter().copied().filter(|member| silent(member).is_none()).collect();
     if !whole {
         let gone: Vec<&str> = going.iter().map(|member| member.name.as_str()).collect();
-        add(
-            "Lead clients away".into(),
-            by_host(answering.clone(), &|member| vec![drain(name, member, &gone)]),
-        );
+        let at = if beside.is_empty() {
+            answering.iter().map(|member| member.addr).collect()
+        } else {
+            beside.clone()
+        };
+        let drains = at.into_iter().map(|host| (host, vec![drain(&members, host, &gone)])).collect();
+        add("Lead clients away".into(), drains);
+    } else {
+        let no_more = beside.iter().map(|host| (*host, vec![no_services(&members, *host)])).collect();
+        add("Take the services away".into(), no_more);
     }
     let what = |member: &Member| {
         if whole { format!("{} of the removed cluster {name}", member.name) } else { member.name.clone() }
     };
-    let stop = |member: &Member| stop(&members, member, &what(member));
+    let stop = |member: &Member| stop(ctx, &members, member, &what(member));
     add("Stop replicas".into(), by_host(sort(false).collect(), &stop));
     add("Stop the primary".into(), by_host(sort(true).collect(), &stop));
     let keep_data = |member: &Member| !flag(&member.vars, "pg_rm_data", true);
@@ -135,7 +147,11 @@ fn one_cluster(
         );
     }
     if let Some(etcd) = etcd {
-        let keys = if whole { dcs_gone(&members, etcd) } else { members_gone(&members, &going, etcd) };
+        let keys = if whole {
+            dcs_gone(&members, etcd, citus::groups(ctx, &members).next().is_none())
+        } else {
+            members_gone(&members, &going, etcd)
+        };
         add("Clean the DCS".into(), BTreeMap::from([(etcd, keys)]));
     }
     add(
@@ -144,6 +160,7 @@ fn one_cluster(
             clean(&members, member, keep_data(member), whole && keep_backup(member))
         }),
     );
+    add("Take the names away".into(), dns::gone(ctx, &members, &going, whole));
     let mut left =
         by_host(reachable.clone(), &|member| vec![nothing_left(&members, member, keep_data(member))]);
     for member in &answering {
@@ -177,11 +194,11 @@ fn one_cluster(
 }
 
 /// Other members' HAProxy sends no new client to who goes; those that are there are served until it stops.
-fn drain(cluster: &str, member: &Member, gone: &[&str]) -> Step {
+fn drain(members: &Members, host: NodeAddr, gone: &[&str]) -> Step {
     let list = gone.iter().map(|name| quote(name)).collect::<Vec<_>>().join(" ");
     let lib = format!(
         "ask() {{ python3 -c 'import socket,sys; s=socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(\"/var/run/haproxy.sock\"); s.sendall(sys.argv[1].encode()+b\"\\n\"); d=b\"\"\nwhile True:\n  c=s.recv(65536)\n  if not c: break\n  d+=c\nsys.stdout.write(d.decode())' \"$1\"; }}\nservers() {{ for n in {list}; do ask 'show stat' | awk -F, -v n=\"$n\" -v c={} '$2 == n && index($1, c \"-\") == 1 && $18 ~ /^(UP|no check)/ {{ print $1 \"/\" $2 }}'; done; }}\nsystemctl is-active -q haproxy || exit 0\n",
-        quote(cluster)
+        quote(&members.name)
     );
     let check = format!(
         "{lib}out=$(servers) || exit 2\n[ -z \"$out\" ] && exit 0\necho \"still takes clients: $out\"; exit 1\n"
@@ -189,9 +206,9 @@ fn drain(cluster: &str, member: &Member, gone: &[&str]) -> Step {
     let apply =
         format!("{lib}servers | while read -r server; do ask \"set server $server state drain\"; done\n");
     Step::command(
-        "pgsql/rm_service/drain",
-        member.addr,
-        &format!("HAProxy on {} leads no new client to {}", member.name, gone.join(", ")),
+        &members.step_id(host, "pgsql/rm_service/drain"),
+        host,
+        &format!("HAProxy on {host} leads no new client to {}", gone.join(", ")),
         check,
         apply,
     )
@@ -199,22 +216,8 @@ fn drain(cluster: &str, member: &Member, gone: &[&str]) -> Step {
 }
 
 /// Pooler, services, Patroni and PostgreSQL of a member are off, in the order in which clients notice least.
-fn stop(members: &Members, member: &Member, what: &str) -> Vec<Step> {
+fn stop(ctx: &Context<'_>, members: &Members, member: &Member, what: &str) -> Vec<Step> {
     let host = member.addr;
-    let name = &members.name;
-    // By their head line, not by a glob: pg-test-*.cfg would catch files of a cluster named pg-test-2.
-    let mine = format!(
-        "files() {{ grep -ls '^# Managed by Paddock: cluster {name}, service ' /etc/haproxy/conf.d/*.cfg /etc/haproxy/conf.d.previous/*.cfg 2>/dev/null; }}\n"
-    );
-    let no_services = Step::command(
-        "pgsql/pg_service/gone",
-        host,
-        "HAProxy here serves nothing of the cluster",
-        format!("{mine}out=$(files)\n[ -z \"$out\" ] && exit 0\necho \"still there: $out\"; exit 1\n"),
-        format!(
-            "{mine}files | xargs -r rm -f\nif systemctl is-active -q haproxy; then systemctl reload haproxy; fi\n"
-        ),
-    );
     let postgres = "pids() { pgrep -u postgres -f -- '-D /pg/data( |$)' ; }\n";
     let running = format!(
         "{postgres}[ -e /pg/data/postmaster.pid ] || [ -n \"$(pids)\" ] || exit 0\necho 'PostgreSQL runs'; exit 1\n"
@@ -222,8 +225,11 @@ fn stop(members: &Members, member: &Member, what: &str) -> Vec<Step> {
     let stop_postgres = format!(
         "{postgres}cd /\nif [ -n \"$(pids)\" ]; then\n  runuser -u postgres -- /usr/pgsql/bin/pg_ctl -D /pg/data -m fast -w -t 30 stop || runuser -u postgres -- /usr/pgsql/bin/pg_ctl -D /pg/data -m immediate -w -t 15 stop || true\nfi\nfor i in 1 2 3 4; do [ -z \"$(pids)\" ] && break; sleep 1; done\npids | xargs -r kill -9 2>/dev/null\nsleep 1\n[ -n \"$(pids)\" ] || rm -f /pg/data/postmaster.pid\n"
     );
-    vec![
-        no_services,
+    let mut steps = vec![no_services(members, host)];
+    if vip::declared(member).is_some() || ctx.facts.of(host).active_units.contains("pg-vip") {
+        steps.extend(vip::gone(member));
+    }
+    steps.extend([
         Step::unit("pgsql/pgbouncer/stop", host, "pgbouncer.service", UnitState::Stopped, &[])
             .destroys(format!("removes {what}")),
         Step::command(
@@ -236,12 +242,30 @@ fn stop(members: &Members, member: &Member, what: &str) -> Vec<Step> {
         Step::unit("pgsql/patroni/stop", host, "patroni.service", UnitState::Stopped, &[]),
         Step::command("pgsql/postgres/stop", host, "PostgreSQL does not run", running, stop_postgres)
             .limit(120),
-    ]
+    ]);
+    steps
+}
+
+/// By their head line, not by a glob: pg-test-*.cfg would catch files of a cluster named pg-test-2.
+fn no_services(members: &Members, host: NodeAddr) -> Step {
+    let mine = format!(
+        "files() {{ grep -ls '^# Managed by Paddock: cluster {}, service ' /etc/haproxy/conf.d/*.cfg /etc/haproxy/conf.d.previous/*.cfg 2>/dev/null; }}\n",
+        members.name
+    );
+    Step::command(
+        &members.step_id(host, "pgsql/pg_service/gone"),
+        host,
+        "HAProxy here serves nothing of the cluster",
+        format!("{mine}out=$(files)\n[ -z \"$out\" ] && exit 0\necho \"still there: $out\"; exit 1\n"),
+        format!(
+            "{mine}files | xargs -r rm -f\nif systemctl is-active -q haproxy; then systemctl reload haproxy; fi\n"
+        ),
+    )
 }
 
 /// Keys of single members go at once instead of when their lease expires.
 fn members_gone(members: &Members, going: &[&Member], host: NodeAddr) -> Vec<Step> {
-    let prefix = prefix(members);
+    let prefix = members.prefix();
     going
         .iter()
         .map(|member| {
@@ -258,21 +282,21 @@ fn members_gone(members: &Members, going: &[&Member], host: NodeAddr) -> Vec<Ste
         .collect()
 }
 
-/// Everything of the cluster in the DCS: its keys, its account, its role.
-fn dcs_gone(members: &Members, host: NodeAddr) -> Vec<Step> {
-    let (name, prefix) = (&members.name, quote(&prefix(members)));
+/// Everything of the cluster in the DCS: its keys and, when no group of Citus shares it, its account and role.
+fn dcs_gone(members: &Members, host: NodeAddr, account: bool) -> Vec<Step> {
+    let (name, prefix) = (&members.scope, quote(&members.prefix()));
     let ctl = format!("{ETCDCTL_ENV}ctl() {{ etcdctl --command-timeout=5s \"$@\"; }}\n");
-    vec![
-        Step::command(
-            "pgsql/rm_dcs/keys",
-            host,
-            &format!("the DCS has no key of {name}"),
-            format!(
-                "{ctl}out=$(ctl get --prefix --keys-only {prefix}) || exit 2\n[ -z \"$out\" ] && exit 0\nprintf '%s\\n' \"$out\" | grep .; exit 1\n"
-            ),
-            format!("{ctl}ctl del --prefix {prefix}\n"),
+    let mut steps = vec![Step::command(
+        "pgsql/rm_dcs/keys",
+        host,
+        &format!("the DCS has no key of {}", members.name),
+        format!(
+            "{ctl}out=$(ctl get --prefix --keys-only {prefix}) || exit 2\n[ -z \"$out\" ] && exit 0\nprintf '%s\\n' \"$out\" | grep .; exit 1\n"
         ),
-        Step::command(
+        format!("{ctl}ctl del --prefix {prefix}\n"),
+    )];
+    if account {
+        steps.push(Step::command(
             "pgsql/rm_dcs/account",
             host,
             &format!("etcd has no account {name}"),
@@ -282,17 +306,9 @@ fn dcs_gone(members: &Members, host: NodeAddr) -> Vec<Step> {
             format!(
                 "{ctl}if ctl user list | grep -qx {name}; then ctl user delete {name} || exit 1; fi\nif ctl role list | grep -qx {name}; then ctl role delete {name} || exit 1; fi\n"
             ),
-        ),
-    ]
-}
-
-/// With the trailing slash, or /pg/pg-test would match /pg/pg-test2/… too.
-fn prefix(members: &Members) -> String {
-    let namespace = members
-        .all
-        .first()
-        .map_or_else(|| "/pg".to_owned(), |first| text(&first.vars, "pg_namespace", "/pg"));
-    format!("{}/{}/", namespace.trim_end_matches('/'), members.name)
+        ));
+    }
+    steps
 }
 
 /// Configuration, data and backups of a member go, as far as they are not to be kept.
@@ -355,7 +371,7 @@ fn clean(members: &Members, member: &Member, keep_data: bool, keep_backup: bool)
 fn nothing_left(members: &Members, member: &Member, keep_data: bool) -> Step {
     let data = if keep_data { "" } else { "[ -e /pg/data ] && left 'data directory /pg/data'\n" };
     let check = format!(
-        "left() {{ echo \"left over: $*\"; bad=1; }}\nfor u in patroni pgbouncer postgres; do systemctl is-active -q $u && left \"unit $u\"; done\npgrep -u postgres -f -- '-D /pg/data( |$)' >/dev/null && left \"process $(pgrep -u postgres -f -- '-D /pg/data( |$)' | head -1)\"\npgrep -f '/usr/bin/patroni ' >/dev/null && left 'process patroni'\nf=$(grep -ls '^# Managed by Paddock: cluster {}, service ' /etc/haproxy/conf.d/*.cfg /etc/haproxy/conf.d.previous/*.cfg 2>/dev/null); [ -z \"$f\" ] || left \"service file $f\"\n{data}for p in {} {} {}; do (exec 3<>/dev/tcp/{}/$p) 2>/dev/null && left \"something listens on port $p\"; done\nexit ${{bad:-0}}\n",
+        "left() {{ echo \"left over: $*\"; bad=1; }}\nfor u in patroni pgbouncer postgres pg-vip; do systemctl is-active -q $u && left \"unit $u\"; done\npgrep -u postgres -f -- '-D /pg/data( |$)' >/dev/null && left \"process $(pgrep -u postgres -f -- '-D /pg/data( |$)' | head -1)\"\npgrep -f '/usr/bin/patroni ' >/dev/null && left 'process patroni'\nf=$(grep -ls '^# Managed by Paddock: cluster {}, service ' /etc/haproxy/conf.d/*.cfg /etc/haproxy/conf.d.previous/*.cfg 2>/dev/null); [ -z \"$f\" ] || left \"service file $f\"\n{data}for p in {} {} {}; do (exec 3<>/dev/tcp/{}/$p) 2>/dev/null && left \"something listens on port $p\"; done\nexit ${{bad:-0}}\n",
         members.name, member.pg_port, member.pgbouncer_port, member.patroni_port, member.addr
     );
     Step::wait(

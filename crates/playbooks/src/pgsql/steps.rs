@@ -9,7 +9,12 @@ use crate::{Context, Fact, Refusal, Step, UnitState};
 use paddock_inventory::{NodeAddr, Value};
 
 /// Accounts, packages, directories, certificates and configuration: everything before PostgreSQL starts.
-pub(crate) fn install(ctx: &Context<'_>, members: &Members, member: &Member) -> Vec<Step> {
+pub(crate) fn install(
+    ctx: &Context<'_>,
+    members: &Members,
+    member: &Member,
+    citus: Option<String>,
+) -> Vec<Step> {
     let host = member.addr;
     let vars = &member.vars;
     let facts = ctx.facts.of(host);
@@ -27,6 +32,7 @@ pub(crate) fn install(ctx: &Context<'_>, members: &Members, member: &Member) -> 
     let mut packages: Vec<String> =
         ["patroni", "python3-etcd", "python3-psycopg2", "pgbouncer", "pgbackrest"].map(str::to_owned).into();
     packages.splice(0..0, [format!("postgresql-{v}"), format!("postgresql-client-{v}")]);
+    packages.extend(citus);
     let extensions = vars.list("pg_extensions").unwrap_or_default().iter().filter_map(Value::as_str);
     // Aliases of Pigsty's package map that name nothing of Debian are left out; real names are taken as they are.
     packages.extend(
@@ -154,12 +160,16 @@ fn ssh(ctx: &Context<'_>, members: &Members, member: &Member) -> Vec<Step> {
 fn pgpass(member: &Member) -> Step {
     let vars = &member.vars;
     let mut lines = String::new();
+    let escape = |secret: &str| secret.replace('\\', "\\\\").replace(':', "\\:");
+    if let Some(secret) = vars.text("pg_dbsu_password").filter(|secret| !secret.is_empty()) {
+        lines += &format!("*:*:*:{}:{}\n", text(vars, "pg_dbsu", "postgres"), escape(&secret));
+    }
     for (user, default, secret) in [
         ("pg_replication_username", "replicator", "pg_replication_password"),
         ("pg_admin_username", "dbuser_dba", "pg_admin_password"),
         ("pg_monitor_username", "dbuser_monitor", "pg_monitor_password"),
     ] {
-        let escaped = password(vars, secret).replace('\\', "\\\\").replace(':', "\\:");
+        let escaped = escape(&password(vars, secret));
         lines += &format!("*:*:*:{}:{escaped}\n", text(vars, user, default));
     }
     home_file(member, "pgsql/pg_pass/pgpass", ".pgpass", "600", lines)

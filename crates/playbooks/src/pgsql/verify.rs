@@ -24,11 +24,11 @@ def fail(bad):
 "#;
 
 /// Python in a here-document; the delimiter is quoted, so the shell touches nothing in it.
-fn python(body: &str) -> String {
+pub(crate) fn python(body: &str) -> String {
     format!("python3 - <<'PADDOCK'\n{LIB}{body}PADDOCK\n")
 }
 
-fn urls(members: &Members) -> String {
+pub(crate) fn urls(members: &Members) -> String {
     let list: Vec<String> =
         members.all.iter().map(|m| format!("\"http://{}:{}\"", m.addr, m.patroni_port)).collect();
     format!("[{}]", list.join(", "))
@@ -61,14 +61,35 @@ fail(bad)
     Step::wait("pgsql/verify/members", member.addr, &title, python(&body), 120)
 }
 
-/// PostgreSQL itself says that each replica streams: the sender's side of replication.
+/// PostgreSQL itself says who streams from here: of the leader all that name no other upstream, of a replica those that
+/// name it.
 pub(crate) fn senders(members: &Members, member: &Member) -> Step {
-    let count = members.all.len().saturating_sub(1);
-    let check = format!(
-        "cd /\nif [ \"$(runuser -u postgres -- psql -XAtq -p {port} -d postgres -c 'SELECT pg_is_in_recovery()')\" = t ]; then exit 0; fi\nn=$(runuser -u postgres -- psql -XAtq -p {port} -d postgres -c \"SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'\") || exit 2\n[ \"$n\" -ge {count} ] && exit 0\necho \"$n of {count} replicas stream from here\"; exit 1\n",
+    let upstreams: Vec<String> = members
+        .all
+        .iter()
+        .map(|one| {
+            let from = members.upstream_name(one).map_or("None".to_owned(), |from| format!("\"{from}\""));
+            format!("\"{}\": {from}", one.name)
+        })
+        .collect();
+    let body = format!(
+        r#"import subprocess
+me, upstream = "{me}", {{{upstreams}}}
+seen = {{m["name"]: m for m in cluster({urls})}}
+leader = [n for n, m in seen.items() if leads(m)]
+wants = {{n for n, of in upstream.items() if n != me and n not in leader and n in seen and (of == me or me in leader and of not in seen)}}
+ran = subprocess.run(["runuser", "-u", "postgres", "--", "psql", "-XAtq", "-w", "-p", "{port}", "-d", "postgres", "-c",
+    "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'"], capture_output=True, text=True, cwd="/", timeout=20)
+if ran.returncode: print(ran.stderr.strip(), file=sys.stderr); sys.exit(2)
+fail([f"{{n}} does not stream from {{me}}" for n in sorted(wants - set(ran.stdout.split()))])
+"#,
+        me = member.name,
+        upstreams = upstreams.join(", "),
+        urls = urls(members),
         port = member.pg_port
     );
-    Step::wait("pgsql/verify/replication", member.addr, "PostgreSQL sends WAL to every replica", check, 60)
+    let title = "PostgreSQL sends WAL to every replica that follows it";
+    Step::wait("pgsql/verify/replication", member.addr, title, python(&body), 60)
 }
 
 /// Each HAProxy has each server in the state its service wants.

@@ -74,21 +74,25 @@ impl Stored {
     /// Whether the target can be reached, and from which backup. `runs`: the source runs, so its archive still grows.
     pub(crate) fn start(&self, stanza: &str, spec: &Spec, runs: bool, what: &str) -> Result<Start, Refusal> {
         let refuse = |code: &str, why: String, fix: String| Refusal {
-            code: format!("plan/{code}"),
+            code: code.to_owned(),
             what: what.to_owned(),
             why,
             fix,
         };
         let (Some(oldest), Some(newest)) = (self.backups.first(), self.backups.last()) else {
             let why = format!("the repository has no backup of `{stanza}`");
-            return Err(refuse("pitr-no-backup", why, format!("make one first: `pg-backup {stanza} full`")));
+            return Err(refuse(
+                "plan/pitr-no-backup",
+                why,
+                format!("make one first: `pg-backup {stanza} full`"),
+            ));
         };
         let chosen = match &spec.set {
             None => None,
             Some(set) => Some(self.backups.iter().find(|backup| backup.label == *set).ok_or_else(|| {
                 let labels = self.backups.iter().map(|one| one.label.as_str()).collect::<Vec<_>>().join(", ");
                 let why = format!("the repository has no backup `{set}` of `{stanza}`; it has {labels}");
-                refuse("pitr-unknown-set", why, "name one of these, or leave `set` out".into())
+                refuse("plan/pitr-unknown-set", why, "name one of these, or leave `set` out".into())
             })?),
         };
         let before = |reaches: &dyn Fn(&Backup) -> bool, place: &dyn Fn(&Backup) -> String| {
@@ -109,7 +113,7 @@ impl Stored {
                 } else {
                     "name a later target: nothing older is kept"
                 };
-                refuse("pitr-out-of-range", why, fix.into())
+                refuse("plan/pitr-out-of-range", why, fix.into())
             })
         };
         let set = spec.set.clone();
@@ -140,7 +144,7 @@ impl Stored {
                         written(end)
                     );
                     return Err(refuse(
-                        "pitr-out-of-range",
+                        "plan/pitr-out-of-range",
                         why,
                         "name an earlier LSN, or `type: latest`".into(),
                     ));
@@ -265,22 +269,27 @@ mod tests {
     fn what_cannot_be_reached_is_refused_before_anything_stops() {
         let check = |json: &str, runs: bool, code: &str, says: &str| {
             let refusal = start(json, runs).unwrap_err();
-            assert_eq!(refusal.code, format!("plan/{code}"), "{json}");
+            assert_eq!(refusal.code, code, "{json}");
             assert!(refusal.why.contains(says), "{json}: {}", refusal.why);
         };
-        check(r#"{"time": "2025-01-10 09:00:09+00"}"#, true, "pitr-out-of-range", "2025-01-10 09:00:10+00");
+        check(
+            r#"{"time": "2025-01-10 09:00:09+00"}"#,
+            true,
+            "plan/pitr-out-of-range",
+            "2025-01-10 09:00:10+00",
+        );
         check(
             r#"{"time": "2025-01-10 10:00:00+00", "set": "20250110-120000F"}"#,
             true,
-            "pitr-out-of-range",
+            "plan/pitr-out-of-range",
             "backup 20250110-120000F",
         );
-        check(r#"{"lsn": "0/2000000"}"#, true, "pitr-out-of-range", "0/2000100");
-        check(r#"{"lsn": "0/6000001"}"#, false, "pitr-out-of-range", "end of the archive, 0/6000000");
+        check(r#"{"lsn": "0/2000000"}"#, true, "plan/pitr-out-of-range", "0/2000100");
+        check(r#"{"lsn": "0/6000001"}"#, false, "plan/pitr-out-of-range", "end of the archive, 0/6000000");
         check(
             r#"{"set": "20250110-110000F"}"#,
             true,
-            "pitr-unknown-set",
+            "plan/pitr-unknown-set",
             "20250110-090000F, 20250110-120000F",
         );
         let spec = Spec::parse(&Map::default(), "refused").unwrap();

@@ -128,7 +128,7 @@ impl Spec {
     /// Reads `pg_pitr`. `what` begins the refusal: "`pgsql-pitr.yml -l pg-meta2` was refused".
     pub(crate) fn parse(map: &Map, what: &str) -> Result<Self, Refusal> {
         let refuse = |code: &str, why: String, fix: &str| Refusal {
-            code: format!("plan/{code}"),
+            code: code.to_owned(),
             what: what.to_owned(),
             why,
             fix: fix.to_owned(),
@@ -138,13 +138,13 @@ impl Spec {
             if !KEYS.contains(&key.to_text().as_str()) {
                 let why =
                     format!("`pg_pitr` has no key `{}`; its keys are {}", key.to_text(), KEYS.join(", "));
-                return Err(refuse("pitr-unknown-key", why, "right the key"));
+                return Err(refuse("plan/pitr-unknown-key", why, "right the key"));
             }
         }
         let one = |key: &str| match map.get(key) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::List(_) | Value::Map(_)) => Err(refuse(
-                "pitr-bad-value",
+                "plan/pitr-bad-value",
                 format!("`pg_pitr.{key}` is not a single value"),
                 "write one value",
             )),
@@ -155,7 +155,7 @@ impl Spec {
         if let Some(bad) = set.as_ref().filter(|set| !is_label(set)) {
             let why = format!("`{bad}` is not the label of a backup");
             return Err(refuse(
-                "pitr-bad-set",
+                "plan/pitr-bad-set",
                 why,
                 "labels look like 20251225-120000F or 20251225-120000F_20251226-010000I; `pgbackrest info` lists them",
             ));
@@ -166,11 +166,11 @@ impl Spec {
             .filter(|line| *line != "current" && line.parse::<u32>().map_or(true, |n| n == 0))
         {
             let why = format!("invalid pg_pitr.timeline `{bad}`");
-            return Err(refuse("pitr-bad-timeline", why, "use `latest`, `current` or a number"));
+            return Err(refuse("plan/pitr-bad-timeline", why, "use `latest`, `current` or a number"));
         }
         if timeline.is_some() && target == Target::Immediate {
             let why = "`timeline` says which history to follow, and `immediate` follows none".to_owned();
-            return Err(refuse("pitr-bad-timeline", why, "remove `timeline`"));
+            return Err(refuse("plan/pitr-bad-timeline", why, "remove `timeline`"));
         }
         let boolean = |key: &str| match map.get(key) {
             None | Some(Value::Null) => Ok(None),
@@ -180,7 +180,7 @@ impl Spec {
                 "false" | "no" | "n" | "off" | "0" => Ok(Some(false)),
                 _ => {
                     let why = format!("`pg_pitr.{key}` is not true or false");
-                    Err(refuse("pitr-bad-value", why, "write true or false"))
+                    Err(refuse("plan/pitr-bad-value", why, "write true or false"))
                 }
             },
         };
@@ -188,7 +188,7 @@ impl Spec {
         if exclusive && !matches!(target, Target::Time { .. } | Target::Xid(_) | Target::Lsn(_)) {
             let why =
                 format!("`exclusive` stops just before a time, xid or lsn; the target is {}", target.words());
-            return Err(refuse("pitr-exclusive", why, "remove `exclusive`, or name a time, xid or lsn"));
+            return Err(refuse("plan/pitr-exclusive", why, "remove `exclusive`, or name a time, xid or lsn"));
         }
         let action = match one("action")?.as_deref() {
             None | Some("pause") => AtTarget::Pause,
@@ -196,13 +196,13 @@ impl Spec {
             Some("shutdown") => AtTarget::Shutdown,
             Some(other) => {
                 let why = format!("invalid pg_pitr.action `{other}`");
-                return Err(refuse("pitr-bad-action", why, "use pause, promote or shutdown"));
+                return Err(refuse("plan/pitr-bad-action", why, "use pause, promote or shutdown"));
             }
         };
         if let Some(data) = one("data")?.filter(|data| data != "/pg/data") {
             let why = format!("`data` is `{data}`, and Patroni runs /pg/data");
             return Err(refuse(
-                "pitr-data",
+                "plan/pitr-data",
                 why,
                 "remove `data`; to look at old data elsewhere, clone to another cluster",
             ));
@@ -212,7 +212,7 @@ impl Spec {
             Some(text) => {
                 text.parse::<i64>().ok().filter(|n| (low..=high).contains(n)).map(Some).ok_or_else(|| {
                     refuse(
-                        "pitr-bad-value",
+                        "plan/pitr-bad-value",
                         format!("`pg_pitr.{key}` is `{text}`"),
                         &format!("use a number from {low} to {high}"),
                     )
@@ -223,7 +223,7 @@ impl Spec {
             None | Some(Value::Null) => Ok(Vec::new()),
             Some(Value::List(items)) => Ok(items.iter().map(Value::to_text).collect()),
             Some(_) => Err(refuse(
-                "pitr-bad-value",
+                "plan/pitr-bad-value",
                 format!("`pg_pitr.{key}` is not a list"),
                 "write a list of names",
             )),
@@ -231,9 +231,11 @@ impl Spec {
         let maps = |key: &str| match map.get(key) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Map(map)) => Ok(Some(map.clone())),
-            Some(_) => {
-                Err(refuse("pitr-bad-value", format!("`pg_pitr.{key}` is not a mapping"), "write a mapping"))
-            }
+            Some(_) => Err(refuse(
+                "plan/pitr-bad-value",
+                format!("`pg_pitr.{key}` is not a mapping"),
+                "write a mapping",
+            )),
         };
         Ok(Self {
             cluster: one("cluster")?,
@@ -270,7 +272,7 @@ fn target(
         let list =
             given.iter().map(|(key, value)| format!("{key} `{value}`")).collect::<Vec<_>>().join(" and ");
         let why = format!("invalid pitr target provided: {list}, and recovery stops at one");
-        return Err(refuse("pitr-two-targets", why, "keep one of them"));
+        return Err(refuse("plan/pitr-two-targets", why, "keep one of them"));
     }
     let given = given.into_iter().next();
     let kind = one("type")?;
@@ -281,7 +283,7 @@ fn target(
         (Some(kind @ ("time" | "xid" | "name" | "lsn" | "immediate")), _) => kind,
         (Some(other), _) => {
             let why = format!("invalid pg_pitr.type `{other}`");
-            return Err(refuse("pitr-bad-type", why, "use time, xid, name, lsn, immediate or latest"));
+            return Err(refuse("plan/pitr-bad-type", why, "use time, xid, name, lsn, immediate or latest"));
         }
     };
     match (kind, given) {
@@ -290,25 +292,25 @@ fn target(
         (kind, Some((key, value))) if kind == key => match key {
             "time" => time(&value).ok_or_else(|| {
                 let why = format!("`{value}` is not a time");
-                refuse("pitr-bad-time", why, "write it as '2025-01-10 10:00:00+00'")
+                refuse("plan/pitr-bad-time", why, "write it as '2025-01-10 10:00:00+00'")
             }),
             "xid" => match value.parse::<u32>() {
                 Ok(xid) if xid > 0 => Ok(Target::Xid(xid)),
                 Ok(_) | Err(_) => {
                     let why = format!("invalid XID `{value}`: it is a positive 32-bit number");
-                    Err(refuse("pitr-bad-xid", why, "write a number from 1 to 4294967295"))
+                    Err(refuse("plan/pitr-bad-xid", why, "write a number from 1 to 4294967295"))
                 }
             },
             "name" if value.len() > 63 || value.chars().any(char::is_control) => {
                 let why =
                     "the name of a restore point has at most 63 bytes and no control characters".to_owned();
-                Err(refuse("pitr-bad-name", why, "write the name given to pg_create_restore_point"))
+                Err(refuse("plan/pitr-bad-name", why, "write the name given to pg_create_restore_point"))
             }
             "name" => Ok(Target::Name(value)),
             _ => lsn(&value).map(Target::Lsn).ok_or_else(|| {
                 let why = format!("invalid LSN format `{value}`");
                 refuse(
-                    "pitr-bad-lsn",
+                    "plan/pitr-bad-lsn",
                     why,
                     "write it as 0/4001C80: two hexadecimal numbers of at most 8 digits",
                 )
@@ -316,11 +318,11 @@ fn target(
         },
         (kind, Some((key, value))) => {
             let why = format!("invalid pitr target provided: type is `{kind}`, and {key} `{value}` is given");
-            Err(refuse("pitr-type", why, "remove `type`, or the target that contradicts it"))
+            Err(refuse("plan/pitr-type", why, "remove `type`, or the target that contradicts it"))
         }
         (kind, None) => {
             let why = format!("type is `{kind}`, and `{kind}` is not given");
-            Err(refuse("pitr-type", why, &format!("add `{kind}`, or remove `type`")))
+            Err(refuse("plan/pitr-type", why, &format!("add `{kind}`, or remove `type`")))
         }
     }
 }
@@ -455,21 +457,21 @@ mod tests {
     fn what_contradicts_itself_is_refused_with_its_code() {
         let check = |json: &str, code: &str| {
             let refusal = parse(json).unwrap_err();
-            assert_eq!(refusal.code, format!("plan/{code}"), "{json}: {refusal:?}");
+            assert_eq!(refusal.code, code, "{json}: {refusal:?}");
         };
-        check(r#"{"time": "2025-01-10 10:00:00+00", "xid": "1"}"#, "pitr-two-targets");
-        check(r#"{"name": "a", "lsn": "0/1"}"#, "pitr-two-targets");
-        check(r#"{"type": "xid", "lsn": "0/1"}"#, "pitr-type");
-        check(r#"{"type": "latest", "name": "a"}"#, "pitr-type");
-        check(r#"{"type": "immediate", "name": "a"}"#, "pitr-type");
-        check(r#"{"type": "time"}"#, "pitr-type");
-        check(r#"{"type": "yesterday"}"#, "pitr-bad-type");
-        check(r#"{"tiem": "2025-01-10 10:00:00+00"}"#, "pitr-unknown-key");
+        check(r#"{"time": "2025-01-10 10:00:00+00", "xid": "1"}"#, "plan/pitr-two-targets");
+        check(r#"{"name": "a", "lsn": "0/1"}"#, "plan/pitr-two-targets");
+        check(r#"{"type": "xid", "lsn": "0/1"}"#, "plan/pitr-type");
+        check(r#"{"type": "latest", "name": "a"}"#, "plan/pitr-type");
+        check(r#"{"type": "immediate", "name": "a"}"#, "plan/pitr-type");
+        check(r#"{"type": "time"}"#, "plan/pitr-type");
+        check(r#"{"type": "yesterday"}"#, "plan/pitr-bad-type");
+        check(r#"{"tiem": "2025-01-10 10:00:00+00"}"#, "plan/pitr-unknown-key");
         for lsn in ["0", "0/", "/1", "0/G", "0/123456789", "0/1/2", "-1/0", "0x1/0"] {
-            check(&format!(r#"{{"lsn": "{lsn}"}}"#), "pitr-bad-lsn");
+            check(&format!(r#"{{"lsn": "{lsn}"}}"#), "plan/pitr-bad-lsn");
         }
         for xid in ["0", "-1", "4294967296", "x", "1.5", "1;drop"] {
-            check(&format!(r#"{{"xid": "{xid}"}}"#), "pitr-bad-xid");
+            check(&format!(r#"{{"xid": "{xid}"}}"#), "plan/pitr-bad-xid");
         }
         for time in [
             "yesterday",
@@ -482,21 +484,21 @@ mod tests {
             "2025-01-10 10:00:00'; rm",
             "2025-01-10 10:00:00+16:00",
         ] {
-            check(&format!(r#"{{"time": "{time}"}}"#), "pitr-bad-time");
+            check(&format!(r#"{{"time": "{time}"}}"#), "plan/pitr-bad-time");
         }
-        check(r#"{"name": "a\nb"}"#, "pitr-bad-name");
-        check(r#"{"set": "yesterday"}"#, "pitr-bad-set");
-        check(r#"{"set": "20251225-120000F_20251226-010000F"}"#, "pitr-bad-set");
-        check(r#"{"name": "a", "exclusive": true}"#, "pitr-exclusive");
-        check(r#"{"exclusive": true}"#, "pitr-exclusive");
-        check(r#"{"action": "explode"}"#, "pitr-bad-action");
-        check(r#"{"timeline": "soon"}"#, "pitr-bad-timeline");
-        check(r#"{"type": "immediate", "timeline": "2"}"#, "pitr-bad-timeline");
-        check(r#"{"data": "/tmp/x"}"#, "pitr-data");
-        check(r#"{"port": 70000}"#, "pitr-bad-value");
-        check(r#"{"backup": "perhaps"}"#, "pitr-bad-value");
-        check(r#"{"repo": "minio"}"#, "pitr-bad-value");
-        check(r#"{"cluster": ["a"]}"#, "pitr-bad-value");
+        check(r#"{"name": "a\nb"}"#, "plan/pitr-bad-name");
+        check(r#"{"set": "yesterday"}"#, "plan/pitr-bad-set");
+        check(r#"{"set": "20251225-120000F_20251226-010000F"}"#, "plan/pitr-bad-set");
+        check(r#"{"name": "a", "exclusive": true}"#, "plan/pitr-exclusive");
+        check(r#"{"exclusive": true}"#, "plan/pitr-exclusive");
+        check(r#"{"action": "explode"}"#, "plan/pitr-bad-action");
+        check(r#"{"timeline": "soon"}"#, "plan/pitr-bad-timeline");
+        check(r#"{"type": "immediate", "timeline": "2"}"#, "plan/pitr-bad-timeline");
+        check(r#"{"data": "/tmp/x"}"#, "plan/pitr-data");
+        check(r#"{"port": 70000}"#, "plan/pitr-bad-value");
+        check(r#"{"backup": "perhaps"}"#, "plan/pitr-bad-value");
+        check(r#"{"repo": "minio"}"#, "plan/pitr-bad-value");
+        check(r#"{"cluster": ["a"]}"#, "plan/pitr-bad-value");
     }
 
     #[test]
