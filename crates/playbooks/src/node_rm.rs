@@ -1,5 +1,6 @@
 //! `node-rm.yml`: a node leaves the console's care. Refused while a module still lives there.
 
+use crate::pgsql::balancers;
 use crate::planning::{Made, warning};
 use crate::{Context, DataDir, Play, Refusal, Stage, Step, UnitState};
 use paddock_inventory::NodeAddr;
@@ -26,6 +27,11 @@ pub(crate) fn stages(ctx: &Context<'_>, play: &Play, hosts: &[NodeAddr]) -> Resu
         if facts.data_dir != DataDir::Empty {
             units.push("data in /pg/data");
         }
+        let clusters = ctx.inventory.clusters().values();
+        let served = clusters.filter(|cluster| balancers::beside(ctx.inventory, cluster).contains(host));
+        let served: Vec<String> =
+            served.map(|cluster| format!("the services of `{}`", cluster.name)).collect();
+        units.extend(served.iter().map(String::as_str));
         if !units.is_empty() {
             alive.push(format!("{host} has {}", units.join(", ")));
         }
@@ -36,7 +42,7 @@ pub(crate) fn stages(ctx: &Context<'_>, play: &Play, hosts: &[NodeAddr]) -> Resu
             code: "plan/module-alive".into(),
             what: format!("`{}` was refused", play.command_line()),
             why: alive.join("; "),
-            fix: "remove the module first: `pgsql-rm <cls> <ip>` for PostgreSQL; etcd members are removed with their cluster".into(),
+            fix: "remove the module first: `pgsql-rm <cls> <ip>` for PostgreSQL; etcd members are removed with their cluster; a load balancer leaves the group that `pg_service_provider` names".into(),
         });
     }
     if by_host.is_empty() {

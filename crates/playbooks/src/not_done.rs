@@ -68,7 +68,10 @@ const PGSQL: [(&str, &str); 31] = [
 ];
 
 /// Of a node: parameter and its built-in value.
-const NODE: [(&str, &str); 35] = [
+const NODE: [(&str, &str); 38] = [
+    ("ca_cn", "pigsty-ca"),
+    ("ca_create", "true"),
+    ("cert_validity", "7300d"),
     ("haproxy_clean", "false"),
     ("haproxy_reload", "true"),
     ("haproxy_services", ""),

@@ -147,6 +147,9 @@ fn load_balancers_are_prepared_told_locked_and_cleaned() {
     let gone = steps(&plan, "pgsql/pg_service/gone/pg-far");
     assert_eq!(gone, ["10.10.10.7 pgsql/pg_service/gone/pg-far", "10.10.10.8 pgsql/pg_service/gone/pg-far"]);
     let plan = planned(&text, "pgsql-rm pg-far 10.10.10.13", |_, facts| with_data(facts)).unwrap();
+    let refusal = planned(&text, "node-rm 10.10.10.8", same).unwrap_err();
+    assert_eq!(refusal.code, "plan/module-alive");
+    assert!(refusal.why.contains("10.10.10.8 has the services of `pg-far`"), "{}", refusal.why);
     let drained = steps(&plan, "pgsql/rm_service/drain");
     assert_eq!(drained.len(), 2, "clients come through the load balancers: {drained:?}");
     assert!(drained.iter().all(|step| step.ends_with("/pg-far")), "{drained:?}");
@@ -184,6 +187,11 @@ fn names_are_in_the_dns_of_infra_nodes_that_serve_it() {
             assert_eq!(written(&plan, "10.10.10.9", "pgsql/pg_dns/pg-far"), expect, "{more}");
         }
         assert_eq!(warned(&plan, "plan/dns-not-done"), None);
+    }
+    for (bad, says) in [("vip", "no virtual address is enabled"), ("primry", "neither auto, primary")] {
+        let declared = format!("        pg_dns_target: {bad}");
+        let plan = planned(&text(&declared, ""), "pgsql-add pg-far", serves).unwrap();
+        assert!(warned(&plan, "plan/dns-not-done").unwrap().contains(says), "{bad}");
     }
     let suffix = "        pg_dns_suffix: .db.lan";
     let plan = planned(&text(suffix, ""), "pgsql-add pg-far", serves).unwrap();

@@ -34,8 +34,15 @@ pub(crate) fn steps(
     }
     let mut records: Vec<(String, NodeAddr)> =
         chosen.iter().map(|member| (member.name.clone(), member.addr)).collect();
-    let target = acting.and_then(target);
-    records.extend(acting.zip(target).map(|(acting, addr)| (cluster_name(members, acting), addr)));
+    if let Some(acting) = acting {
+        match target(acting) {
+            Ok(addr) => records.extend(addr.map(|addr| (cluster_name(members, acting), addr))),
+            Err(why) => {
+                let text = format!("`{}` gets no DNS record: {why}.", members.name);
+                warnings.push(warning("plan/dns-not-done", text));
+            }
+        }
+    }
     servers
         .into_iter()
         .map(|host| (host, records.iter().map(|(name, addr)| record(host, name, *addr)).collect()))
@@ -47,15 +54,19 @@ fn cluster_name(members: &Members, member: &Member) -> String {
     format!("{}{}", members.name, text(&member.vars, "pg_dns_suffix", ""))
 }
 
-/// What the cluster's name stands for: `auto` is the virtual address, else who leads.
-fn target(acting: &Member) -> Option<NodeAddr> {
+/// What the cluster's name stands for: `auto` is the virtual address, else who leads; none when it is to have no record.
+fn target(acting: &Member) -> Result<Option<NodeAddr>, String> {
     let vip = vip::declared(acting).map(|vip| vip.addr);
     match text(&acting.vars, "pg_dns_target", "auto").as_str() {
-        "none" => None,
-        "auto" => Some(vip.unwrap_or(acting.addr)),
-        "vip" => vip,
-        "primary" => Some(acting.addr),
-        address => address.parse().ok(),
+        "none" => Ok(None),
+        "auto" => Ok(Some(vip.unwrap_or(acting.addr))),
+        "vip" => {
+            vip.map(Some).ok_or_else(|| "`pg_dns_target` is `vip`, and no virtual address is enabled".into())
+        }
+        "primary" => Ok(Some(acting.addr)),
+        address => address.parse().map(Some).map_err(|_| {
+            format!("`pg_dns_target: {address}` is neither auto, primary, vip, none nor an address")
+        }),
     }
 }
 
