@@ -6,6 +6,7 @@ mod dry_run;
 mod facts;
 mod host;
 mod host_key;
+mod left;
 mod outline;
 mod redact;
 mod run;

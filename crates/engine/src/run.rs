@@ -1,13 +1,14 @@
 //! Runs a plan: stages as barriers, hosts in parallel, each step check, apply, check again.
 
 use crate::host::HostRunner;
+use crate::left;
 use crate::redact::Redactor;
 use crate::{Pool, RunnablePlan, Targets};
 use async_trait::async_trait;
 use paddock_events::{EventKind, JobOutcome, Outcome};
 use paddock_inventory::NodeAddr;
 use paddock_playbooks::{Plan, Step};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -61,6 +62,8 @@ pub async fn run(
     let plan = plan.plan();
     sink.emit(EventKind::JobStarted { resumed_from }).await?;
     let redactor = Arc::new(Redactor::new(&plan.secrets));
+    let mark = left::mark(plan);
+    let mut met: BTreeSet<NodeAddr> = BTreeSet::new();
     let mut first = 0_u32;
     let mut outcome = JobOutcome::Succeeded;
     for (number, stage) in plan.stages.iter().enumerate() {
@@ -85,6 +88,8 @@ pub async fn run(
                 sink: Arc::clone(&sink),
                 redactor: Arc::clone(&redactor),
                 stop: stop.clone(),
+                mark: mark.clone(),
+                look: met.insert(host).then(|| left::listing(plan, host)),
             };
             tasks.spawn(runner.run(first, steps));
             if stage.serial {
