@@ -210,7 +210,8 @@ impl HostRunner {
                 Went::Ran(ran) => {
                     shell.look = None;
                     for left in left::parse(&ran.out) {
-                        let text = format!("waits for process {}, which an earlier run has left behind", left.pid);
+                        let text =
+                            format!("waits for process {}, which an earlier run has left behind", left.pid);
                         self.say(index, Stream::Engine, &text).await?;
                         shell.left.push(left);
                     }

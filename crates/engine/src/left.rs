@@ -6,7 +6,7 @@ use paddock_playbooks::{Plan, Script};
 /// A script that may still run on its node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Left {
-    /// Leader of its process group.
+    /// Its process group; who led it may have ended before the others.
     pub(crate) pid: u32,
     /// Its mark: after a restart of the node the number is another process's.
     pub(crate) frame: String,
@@ -15,7 +15,10 @@ pub(crate) struct Left {
 impl Left {
     /// A command that tells whether it still runs.
     pub(crate) fn is_there(&self) -> String {
-        format!("grep -qzx 'PADDOCK_FRAME={}' /proc/{}/environ 2>/dev/null", self.frame, self.pid)
+        format!(
+            "[ -n \"$(for p in $(pgrep -g {}); do grep -lzxF 'PADDOCK_FRAME={}' /proc/$p/environ 2>/dev/null; done)\" ]",
+            self.pid, self.frame
+        )
     }
 
     /// Waits for its end; its own limit bounds it.
@@ -36,9 +39,10 @@ pub(crate) fn mark(plan: &Plan) -> String {
 pub(crate) fn listing(plan: &Plan, host: NodeAddr) -> Script {
     let alone = plan.locks.contains(&format!("node/{host}"));
     let mark = if alone { "job.".to_owned() } else { mark(plan) };
-    // Only `timeout`, which leads the script's process group: a server that a script has started inherits the mark, too.
+    // A script's group is led by `timeout`, or by nobody when that has ended; a server that a script has started inherits
+    // the mark, too, and leads a group of its own.
     let text = format!(
-        "for f in $(grep -lzF 'PADDOCK_FRAME={mark}' /proc/[0-9]*/environ 2>/dev/null); do\n  p=${{f#/proc/}}; p=${{p%%/*}}\n  [ \"$(cat \"/proc/$p/comm\" 2>/dev/null)\" = timeout ] || continue\n  echo \"$p $(tr '\\0' '\\n' <\"$f\" 2>/dev/null | sed -n 's/^PADDOCK_FRAME=//p')\"\ndone\nexit 0\n"
+        "for f in $(grep -lzF 'PADDOCK_FRAME={mark}' /proc/[0-9]*/environ 2>/dev/null); do\n  g=$(sed 's/.*) //' \"${{f%environ}}stat\" 2>/dev/null | cut -d' ' -f3)\n  [ -n \"$g\" ] || continue\n  leads=$(cat \"/proc/$g/comm\" 2>/dev/null)\n  [ -z \"$leads\" ] || [ \"$leads\" = timeout ] || continue\n  echo \"$g $(tr '\\0' '\\n' <\"$f\" 2>/dev/null | sed -n 's/^PADDOCK_FRAME=//p')\"\ndone | sort -u\nexit 0\n"
     );
     Script { text, stdin: None, user: "root".to_owned() }
 }
@@ -59,7 +63,8 @@ mod tests {
     #[test]
     fn a_listing_reads_and_nothing_else_gets_into_a_command() {
         let lines = ["12 job.ab.3-00ff", "13 job.'; rm", "x job.ab.1-0", "14 "].map(str::to_owned);
-        let pids: Vec<u32> = parse(&lines).iter().filter(|left| !left.frame.is_empty()).map(|left| left.pid).collect();
+        let pids: Vec<u32> =
+            parse(&lines).iter().filter(|left| !left.frame.is_empty()).map(|left| left.pid).collect();
         assert_eq!(pids, [12]);
     }
 }

@@ -78,6 +78,30 @@ async fn lab_a_connection_that_breaks_in_the_middle_of_a_step_is_made_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab"]
+async fn lab_what_a_dead_console_has_left_running_is_waited_for() {
+    let node = Node(12);
+    // The script says something when nobody listens any more and dies of it; what it has started goes on.
+    let worker = "echo begin >>/root/left.log; sleep 5; echo end >>/root/left.log; touch /root/left";
+    let apply = format!("bash -c '{worker}' & while sleep 0.2; do echo working; done");
+    node.sh("rm -f /root/left /root/left.log");
+    let the_plan = || plan(vec![step("left", address(12), "[ -e /root/left ] || exit 1", &apply)]);
+    let first = Job::start(the_plan());
+    let node = aside(move || {
+        node.until("[ -s /root/left.log ]", 10 * SECOND);
+        node
+    })
+    .await;
+    first.die().await;
+    let (outcome, recorder) = Job::start(the_plan()).end(40 * SECOND).await;
+    assert_eq!(outcome, JobOutcome::Succeeded, "{:?}", recorder.events());
+    assert_eq!(node.sh("tr '\\n' ' ' </root/left.log"), "begin end", "it was done once");
+    let said = recorder.lines(Stream::Engine);
+    assert!(said.iter().any(|line| line.contains("an earlier run has left behind")), "{said:?}");
+    assert_eq!(recorder.outcomes(), [Outcome::Ok], "nothing was left to do");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
 async fn lab_a_step_that_breaks_its_connection_every_time_fails() {
     let node = Node(12);
     let job = Job::start(plan(vec![step(

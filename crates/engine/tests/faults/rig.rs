@@ -187,6 +187,12 @@ impl Job {
         Self { stop, recorder, task }
     }
 
+    /// Ends as a console does that is killed: connections are dropped, nothing is said to the nodes.
+    pub async fn die(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+    }
+
     pub async fn end(self, bound: Duration) -> (JobOutcome, Arc<Recorder>) {
         let outcome = tokio::time::timeout(bound, self.task).await.expect("the job ends in time").unwrap();
         (outcome, self.recorder)
