@@ -14,6 +14,7 @@ mod runnable;
 mod shell;
 mod ssh;
 mod target;
+mod watch;
 
 pub use dry_run::{CheckResult, Checked, dry_run};
 pub use facts::gather_facts;

@@ -3,9 +3,10 @@
 use crate::host::HostRunner;
 use crate::left;
 use crate::redact::Redactor;
+use crate::watch::Watch;
 use crate::{Pool, RunnablePlan, Targets};
 use async_trait::async_trait;
-use paddock_events::{EventKind, JobOutcome, Outcome};
+use paddock_events::{EventKind, JobOutcome, Outcome, Stream};
 use paddock_inventory::NodeAddr;
 use paddock_playbooks::{Plan, Step};
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,6 +65,7 @@ pub async fn run(
     let redactor = Arc::new(Redactor::new(&plan.secrets));
     let mark = left::mark(plan);
     let mut met: BTreeSet<NodeAddr> = BTreeSet::new();
+    let mut watch = Watch::new(plan, pool, targets);
     let mut first = 0_u32;
     let mut outcome = JobOutcome::Succeeded;
     for (number, stage) in plan.stages.iter().enumerate() {
@@ -75,6 +77,10 @@ pub async fn run(
         }
         if stop.asked() {
             outcome = JobOutcome::Cancelled;
+            break;
+        }
+        if let Some(reason) = watch.before(stage, &*sink, stop).await? {
+            outcome = JobOutcome::Failed { reason, step: None };
             break;
         }
         sink.emit(EventKind::StageStarted { stage: stage_index }).await?;
@@ -115,6 +121,11 @@ pub async fn run(
     }
     sink.emit(EventKind::JobFinished { outcome: outcome.clone() }).await?;
     Ok(outcome)
+}
+
+/// A line of the job itself.
+pub(crate) fn line(text: String) -> EventKind {
+    EventKind::Line { step: None, host: String::new(), stream: Stream::Engine, text }
 }
 
 async fn drain(
