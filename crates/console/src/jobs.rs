@@ -60,6 +60,7 @@ impl Console {
         let under = self.refuse_stale_for_good(&case.kept).await?;
         let plan = self.ready(&case, now_us()).await?;
         self.refuse_closing()?;
+        self.refuse_changed(&case).await?;
         self.end_dead_jobs().await?;
         let now_us = now_us();
         let new = NewJob {

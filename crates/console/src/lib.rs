@@ -31,6 +31,7 @@ mod plan_page;
 mod plans;
 mod policy;
 mod problems;
+mod recheck;
 mod recovery;
 mod runner;
 mod sessions;

@@ -5,11 +5,11 @@
 mod rig;
 
 use paddock_events::{JobId, JobOutcome};
-use rig::{Rig, lab, members, on, try_on};
+use rig::cut::{Middle, break_connections, cut, runtime};
+use rig::{Rig, lab, members, on};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
 
 const PG_TEST: &str = "    pg-test:
       hosts:
@@ -17,10 +17,6 @@ const PG_TEST: &str = "    pg-test:
         10.10.10.12: { pg_seq: 2, pg_role: replica }
       vars: { pg_cluster: pg-test }
 ";
-
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-}
 
 /// Waits until so many steps of the job have ended.
 async fn reach(rig: &Rig, job: JobId, steps: usize) {
@@ -43,10 +39,7 @@ fn cut_short(dir: &Arc<TempDir>, line: &str, steps: usize, broken: &[u8]) -> Job
         let rig = Rig::open(Arc::clone(dir)).await;
         let job = rig.start(line).await;
         reach(&rig, job, steps / 2).await;
-        for node in broken {
-            // The session that carries this command dies with the others.
-            try_on(*node, "pkill -f 'sshd: root@notty'");
-        }
+        break_connections(broken);
         reach(&rig, job, steps).await;
         std::mem::forget(rig);
         job
@@ -85,6 +78,12 @@ fn cut_short(dir: &Arc<TempDir>, line: &str, steps: usize, broken: &[u8]) -> Job
 }
 
 #[test]
+#[ignore = "started by the other test of this file, and killed"]
+fn console_that_dies() {
+    rig::cut::console_that_dies();
+}
+
+#[test]
 #[ignore = "needs the lab"]
 fn lab_an_operation_that_is_cut_short_is_resumed_to_its_end() {
     let dir = runtime().block_on(async {
@@ -117,11 +116,14 @@ fn lab_an_operation_that_is_cut_short_is_resumed_to_its_end() {
     });
     assert_eq!(members(11).len(), 3);
 
-    assert_eq!(cut_short(&dir, "pgsql-rm pg-test 10.10.10.13", 5, &[]), JobOutcome::Succeeded);
+    // From here on the console is a process that is killed: on the same machine that is seen at once.
+    let middle = Middle::ConsoleDies { at: "pgsql/patroni/", after_ms: 300 };
+    cut(&dir, "pgsql-rm pg-test 10.10.10.13", middle, &[11, 13]);
     assert_eq!(members(11).len(), 2);
     on(13, "! pgrep -u postgres -x postgres && [ ! -e /pg/data ]");
 
-    assert_eq!(cut_short(&dir, "pgsql-rm pg-test", 6, &[]), JobOutcome::Succeeded);
+    let middle = Middle::ConsoleDies { at: "pgsql/pg_data/gone", after_ms: 0 };
+    cut(&dir, "pgsql-rm pg-test", middle, &[10, 11]);
     for node in [11, 12] {
         on(
             node,

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
 mod rig;
 
-use rig::{Rig, lab, leader, members, on, sql, try_on, until};
+use rig::{Rig, lab, leader, members, on, sql, sql_in, try_on, until};
 use std::time::Duration;
 
 const PG_TEST: &str = "    pg-test:
@@ -15,8 +15,16 @@ const PG_TEST: &str = "    pg-test:
         10.10.10.13: { pg_seq: 3, pg_role: replica }
       vars:
         pg_cluster: pg-test
-        pg_users: [{ name: test, password: Test.Secret, pgbouncer: true, roles: [dbrole_admin] }]
+        pg_users: [{ name: test, password: Test.Secret, pgbouncer: true, roles: [dbrole_admin] }, { name: guest, password: Guest.Secret }]
         pg_databases: [{ name: test, owner: test }]
+";
+
+/// What is left of it, declared again.
+const PG_TEST_AGAIN: &str = "    pg-test:
+      hosts:
+        10.10.10.SECOND: { pg_seq: 1, pg_role: primary }
+        10.10.10.FIRST: { pg_seq: 2, pg_role: replica }
+      vars: { pg_cluster: pg-test }
 ";
 
 /// pgbench on node 10, through the HAProxy of node 13. Each run logs what PostgreSQL has confirmed.
@@ -57,14 +65,114 @@ fn lost() -> (u64, String) {
     (total, missing)
 }
 
-/// The longest time without a confirmed write, in milliseconds.
-fn longest_gap_ms() -> u64 {
-    on(
+/// The longest time without a confirmed write since a moment (milliseconds since the epoch, of node 10), in milliseconds.
+fn longest_gap_ms(since: u64) -> u64 {
+    let script = format!(
+        "cd /tmp/load; cat run.log.* | awk '{{ printf \"%.0f\\n\", $5 * 1000 + $6 / 1000 }}' | sort -n | awk -v last={since} '$1 < last {{ next }} $1 - last > gap {{ gap = $1 - last }} {{ last = $1 }} END {{ print gap + 0 }}'"
+    );
+    on(10, &script).parse().unwrap()
+}
+
+/// Runs an operation and prints for how long nothing was written meanwhile; writes must come through again.
+async fn under_load(rig: &Rig, line: &str) -> u64 {
+    let since: u64 = on(10, "date +%s%3N").parse().unwrap();
+    rig.done(line).await;
+    let mark = on(10, "date +%s");
+    until(
         10,
-        "cd /tmp/load; cat run.log.* | awk '{ printf \"%.0f\\n\", $5 * 1000 + $6 / 1000 }' | sort -n | awk 'NR > 1 && $1 - last > gap { gap = $1 - last } { last = $1 } END { print gap + 0 }'",
+        &format!(
+            "cat /tmp/load/run.log.* | awk -v at={mark} '$5 > at {{ found = 1 }} END {{ exit !found }}'"
+        ),
+        Duration::from_secs(30),
+    );
+    let gap = longest_gap_ms(since);
+    println!("== {line}: longest time without a confirmed write {gap} ms");
+    gap
+}
+
+/// Logs in as `guest` from a node to PostgreSQL on node 11.
+fn guest_from(node: u8) -> (bool, String) {
+    let target = "host=10.10.10.11 port=5432 user=guest dbname=test connect_timeout=5";
+    try_on(node, &format!("PGPASSWORD=Guest.Secret psql -XAtqw '{target}' -c 'SELECT 1'"))
+}
+
+/// HBA rules, a setting that needs a restart, services and a switchover, while pgbench writes.
+async fn changes_that_lose_nothing(rig: &Rig) {
+    let vars = "        pg_cluster: pg-test\n";
+    assert!(guest_from(10).1.contains("no pg_hba.conf entry"), "{:?}", guest_from(10));
+    let rule = "        pg_hba_rules: [{ title: guest, user: guest, db: test, addr: 10.10.10.10/32, auth: pwd, order: 50 }]\n";
+    rig.change(vars, &format!("{vars}{rule}")).await;
+    under_load(rig, "pgsql-hba pg-test").await;
+    assert_eq!(guest_from(10), (true, "1".to_owned()), "admitted");
+    assert!(guest_from(14).1.contains("no pg_hba.conf entry"), "refused: {:?}", guest_from(14));
+
+    let before: u32 = sql(11, "SHOW max_connections").parse().unwrap();
+    under_load(rig, &format!("pg edit-config pg-test -p max_connections={}", before + 7)).await;
+    assert_eq!(sql(11, "SHOW max_connections"), before.to_string(), "nothing is restarted by the edit");
+    under_load(rig, "pg restart pg-test --pending").await;
+    for node in [11, 12, 13, 14] {
+        assert_eq!(sql(node, "SHOW max_connections"), (before + 7).to_string());
+    }
+
+    rig.change(
+        vars,
+        &format!("{vars}        pg_services: [{{ name: reports, port: 5440, selector: '[]' }}]\n"),
     )
-    .parse()
-    .unwrap()
+    .await;
+    under_load(rig, "pgsql-svc pg-test").await;
+    for node in [11, 12, 13, 14] {
+        on(node, "ss -ltn | grep -q ':5440 '");
+    }
+    let gap = under_load(rig, "pg switchover pg-test --candidate pg-test-2").await;
+    assert!(gap < 30_000, "writes were away for {gap} ms");
+    assert_eq!(leader(12), "pg-test-2");
+}
+
+/// Neither the node, nor the inventory, nor the other members have anything of a removed instance.
+async fn is_gone(rig: &Rig, node: u8, name: &str, stay: &[u8]) {
+    let left = members(stay[0]);
+    assert_eq!(left.len(), stay.len(), "{left:?}");
+    assert!(left.iter().all(|(member, ..)| member != name), "{left:?}");
+    assert!(!rig.inventory().await.contains(&format!("10.10.10.{node}")), "{name} has left the inventory");
+    for other in stay {
+        let slot = format!(
+            "SELECT count(*) FROM pg_replication_slots WHERE slot_name = '{}'",
+            name.replace('-', "_")
+        );
+        assert_eq!(sql(*other, &slot), "0");
+        let listed = try_on(*other, &format!("grep -l '{name} ' /etc/haproxy/conf.d/*.cfg"));
+        assert!(!listed.0, "node {other} still lists {name}: {}", listed.1);
+    }
+    on(
+        node,
+        "! pgrep -u postgres -x postgres && ! systemctl is-active -q patroni && [ ! -e /pg/data ] && ! ls /etc/haproxy/conf.d/pg-test-* 2>/dev/null",
+    );
+}
+
+/// A cluster whose backups were kept is there again, as it was; the name and the repository are its own.
+async fn comes_back_from_kept_backups(rig: &Rig, nodes: &[u8], group: &str, rows: &str) {
+    for node in nodes {
+        on(*node, "! pgrep -u postgres -x postgres && [ ! -e /pg/data ]");
+    }
+    assert!(!rig.inventory().await.contains("pg-test"), "the cluster has left the inventory");
+    rig.declare(group).await;
+    let line = r#"pgsql-pitr.yml -l pg-test -e '{"pg_pitr": {}}'"#;
+    let (_, page) = rig.plan(line).await.unwrap();
+    let installs =
+        page.plays.iter().any(|(_, why)| why.as_deref().is_some_and(|why| why.contains("installed only")));
+    assert!(installs, "{:?}", page.plays);
+    rig.done(line).await;
+    assert_eq!(members(nodes[0]).len(), nodes.len());
+    for node in nodes {
+        until(
+            *node,
+            &format!(
+                "[ \"$(cd /; runuser -u postgres -- psql -XAtq -d test -c 'SELECT count(*) FROM ledger')\" = {rows} ]"
+            ),
+            Duration::from_secs(20),
+        );
+    }
+    rig.done("pgsql-pitr.yml -l pg-test -t archive").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,36 +205,27 @@ async fn lab_a_cluster_grows_shrinks_and_goes_without_a_lost_transaction() {
         on(node, "grep -q '10.10.10.14' /etc/patroni/patroni.yml");
     }
 
-    // Shrink by the member that leads: it hands over first.
-    assert_eq!(leader(11), "pg-test-1");
-    rig.done("pgsql-rm pg-test 10.10.10.11").await;
-    let left = members(12);
-    assert_eq!(left.len(), 3, "{left:?}");
-    assert!(left.iter().all(|(name, ..)| name != "pg-test-1"), "{left:?}");
-    let lead = match leader(12).as_str() {
-        "pg-test-2" => 12,
+    changes_that_lose_nothing(&rig).await;
+
+    // Shrink by the former leader, which alone has backups, then by the member that leads, which hands over first.
+    let (_, page) = rig.plan("pgsql-rm pg-test 10.10.10.11").await.unwrap();
+    assert!(page.warnings.iter().any(|text| text.contains("the only backups")), "{:?}", page.warnings);
+    under_load(&rig, "pgsql-rm pg-test 10.10.10.11").await;
+    assert_eq!(leader(12), "pg-test-2");
+    is_gone(&rig, 11, "pg-test-1", &[12, 13, 14]).await;
+    under_load(&rig, "pgsql-rm pg-test 10.10.10.12").await;
+    is_gone(&rig, 12, "pg-test-2", &[13, 14]).await;
+    let lead = match leader(13).as_str() {
         "pg-test-3" => 13,
         "pg-test-4" => 14,
         other => panic!("`{other}` leads"),
     };
-    assert_eq!(sql(lead, "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'pg_test_1'"), "0");
-    assert!(!rig.inventory().await.contains("10.10.10.11"), "the instance has left the inventory");
-    for node in [12, 13, 14] {
-        assert!(
-            !try_on(node, "grep -l 'pg-test-1 ' /etc/haproxy/conf.d/*.cfg").0,
-            "node {node} still lists pg-test-1"
-        );
-    }
-    on(
-        11,
-        "! pgrep -u postgres -x postgres && ! systemctl is-active -q patroni && [ ! -e /pg/data ] && ! ls /etc/haproxy/conf.d/pg-test-* 2>/dev/null",
-    );
     // The node has left the inventory and can still leave the console's care.
     rig.done("node-rm 10.10.10.11").await;
     on(11, "! systemctl is-active -q haproxy && [ ! -e /etc/haproxy ] && [ ! -e /etc/paddock ]");
 
     let (confirmed, missing) = lost();
-    println!("{confirmed} transactions were confirmed; longest time without a write {} ms", longest_gap_ms());
+    println!("{confirmed} transactions were confirmed");
     assert!(confirmed > 1_000, "{confirmed}");
     assert_eq!(missing, "", "confirmed by PostgreSQL and not there: run, client, confirmed, found");
 
@@ -135,8 +234,14 @@ async fn lab_a_cluster_grows_shrinks_and_goes_without_a_lost_transaction() {
         .await;
     let refused = rig.plan("pgsql-rm pg-test").await.unwrap_err();
     assert_eq!(refused.code, "plan/safeguard", "{refused}");
-    rig.done("pgsql-rm.yml -l pg-test -e pg_safeguard=false").await;
-    for node in [12, 13, 14] {
+    rig.done("pg-backup pg-test full").await;
+    let rows = sql_in("test", lead, "SELECT count(*) FROM ledger");
+    rig.done("pgsql-rm.yml -l pg-test -e pg_safeguard=false -e pg_rm_backup=false").await;
+    let (first, second) = if lead == 13 { (13, 14) } else { (14, 13) };
+    let group = PG_TEST_AGAIN.replace("FIRST", &first.to_string()).replace("SECOND", &second.to_string());
+    comes_back_from_kept_backups(&rig, &[first, second], &group, &rows).await;
+    rig.done("pgsql-rm pg-test").await;
+    for node in [13, 14] {
         on(
             node,
             "! pgrep -u postgres -x postgres && ! pgrep -f '[/]usr/bin/patroni' && [ ! -e /pg/data ] && ! ls /etc/haproxy/conf.d*/pg-test-* /data/backups/pg-test-* 2>/dev/null",

@@ -23,7 +23,7 @@ pub async fn gather_facts(
         let pool = pool.clone();
         let node = *node;
         tasks.spawn(async move {
-            let script = Script { text: Facts::probe().to_owned(), stdin: None, user: "root".to_owned() };
+            let script = Script { text: Facts::probe(), stdin: None, user: "root".to_owned() };
             let mut text = String::new();
             let asked = async {
                 let mut shell = pool.shell(&target).await?;

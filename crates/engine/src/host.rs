@@ -1,8 +1,8 @@
 //! One host's steps of one stage, in order, over one shell that is made anew when the connection breaks.
 
+use crate::left::{self, Left};
 use crate::redact::Redactor;
 use crate::run::HostEnd;
-use crate::ssh::Left;
 use crate::{EventSink, Line, Pool, Ran, Shell, SinkError, SshError, Stop, Target};
 use paddock_events::{EventKind, Outcome, Stream};
 use paddock_inventory::NodeAddr;
@@ -20,6 +20,10 @@ const POLL: Duration = Duration::from_millis(1000);
 const TRIES: u32 = 3;
 /// How long a script that is to be stopped may take to say its process group.
 const TO_BEGIN: Duration = Duration::from_secs(2);
+/// How long a look at a node's processes may take.
+const TO_LOOK: Duration = Duration::from_secs(30);
+/// How long what was left behind is waited for: no step has a longer limit, and each is kept on the node.
+const TO_END: Duration = Duration::from_secs(86_400);
 
 pub(crate) struct HostRunner {
     pub(crate) pool: Pool,
@@ -28,6 +32,10 @@ pub(crate) struct HostRunner {
     pub(crate) sink: Arc<dyn EventSink>,
     pub(crate) redactor: Arc<Redactor>,
     pub(crate) stop: Stop,
+    /// Marks what is applied.
+    pub(crate) mark: String,
+    /// Lists what earlier consoles left behind here; only where the job meets the host for the first time.
+    pub(crate) look: Option<Script>,
 }
 
 /// What came of a script.
@@ -40,8 +48,10 @@ enum Went {
 struct HostShell {
     target: Target,
     shell: Option<Shell>,
-    /// A script that was running when the connection broke: it may still run.
-    left: Option<Left>,
+    /// Scripts that were running when their connection broke or their console died: they may still run.
+    left: Vec<Left>,
+    /// Lists those of dead consoles; none when that has been done.
+    look: Option<Script>,
 }
 
 impl HostRunner {
@@ -51,7 +61,7 @@ impl HostRunner {
             let reason = SshError::NoTarget { node: host }.to_string();
             return Ok(HostEnd { host, bad: Some((first, Outcome::Unreachable { reason })) });
         };
-        let mut shell = HostShell { target, shell: None, left: None };
+        let mut shell = HostShell { target, shell: None, left: Vec::new(), look: self.look.clone() };
         let end = self.steps(&mut shell, first, &steps).await;
         if let Some(open) = shell.shell.take() {
             self.pool.give_back(&shell.target, open);
@@ -186,7 +196,8 @@ impl HostRunner {
         }
     }
 
-    /// Checks when nothing of an earlier connection runs any more: two applies at once would be worse than a wait.
+    /// Checks when nothing of an earlier connection or console runs any more: two applies at once would be worse than a
+    /// wait.
     async fn check(
         &self,
         shell: &mut HostShell,
@@ -194,14 +205,25 @@ impl HostRunner {
         check: &Script,
         limit: Duration,
     ) -> Result<Went, SinkError> {
-        if let Some(left) = shell.left.clone() {
-            match self.script(shell, index, &left.gone(), limit, Show::Nothing).await? {
-                Went::Ran(_) => shell.left = None,
-                Went::Lost(error) => {
-                    // Not the wait, but what is waited for.
-                    shell.left = Some(left);
-                    return Ok(Went::Lost(error));
+        if let Some(look) = shell.look.clone() {
+            match self.script(shell, index, &look, TO_LOOK, Show::Nothing).await? {
+                Went::Ran(ran) => {
+                    shell.look = None;
+                    for left in left::parse(&ran.out) {
+                        let text =
+                            format!("waits for process {}, which an earlier run has left behind", left.pid);
+                        self.say(index, Stream::Engine, &text).await?;
+                        shell.left.push(left);
+                    }
                 }
+                other => return Ok(other),
+            }
+        }
+        while let Some(left) = shell.left.last().cloned() {
+            match self.script(shell, index, &left.gone(), TO_END, Show::Nothing).await? {
+                Went::Ran(_) => drop(shell.left.pop()),
+                // Not the wait, but what is waited for.
+                Went::Lost(error) => return Ok(Went::Lost(error)),
                 Went::Cancelled => {
                     self.kill(shell, index, &left).await?;
                     return Ok(Went::Cancelled);
@@ -250,7 +272,9 @@ impl HostRunner {
         let mut shown_progress: Option<Instant> = None;
         let mut cancelled: Option<Instant> = None;
         {
-            let running = open.run(script, limit, &mut each);
+            // A look leaves nothing half done: only what is applied must be found again.
+            let mark = if show == Show::Lines { self.mark.as_str() } else { "" };
+            let running = open.run_marked(mark, script, limit, &mut each);
             tokio::pin!(running);
             loop {
                 tokio::select! {
@@ -295,7 +319,7 @@ impl HostRunner {
             Some(Ok(ran)) => Ok(Went::Ran(ran)),
             Some(Err(error)) => {
                 shell.shell = None;
-                shell.left = left;
+                shell.left.extend(left);
                 self.pool.forget(&shell.target);
                 Ok(Went::Lost(error))
             }

@@ -6,6 +6,7 @@ mod dry_run;
 mod facts;
 mod host;
 mod host_key;
+mod left;
 mod outline;
 mod redact;
 mod run;
@@ -13,6 +14,7 @@ mod runnable;
 mod shell;
 mod ssh;
 mod target;
+mod watch;
 
 pub use dry_run::{CheckResult, Checked, dry_run};
 pub use facts::gather_facts;

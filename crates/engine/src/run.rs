@@ -1,13 +1,15 @@
 //! Runs a plan: stages as barriers, hosts in parallel, each step check, apply, check again.
 
 use crate::host::HostRunner;
+use crate::left;
 use crate::redact::Redactor;
+use crate::watch::Watch;
 use crate::{Pool, RunnablePlan, Targets};
 use async_trait::async_trait;
-use paddock_events::{EventKind, JobOutcome, Outcome};
+use paddock_events::{EventKind, JobOutcome, Outcome, Stream};
 use paddock_inventory::NodeAddr;
 use paddock_playbooks::{Plan, Step};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -61,6 +63,9 @@ pub async fn run(
     let plan = plan.plan();
     sink.emit(EventKind::JobStarted { resumed_from }).await?;
     let redactor = Arc::new(Redactor::new(&plan.secrets));
+    let mark = left::mark(plan);
+    let mut met: BTreeSet<NodeAddr> = BTreeSet::new();
+    let mut watch = Watch::new(plan, pool, targets);
     let mut first = 0_u32;
     let mut outcome = JobOutcome::Succeeded;
     for (number, stage) in plan.stages.iter().enumerate() {
@@ -74,6 +79,10 @@ pub async fn run(
             outcome = JobOutcome::Cancelled;
             break;
         }
+        if let Some(reason) = watch.before(stage, &*sink, stop).await? {
+            outcome = JobOutcome::Failed { reason, step: None };
+            break;
+        }
         sink.emit(EventKind::StageStarted { stage: stage_index }).await?;
         let mut ends: BTreeMap<NodeAddr, HostEnd> = BTreeMap::new();
         let mut tasks: JoinSet<Result<HostEnd, SinkError>> = JoinSet::new();
@@ -85,6 +94,8 @@ pub async fn run(
                 sink: Arc::clone(&sink),
                 redactor: Arc::clone(&redactor),
                 stop: stop.clone(),
+                mark: mark.clone(),
+                look: met.insert(host).then(|| left::listing(plan, host)),
             };
             tasks.spawn(runner.run(first, steps));
             if stage.serial {
@@ -110,6 +121,11 @@ pub async fn run(
     }
     sink.emit(EventKind::JobFinished { outcome: outcome.clone() }).await?;
     Ok(outcome)
+}
+
+/// A line of the job itself.
+pub(crate) fn line(text: String) -> EventKind {
+    EventKind::Line { step: None, host: String::new(), stream: Stream::Engine, text }
 }
 
 async fn drain(

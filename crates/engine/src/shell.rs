@@ -148,9 +148,20 @@ impl Shell {
         limit: Duration,
         each: &mut (dyn FnMut(Line) + Send),
     ) -> Result<Ran, SshError> {
+        self.run_marked("", script, limit, each).await
+    }
+
+    /// The same, with a mark by which another console finds the script on the node when this one has died.
+    pub(crate) async fn run_marked(
+        &mut self,
+        mark: &str,
+        script: &Script,
+        limit: Duration,
+        each: &mut (dyn FnMut(Line) + Send),
+    ) -> Result<Ran, SshError> {
         self.number += 1;
         let random = RandomState::new().build_hasher().finish();
-        self.nonce = format!("{}-{random:016x}", self.number);
+        self.nonce = format!("{mark}{}-{random:016x}", self.number);
         let nonce = self.nonce.clone();
         let seconds = limit.as_secs().max(1);
         let user_is_plain = script.user.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');

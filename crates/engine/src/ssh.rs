@@ -1,6 +1,7 @@
 //! Connections: one per node, shared, made anew when lost.
 
 use crate::host_key::{HostKeyCheck, Verdict};
+use crate::left::Left;
 use crate::{Shell, SshSettings, Target};
 use paddock_inventory::NodeAddr;
 use paddock_playbooks::Script;
@@ -153,28 +154,6 @@ pub(crate) struct Connection {
     pub(crate) handle: Handle<HostKeyCheck>,
     // A jump host's connection must live as long as what goes through it.
     _through: Option<Handle<HostKeyCheck>>,
-}
-
-/// A script that may still run on its node.
-#[derive(Clone, Debug)]
-pub(crate) struct Left {
-    /// Leader of its process group.
-    pub(crate) pid: u32,
-    /// Its mark: after a restart of the node the number is another process's.
-    pub(crate) frame: String,
-}
-
-impl Left {
-    /// A command that tells whether it still runs.
-    fn is_there(&self) -> String {
-        format!("grep -qzx 'PADDOCK_FRAME={}' /proc/{}/environ 2>/dev/null", self.frame, self.pid)
-    }
-
-    /// Waits for its end; its own limit bounds it.
-    pub(crate) fn gone(&self) -> Script {
-        let text = format!("while {}; do sleep 0.2; done\n", self.is_there());
-        Script { text, stdin: None, user: "root".to_owned() }
-    }
 }
 
 /// Connections by target. Clones share them.

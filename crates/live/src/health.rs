@@ -103,4 +103,13 @@ mod tests {
         assert_eq!(judge(std::slice::from_ref(&good), false, false, true).0, HealthLevel::NotCreated);
         assert_eq!(judge(&[good], false, false, false).0, HealthLevel::Unknown);
     }
+
+    #[test]
+    fn a_standby_cluster_is_no_outage() {
+        let leader = member("b-1", MemberRole::StandbyLeader, MemberState::Running, None);
+        let replica = member("b-2", MemberRole::Replica, MemberState::Streaming, Some(0));
+        // Nobody takes writes there, and nobody shall.
+        assert_eq!(judge(&[leader, replica.clone()], false, true, true), (HealthLevel::Healthy, Vec::new()));
+        assert_eq!(judge(&[replica], false, true, true).1, ["no primary takes writes"]);
+    }
 }

@@ -1,6 +1,7 @@
 //! What planning must know of a node, and the probe that reads it.
 
 use crate::Live;
+use crate::glance::AT_WORK;
 use paddock_inventory::NodeAddr;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,8 +137,6 @@ if [ -e /etc/paddock/etcd.ready ] && [ -e /etc/etcd/etcdctl.env ]; then
   (. /etc/etcd/etcdctl.env; timeout 6 etcdctl --command-timeout=5s get / --prefix --keys-only 2>/dev/null | sed -n 's|/initialize$||p' | sed 's/^/dcs_scope=/'; [ "${PIPESTATUS[0]}" = 0 ] && echo dcs_asked=1)
 fi
 ip -o -4 addr show 2>/dev/null | awk '{ sub("/.*", "", $4); print "address=" $4 " " $2 }'
-pgrep -f AnsiballZ >/dev/null 2>&1 && echo at_work=ansible
-pgrep -f '/patronictl' >/dev/null 2>&1 && echo at_work=patronictl
 if [ -e /etc/patroni/patroni.yml ] && command -v python3 >/dev/null; then
 timeout 15 python3 - <<'PADDOCK'
 import json, re, urllib.error, urllib.request
@@ -166,8 +165,8 @@ exit 0
 
 impl Facts {
     /// Bash that prints what [`Facts::parse`] reads.
-    pub fn probe() -> &'static str {
-        PROBE
+    pub fn probe() -> String {
+        format!("{AT_WORK}{PROBE}")
     }
 
     /// What an offline plan assumes: a prepared Debian 12 node with 2 CPUs, 4 GiB and 50 GiB.

@@ -1,5 +1,6 @@
 //! What must run before and after the plays that were asked for.
 
+use crate::pgsql::backup::newest;
 use crate::pgsql::{balancers, vip};
 use crate::planning::{clusters_of, refuse_unreachable, select};
 use crate::standby;
@@ -105,28 +106,62 @@ pub(crate) fn before(
     Ok(out)
 }
 
-/// A restore goes over an installed cluster: one that is not there yet is created first.
+/// A restore goes over an installed cluster: one that is not there yet is created first. Where its own backups are kept it
+/// is installed only, since a new database would take over their stanza.
 fn created_first(inventory: &Inventory, facts: &FactSet, play: &Play, hosts: &[NodeAddr]) -> Vec<Play> {
     let mut out = Vec::new();
     for cluster in clusters_of(inventory, hosts) {
-        let empty: Vec<String> = cluster
-            .instances
-            .iter()
-            // Old data that are kept aside tell of a restore that was cut short.
-            .filter(|one| {
-                facts
-                    .known(one.addr)
-                    .is_some_and(|known| known.data_dir == DataDir::Empty && !known.data_aside)
-            })
-            .map(|one| one.id.to_string())
-            .collect();
-        if !empty.is_empty() {
-            let why = format!("not created yet: {}", empty.join(", "));
-            let vars = play.extra_vars.clone();
-            out.push(Play::new(Playbook::Pgsql, play.limit.clone(), &[], vars).because(why));
+        // Old data that are kept aside tell of a restore that was cut short.
+        let is_empty = |one: &&Instance| {
+            let known = facts.known(one.addr);
+            known.is_some_and(|known| known.data_dir == DataDir::Empty && !known.data_aside)
+        };
+        let empty: Vec<&Instance> = cluster.instances.iter().filter(is_empty).collect();
+        if empty.is_empty() {
+            continue;
         }
+        let names = empty.iter().map(|one| one.id.to_string()).collect::<Vec<_>>().join(", ");
+        let keeper = own_backups(inventory, facts, play, cluster);
+        let (tags, why): (&[&str], String) = match keeper {
+            Some(keeper) if empty.len() == cluster.instances.len() => (
+                &INSTALL,
+                format!("not created yet: {names}; installed only, for the backups that {} keeps", keeper.id),
+            ),
+            _ => (&[], format!("not created yet: {names}")),
+        };
+        let vars = play.extra_vars.clone();
+        out.push(Play::new(Playbook::Pgsql, play.limit.clone(), tags, vars).because(why));
     }
     out
+}
+
+/// Everything before PostgreSQL starts.
+const INSTALL: [&str; 9] = [
+    "pg_dbsu",
+    "pg_pkg",
+    "pg_link",
+    "pg_dir",
+    "pg_alias",
+    "pg_cert",
+    "pg_conf",
+    "pgbackrest_config",
+    "pg_pass",
+];
+
+/// The member whose repository has backups of the cluster itself, when they are what shall be restored.
+fn own_backups<'a>(
+    inventory: &Inventory,
+    facts: &FactSet,
+    play: &Play,
+    cluster: &'a Cluster,
+) -> Option<&'a Instance> {
+    let name = cluster.name.as_str();
+    cluster.instances.iter().find(|one| {
+        let vars = inventory.vars_with(one.addr, &play.extra_vars);
+        let source = vars.map("pg_pitr").and_then(|pitr| pitr.get("cluster")).map(Value::to_text);
+        let info = facts.known(one.addr).and_then(|known| known.backups.as_deref());
+        source.is_none_or(|source| source == name) && info.is_some_and(|info| newest(info, name).is_some())
+    })
 }
 
 /// Who leads when these hosts have gone: who leads already, else the streaming member that lags least.

@@ -1,9 +1,11 @@
 //! A console on the lab's nodes: what a person does, and a look at the nodes past the console.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod cut;
+
 use paddock_console::{Actor, Console, PersonRole, Settings};
 use paddock_events::{EventKind, JobId, JobOutcome, PlanId, PlanPage, Problem, Saved};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +29,8 @@ pub struct Rig {
     pub console: Console,
     pub operator: Actor,
     pub approver: Actor,
-    dir: Arc<TempDir>,
+    /// None in a process to which the directory is not its own.
+    dir: Option<Arc<TempDir>>,
 }
 
 impl Rig {
@@ -39,14 +42,21 @@ impl Rig {
 
     /// Where the console keeps everything, for another one that goes on after it.
     pub fn dir(&self) -> Arc<TempDir> {
-        Arc::clone(&self.dir)
+        Arc::clone(self.dir.as_ref().expect("this rig made or was given it"))
     }
 
     /// A console on a directory, as it was left.
     pub async fn open(dir: Arc<TempDir>) -> Self {
+        let mut rig = Self::open_at(dir.path()).await;
+        rig.dir = Some(dir);
+        rig
+    }
+
+    /// The same for a process that must not delete the directory.
+    pub async fn open_at(dir: &Path) -> Self {
         let lab = PathBuf::from(std::env::var("LAB_DIR").unwrap_or_else(|_| "/var/lib/pg-lab".to_owned()));
         let console = Console::open(Settings {
-            state_dir: dir.path().join("state"),
+            state_dir: dir.join("state"),
             ssh_key: Some(lab.join("id_ed25519")),
             known_hosts: Some(lab.join("known_hosts")),
             ssh_user: "root".into(),
@@ -66,7 +76,7 @@ impl Rig {
         }
         let approver = people.pop().unwrap();
         let operator = people.pop().unwrap();
-        Self { console, operator, approver, dir }
+        Self { console, operator, approver, dir: None }
     }
 
     /// The inventory in force.
@@ -109,6 +119,11 @@ impl Rig {
 
     /// Plans, has it approved, starts the job.
     pub async fn start(&self, line: &str) -> JobId {
+        self.start_plan(line).await.1
+    }
+
+    /// The same, with the plan.
+    pub async fn start_plan(&self, line: &str) -> (PlanId, JobId) {
         let (id, page) = self.plan(line).await.unwrap_or_else(|problem| panic!("{line}: {problem}"));
         for (play, because) in &page.plays {
             println!("  {play}   {}", because.as_deref().unwrap_or(""));
@@ -117,7 +132,8 @@ impl Rig {
             println!("  warning: {warning}");
         }
         self.approve(id, &page).await;
-        self.console.run(&self.operator, id).await.unwrap_or_else(|problem| panic!("{line}: {problem}"))
+        let job = self.console.run(&self.operator, id).await;
+        (id, job.unwrap_or_else(|problem| panic!("{line}: {problem}")))
     }
 
     /// An operation that must succeed.
@@ -208,7 +224,12 @@ pub fn until(node: u8, script: &str, bound: Duration) -> String {
 
 /// SQL on a node's own PostgreSQL.
 pub fn sql(node: u8, statement: &str) -> String {
-    on(node, &format!("cd / && sudo -u postgres psql -XAtq -d postgres <<'SQL'\n{statement}\nSQL"))
+    sql_in("postgres", node, statement)
+}
+
+/// The same in another database.
+pub fn sql_in(database: &str, node: u8, statement: &str) -> String {
+    on(node, &format!("cd / && sudo -u postgres psql -XAtq -d {database} <<'SQL'\n{statement}\nSQL"))
 }
 
 /// Members as `patronictl` on the node lists them: name, role, state.

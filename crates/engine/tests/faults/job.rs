@@ -2,7 +2,7 @@
 
 use crate::rig::{Job, Node, address, aside, plan, step};
 use paddock_events::{EventKind, JobOutcome, Outcome, Stream};
-use paddock_playbooks::Fact;
+use paddock_playbooks::{Effect, Fact};
 use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -74,6 +74,65 @@ async fn lab_a_connection_that_breaks_in_the_middle_of_a_step_is_made_anew() {
     });
     assert!(!overlaps, "two runs of one apply at once: {log}");
     assert_eq!(node.sh("pgrep -fc '^sleep 6$'"), "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
+async fn lab_what_a_dead_console_has_left_running_is_waited_for() {
+    let node = Node(12);
+    // The script says something when nobody listens any more and dies of it; what it has started goes on.
+    let worker = "echo begin >>/root/left.log; sleep 5; echo end >>/root/left.log; touch /root/left";
+    let apply = format!("bash -c '{worker}' & while sleep 0.2; do echo working; done");
+    node.sh("rm -f /root/left /root/left.log");
+    let the_plan = || plan(vec![step("left", address(12), "[ -e /root/left ] || exit 1", &apply)]);
+    let first = Job::start(the_plan());
+    let node = aside(move || {
+        node.until("[ -s /root/left.log ]", 10 * SECOND);
+        node
+    })
+    .await;
+    first.die().await;
+    let (outcome, recorder) = Job::start(the_plan()).end(40 * SECOND).await;
+    assert_eq!(outcome, JobOutcome::Succeeded, "{:?}", recorder.events());
+    assert_eq!(node.sh("tr '\\n' ' ' </root/left.log"), "begin end", "it was done once");
+    let said = recorder.lines(Stream::Engine);
+    assert!(said.iter().any(|line| line.contains("an earlier run has left behind")), "{said:?}");
+    assert_eq!(recorder.outcomes(), [Outcome::Ok], "nothing was left to do");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the lab"]
+async fn lab_nothing_is_destroyed_beside_somebody_else_s_tool() {
+    let nodes = [Node(12), Node(13)];
+    let job = |node: u8| {
+        let mut step =
+            step("destroys", address(node), "[ -e /root/destroyed ] || exit 1", "touch /root/destroyed");
+        step.effect = Effect::Destroys("a file that is not there".into());
+        let mut plan = plan(vec![step]);
+        plan.locks.insert(format!("node/{}", address(node)));
+        Job::start(plan)
+    };
+    for (node, seconds) in nodes.iter().zip([6, 90]) {
+        // A stand-in with the tool's name; one that only looks is nobody's harm.
+        node.sh("rm -f /root/destroyed");
+        node.sh(&format!("setsid -f bash -c \"exec -a '/usr/bin/patronictl pause' sleep {seconds}\" </dev/null >/dev/null 2>&1"));
+        node.sh(
+            "setsid -f bash -c \"exec -a '/usr/bin/patronictl list' sleep 91\" </dev/null >/dev/null 2>&1",
+        );
+    }
+    let (short, long) = tokio::join!(job(12).end(60 * SECOND), job(13).end(90 * SECOND));
+    assert_eq!(short.0, JobOutcome::Succeeded, "{:?}", short.1.events());
+    let said = short.1.lines(Stream::Engine);
+    assert!(said.iter().any(|line| line.contains("patronictl runs on")), "{said:?}");
+    let JobOutcome::Failed { reason, step: None } = &long.0 else { panic!("{:?}", long.0) };
+    assert!(reason.contains("patronictl runs on") && reason.contains("was not begun"), "{reason}");
+    assert_eq!(nodes[1].sh("ls /root/destroyed 2>/dev/null"), "");
+    nodes[1].sh("pkill -f '^/usr/bin/patronictl pause'");
+    let (again, _) = job(13).end(30 * SECOND).await;
+    assert_eq!(again, JobOutcome::Succeeded);
+    for node in &nodes {
+        node.sh("pkill -f '^/usr/bin/patronictl'");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,10 @@
 //! The lab's nodes with their power switches and cables, plans of one step, and a sink that remembers.
 
 use async_trait::async_trait;
-use paddock_engine::{EventSink, Pool, RunnablePlan, SinkError, SshSettings, Stop, Target, Targets, run};
-use paddock_events::{EventKind, JobOutcome, Outcome, Stream};
+use paddock_engine::{
+    Approval, EventSink, Pool, RunnablePlan, SinkError, SshSettings, Stop, Target, Targets, run,
+};
+use paddock_events::{EventKind, JobOutcome, Outcome, PersonId, Stream};
 use paddock_inventory::{Inventory, Map, NodeAddr};
 use paddock_playbooks::{Digest, Effect, Fact, Intent, Operation, Plan, Script, Stage, Step, StepId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -179,12 +181,25 @@ impl Job {
             let settings = settings("root");
             let targets = targets(&settings);
             let pool = Pool::new(settings);
-            let plan = RunnablePlan::new(plan, None, 0).unwrap();
+            let approval = plan.is_destructive().then(|| Approval {
+                digest: plan.digest.clone(),
+                requester: PersonId(1),
+                approver: PersonId(2),
+                break_glass: false,
+                expires_us: 1,
+            });
+            let plan = RunnablePlan::new(plan, approval.as_ref(), 0).unwrap();
             let outcome = run(&plan, &pool, &targets, sink, None, &stopped).await.unwrap();
             pool.close().await;
             outcome
         });
         Self { stop, recorder, task }
+    }
+
+    /// Ends as a console does that is killed: connections are dropped, nothing is said to the nodes.
+    pub async fn die(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
     }
 
     pub async fn end(self, bound: Duration) -> (JobOutcome, Arc<Recorder>) {

@@ -180,9 +180,20 @@ if GIVEN["pending"] and me.get("pending_restart"): no("settings still wait for a
 "#;
 
 const RESTART: &str = r#"
-me = read("/patroni")
-if me.get("postmaster_start_time") not in (None, GIVEN["started"]): sys.exit(0)
-print(order("POST", "/restart", {"restart_pending": True} if GIVEN["pending"] else {}, 580))
+import time
+end = time.monotonic() + 120
+while True:
+    me = read("/patroni")
+    # It may have started anew by other ways (its node lost its power) and wait all the same: Patroni starts a replica
+    # with what the control file still has.
+    waits = GIVEN["pending"] and me.get("pending_restart")
+    if me.get("postmaster_start_time") not in (None, GIVEN["started"]) and not waits: sys.exit(0)
+    code, text = ask("POST", "/restart", {"restart_pending": True} if GIVEN["pending"] else {}, 580)
+    if code in (200, 202): print(text); sys.exit(0)
+    # A start after a failure, or the restart that a console asked for before it died.
+    if "already in progress" not in text or time.monotonic() > end: fail(f"Patroni refuses POST /restart with {code}: {text or 'no reason given'}")
+    print(text, flush=True)
+    time.sleep(2)
 "#;
 
 const RELOADED: &str = r#"

@@ -75,25 +75,23 @@ pub(crate) fn stanza(members: &Members, member: &Member) -> Vec<Step> {
     if !enabled(member) || elsewhere {
         return Vec::new();
     }
+    vec![stanza_of_the_database(members, member, "pgsql/pgbackrest_init/stanza")]
+}
+
+/// The stanza is of the database that runs here: a clone, and a cluster that is created where backups of a former one of
+/// its name are kept, have another system id.
+pub(crate) fn stanza_of_the_database(members: &Members, member: &Member, id: &str) -> Step {
     let name = &members.name;
     // A stop file of a removed cluster of the same name would hold up archiving for ever.
     let check = format!(
-        "[ -e /tmp/pgbackrest/{name}.stop ] && {{ echo 'archiving is stopped by /tmp/pgbackrest/{name}.stop'; exit 1; }}\ncd /\nout=$(runuser -u postgres -- pgbackrest --stanza={name} --output=json info 2>&1) || {{ echo \"$out\"; exit 1; }}\nprintf '%s' \"$out\" | python3 -c 'import json,sys; s=json.load(sys.stdin); sys.exit(0 if s and s[0].get(\"db\") else 1)' && exit 0\necho 'the stanza does not exist'; exit 1\n"
+        "[ -e /tmp/pgbackrest/{name}.stop ] && {{ echo 'archiving is stopped by /tmp/pgbackrest/{name}.stop'; exit 1; }}\ncd /\nid=$(runuser -u postgres -- /usr/pgsql/bin/pg_controldata /pg/data | sed -n 's/^Database system identifier: *//p')\n[ -n \"$id\" ] || {{ echo 'no data directory to ask' >&2; exit 2; }}\nout=$(runuser -u postgres -- pgbackrest --stanza={name} --output=json info 2>&1) || {{ echo \"$out\"; exit 1; }}\nprintf '%s' \"$out\" | python3 -c 'import json,sys; s=json.load(sys.stdin); d=max((x for one in s for x in one.get(\"db\", [])), key=lambda x: x[\"id\"], default=dict()); sys.exit(0 if str(d.get(\"system-id\")) == sys.argv[1] else 1)' \"$id\" && exit 0\necho \"the repository has no stanza of database $id\"; exit 1\n"
     );
     let apply = format!(
-        "rm -f /tmp/pgbackrest/{name}.stop\ncd /\n{RETRIED}pgbackrest_retried --stanza={name} --no-online stanza-create\n"
+        "rm -f /tmp/pgbackrest/{name}.stop\ncd /\n{RETRIED}pgbackrest_retried --stanza={name} --no-online stanza-create || pgbackrest_retried --stanza={name} --no-online stanza-upgrade\n"
     );
-    vec![
-        Step::command(
-            "pgsql/pgbackrest_init/stanza",
-            member.addr,
-            &format!("stanza {name} exists"),
-            check,
-            apply,
-        )
+    Step::command(id, member.addr, &format!("stanza {name} is of the database that runs here"), check, apply)
         .limit(180)
-        .tag("pgbackrest"),
-    ]
+        .tag("pgbackrest")
 }
 
 /// Archiving holds the lock for a moment each time it tries: that is waited for, other errors are not.
@@ -127,7 +125,7 @@ pub(crate) fn first_backup(members: &Members, member: &Member) -> Vec<Step> {
     ];
     if flag(&member.vars, "pgbackrest_init_backup", true) {
         let check = format!(
-            "cd /\nrunuser -u postgres -- pgbackrest --stanza={name} --output=json info | python3 -c 'import json,sys; s=json.load(sys.stdin); sys.exit(0 if any(b[\"type\"]==\"full\" and not b.get(\"error\") for x in s for b in x.get(\"backup\",[])) else 1)' && exit 0\necho 'there is no full backup'; exit 1\n"
+            "cd /\nrunuser -u postgres -- pgbackrest --stanza={name} --output=json info | python3 -c 'import json,sys; s=json.load(sys.stdin); n=max((d[\"id\"] for x in s for d in x.get(\"db\",[])), default=0); sys.exit(0 if any(b[\"type\"]==\"full\" and b[\"database\"][\"id\"]==n and not b.get(\"error\") for x in s for b in x.get(\"backup\",[])) else 1)' && exit 0\necho 'there is no full backup of this database'; exit 1\n"
         );
         let apply = format!(
             "cd / && runuser -u postgres -- pgbackrest --stanza={name} --type=full --log-level-console=info backup\n"

@@ -190,6 +190,15 @@ fn one_cluster(
     }
     warn_of_followers(ctx, cluster, &going, whole && !going.iter().all(|member| keep_backup(member)), made);
     blast(ctx, cluster, &going, whole, made);
+    let newest = |member: &&Member| {
+        let info = ctx.facts.known(member.addr).and_then(|facts| facts.backups.as_deref())?;
+        backup::newest(info, cluster.name.as_str())
+    };
+    if let (Some(last), false) = (going.iter().filter_map(newest).next(), whole)
+        && staying.iter().filter_map(newest).next().is_none()
+    {
+        made.warnings.push(warning("plan/loses-backups", format!("With the local repository of a member that goes, the only backups of `{0}` go (newest: {1}). Afterwards make one where it leads then: `pg-backup {0} full`.", cluster.name, last.label)));
+    }
     Ok(())
 }
 
@@ -349,6 +358,9 @@ fn clean(members: &Members, member: &Member, keep_data: bool, keep_backup: bool)
     if backup::enabled(member) {
         let repository = members.backup_home(member);
         let name = &members.name;
+        if keep_backup && backup::is_local(member) {
+            steps.push(found_without_link(member, &repository));
+        }
         let mut paths = vec![format!("/tmp/pgbackrest/{name}.stop")];
         if !keep_backup {
             paths.push("/etc/pgbackrest/pgbackrest.conf".into());
@@ -365,6 +377,20 @@ fn clean(members: &Members, member: &Member, keep_data: bool, keep_backup: bool)
         steps.push(step);
     }
     steps
+}
+
+/// Kept backups are found by the place where they are: the link to it goes with the data.
+fn found_without_link(member: &Member, repository: &str) -> Step {
+    let conf = "/etc/pgbackrest/pgbackrest.conf";
+    Step::command(
+        "pgsql/pg_backup/kept",
+        member.addr,
+        "pgBackRest finds the kept backups",
+        format!(
+            "grep -qsx 'repo1-path=/pg/backup' {conf} || exit 0\necho '{conf} names a link that is gone'; exit 1\n"
+        ),
+        format!("sed -i 's|^repo1-path=/pg/backup$|repo1-path={repository}/backup|' {conf}\n"),
+    )
 }
 
 /// Proof that a node is clean: no process, no unit, no service file, no port.

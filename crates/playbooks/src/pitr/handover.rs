@@ -124,25 +124,7 @@ pub(crate) fn stanza(members: &Members, member: &Member) -> Vec<Step> {
     if !backup::enabled(member) {
         return Vec::new();
     }
-    let name = &members.name;
-    let check = format!(
-        "cd /\nid=$(runuser -u postgres -- /usr/pgsql/bin/pg_controldata /pg/data | sed -n 's/^Database system identifier: *//p')\n[ -n \"$id\" ] || {{ echo 'no data directory to ask' >&2; exit 2; }}\nout=$(runuser -u postgres -- pgbackrest --stanza={name} --output=json info 2>&1) || {{ echo \"$out\" >&2; exit 2; }}\nprintf '%s' \"$out\" | python3 -c 'import json,sys; s=json.load(sys.stdin); d=max((x for one in s for x in one.get(\"db\", [])), key=lambda x: x[\"id\"], default=dict()); sys.exit(0 if str(d.get(\"system-id\")) == sys.argv[1] else 1)' \"$id\" && exit 0\necho \"the stanza is of another database than $id\"; exit 1\n"
-    );
-    let apply = format!(
-        "cd /\nrm -f /tmp/pgbackrest/{name}.stop\n{}pgbackrest_retried --stanza={name} --no-online stanza-upgrade || pgbackrest_retried --stanza={name} --no-online stanza-create\n",
-        backup::RETRIED
-    );
-    vec![
-        Step::command(
-            "pgsql-pitr/up/stanza",
-            member.addr,
-            &format!("stanza {name} is of the restored database"),
-            check,
-            apply,
-        )
-        .limit(180)
-        .tag("pgbackrest"),
-    ]
+    vec![backup::stanza_of_the_database(members, member, "pgsql-pitr/up/stanza")]
 }
 
 /// Patroni on the restored member, until it leads; then what is inside.
