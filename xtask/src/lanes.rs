@@ -20,8 +20,16 @@ pub struct Errand<'a> {
 pub type Run<'a> = Box<dyn FnOnce(&Lab, &mut String) -> Result<Tally> + Send + 'a>;
 
 /// The longest first, as measured: otherwise one lane ends with the longest while the other has nothing left to do.
-const LONGEST: [&str; 7] =
-    ["lab_pitr", "trouble", "lab_interrupted", "operations", "lab_operations", "faults", "story"];
+const LONGEST: [&str; 8] = [
+    "lab_pitr",
+    "lab_operations",
+    "trouble",
+    "lab_interrupted",
+    "operations",
+    "lab_shapes",
+    "faults",
+    "story",
+];
 
 /// Runs them all. What each prints comes as one piece when it ends, so that lanes do not mix.
 pub fn run(mut errands: Vec<Errand<'_>>) -> Tally {
