@@ -5,6 +5,7 @@
 //! runner that was replaced) is a condition of the write itself, and the answer says so.
 
 mod approvals;
+mod audit;
 mod database;
 mod events;
 mod jobs;
@@ -19,6 +20,7 @@ mod step_times;
 mod tokens;
 
 pub use approvals::{ApprovalState, NewApproval, Signed, StoredApproval};
+pub use audit::{AuditFilter, ChainEnd, Decision, NewAudit, StoredAudit};
 pub use database::{Store, StoreError};
 pub use events::{Appended, LinesBefore};
 pub use jobs::{JobState, NewJob, StoredJob};

@@ -1,5 +1,6 @@
 //! Who may sign in.
 
+use crate::audit::made;
 use crate::database::Asking as _;
 use crate::{Store, StoreError};
 use paddock_events::PersonId;
@@ -58,31 +59,28 @@ impl Store {
         .bind(&person.name)
         .bind(&person.role)
         .bind(&person.password_hash)
-        .bind(person.created_us)
-        .fetch_one(self.writer())
-        .await;
-        match added {
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+        .bind(person.created_us);
+        match self.make(added, "add a person", None).await {
+            Err(StoreError::Query { source: sqlx::Error::Database(error), .. })
+                if error.is_unique_violation() =>
+            {
                 Err(StoreError::Exists(person.name.clone()))
             }
-            added => added.map(PersonId).asking("add a person"),
+            added => added.and_then(made).map(PersonId),
         }
     }
 
     /// Adds a person when there is nobody yet; none when there is.
     pub async fn add_first_person(&self, person: &NewPerson) -> Result<Option<PersonId>, StoreError> {
-        let added: Option<i64> = sqlx::query_scalar(
+        let added = sqlx::query_scalar(
             "INSERT INTO person (name, role, password_hash, created_us)
              SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM person) RETURNING id",
         )
         .bind(&person.name)
         .bind(&person.role)
         .bind(&person.password_hash)
-        .bind(person.created_us)
-        .fetch_optional(self.writer())
-        .await
-        .asking("add the first person")?;
-        Ok(added.map(PersonId))
+        .bind(person.created_us);
+        Ok(self.make(added, "add the first person", None).await?.map(PersonId))
     }
 
     /// Whether anybody can sign in.
@@ -125,16 +123,13 @@ impl Store {
 
     /// Gives a person another password; false when there is no such person.
     pub async fn set_password(&self, id: PersonId, password_hash: &str) -> Result<bool, StoreError> {
-        let set = sqlx::query("UPDATE person SET password_hash = $2 WHERE id = $1")
-            .bind(id.0)
-            .bind(password_hash)
-            .execute(self.writer());
-        Ok(set.await.asking("set a password")?.rows_affected() > 0)
+        let set =
+            sqlx::query("UPDATE person SET password_hash = $2 WHERE id = $1").bind(id.0).bind(password_hash);
+        self.change(set, "set a password").await
     }
 
     /// Removes a person and their tokens; false when there was none.
     pub async fn remove_person(&self, id: PersonId) -> Result<bool, StoreError> {
-        let removed = sqlx::query("DELETE FROM person WHERE id = $1").bind(id.0).execute(self.writer()).await;
-        Ok(removed.asking("remove a person")?.rows_affected() > 0)
+        self.change(sqlx::query("DELETE FROM person WHERE id = $1").bind(id.0), "remove a person").await
     }
 }

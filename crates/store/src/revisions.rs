@@ -49,7 +49,7 @@ impl StoredRevision {
 impl Store {
     /// Saves a text when `parent` is still the newest revision; none when it is not: somebody was faster.
     pub async fn add_revision(&self, new: &NewRevision) -> Result<Option<RevisionId>, StoreError> {
-        let added: Option<i64> = sqlx::query_scalar(
+        let added = sqlx::query_scalar(
             "INSERT INTO revision (parent, text, author, message, saved_us) SELECT $1, $2, $3, $4, $5
              WHERE (SELECT max(id) FROM revision) IS NOT DISTINCT FROM $1 RETURNING id",
         )
@@ -57,11 +57,8 @@ impl Store {
         .bind(&new.text)
         .bind(&new.author)
         .bind(&new.message)
-        .bind(new.saved_us)
-        .fetch_optional(self.writer())
-        .await
-        .asking("save a revision")?;
-        Ok(added.map(RevisionId))
+        .bind(new.saved_us);
+        Ok(self.make(added, "save a revision", Some("revision")).await?.map(RevisionId))
     }
 
     /// The revision in force.
