@@ -105,13 +105,13 @@ fn lasts(word: &str) -> Result<Duration, String> {
 /// `paddock user …`
 pub(crate) fn user(command: UserCommand) -> ExitCode {
     end(async {
-        match command {
+        let people = match command {
             UserCommand::Add { name, role, password, state } => {
                 let people = open(state).await?;
                 let (password, made) = password.take()?;
                 people.add(&name, role, &password).await?;
                 say_password(&name, made.then_some(&password))?;
-                Ok(people)
+                people
             }
             UserCommand::List { state } => {
                 let people = open(state).await?;
@@ -120,30 +120,32 @@ pub(crate) fn user(command: UserCommand) -> ExitCode {
                     rows.push([one.name, one.role, day(one.created_us), one.tokens.to_string()]);
                 }
                 print(&table(&rows))?;
-                Ok(people)
+                people
             }
             UserCommand::Passwd { name, password, state } => {
                 let people = open(state).await?;
                 let (password, made) = password.take()?;
                 people.set_password(&name, &password).await?;
                 say_password(&name, made.then_some(&password))?;
-                Ok(people)
+                people
             }
-        }
+        };
+        people.close().await;
+        Ok(())
     })
 }
 
 /// `paddock token …`
 pub(crate) fn token(command: TokenCommand) -> ExitCode {
     end(async {
-        match command {
+        let people = match command {
             TokenCommand::Add { name, label, expires, state } => {
                 let people = open(state).await?;
                 let (id, token) = people.add_token(&name, &label, expires).await?;
                 note(&format!("token {id} acts for {name}; it is shown this once"));
                 // Alone on standard output: PADDOCK_TOKEN=$(paddock token add …)
                 print(&format!("{token}\n"))?;
-                Ok(people)
+                people
             }
             TokenCommand::List { state } => {
                 let people = open(state).await?;
@@ -160,15 +162,17 @@ pub(crate) fn token(command: TokenCommand) -> ExitCode {
                     ]);
                 }
                 print(&table(&rows))?;
-                Ok(people)
+                people
             }
             TokenCommand::Revoke { id, state } => {
                 let people = open(state).await?;
                 people.revoke_token(id).await?;
                 note(&format!("token {id} is refused from now on"));
-                Ok(people)
+                people
             }
-        }
+        };
+        people.close().await;
+        Ok(())
     })
 }
 
@@ -202,7 +206,8 @@ fn say_password(name: &str, made: Option<&String>) -> Result<(), Problem> {
     }
 }
 
-fn end(work: impl Future<Output = Result<People, Problem>>) -> ExitCode {
+/// Runs a command's work and gives its exit code; a problem is shown.
+pub(crate) fn end(work: impl Future<Output = Result<(), Problem>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -210,11 +215,7 @@ fn end(work: impl Future<Output = Result<People, Problem>>) -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    let done = runtime.block_on(async {
-        work.await?.close().await;
-        Ok(())
-    });
-    match done {
+    match runtime.block_on(work) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             show_problem(&problem);
@@ -223,7 +224,7 @@ fn end(work: impl Future<Output = Result<People, Problem>>) -> ExitCode {
     }
 }
 
-fn world(why: &str) -> Problem {
+pub(crate) fn world(why: &str) -> Problem {
     Problem {
         code: "cli/surroundings".into(),
         kind: ProblemKind::World,
@@ -233,7 +234,7 @@ fn world(why: &str) -> Problem {
     }
 }
 
-fn print(text: &str) -> Result<(), Problem> {
+pub(crate) fn print(text: &str) -> Result<(), Problem> {
     let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
     written.map_err(|error| Problem {
         what: "it was done, but the answer cannot be printed".into(),

@@ -38,6 +38,7 @@ pub fn Header() -> impl IntoView {
                 <a href=paths::NODES aria-current=move || current(paths::NODES)>"Nodes"</a>
                 <a href=paths::JOBS aria-current=move || current(paths::JOBS)>"Jobs"</a>
                 <a href=paths::APPROVALS aria-current=move || current(paths::APPROVALS)>"Approvals"<Waiting/></a>
+                <a href=paths::AUDIT aria-current=move || current(paths::AUDIT)>"Audit"</a>
             </nav>
             <div class="end">
                 <Connection/>

@@ -3,6 +3,7 @@
 mod add_cluster;
 mod approval;
 mod approvals;
+mod audit;
 mod cluster;
 mod clusters;
 mod inventory;
@@ -18,6 +19,7 @@ mod sign_in;
 mod stages;
 
 pub use approvals::ApprovalsView;
+pub use audit::AuditView;
 pub use cluster::ClusterView;
 pub use clusters::ClustersView;
 pub use inventory::InventoryView;

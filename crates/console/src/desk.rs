@@ -3,12 +3,13 @@
 //! Who can write the state directory may do this: the operating system is the gate here, not the policy. It opens the
 //! database alone, so it is safe beside a running console: no job is taken over, no key is made.
 
-use crate::clock::now_us;
+use crate::audit::{Way, note_by};
+use crate::clock::{now_us, utc};
 use crate::passwords::{check_new, hash, new_token, random_text, token_hash};
 use crate::problems::{from_store, problem};
 use crate::{Console, PersonRole};
 use paddock_events::{PersonId, Problem, ProblemKind, TokenId};
-use paddock_store::{ListedPerson, NewPerson, NewToken, Store, StoredPerson, StoredToken};
+use paddock_store::{ListedPerson, NewAudit, NewPerson, NewToken, Store, StoredPerson, StoredToken};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,28 +17,35 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct People {
     store: Store,
+    /// Who keeps them, for the audit log.
+    way: Way,
+}
+
+/// The database of a console that has been there before; none is made by mistake.
+pub(crate) async fn open_store(state_dir: &Path) -> Result<Store, Problem> {
+    let path = state_dir.join("paddock.db");
+    if !path.is_file() {
+        return Err(problem(
+            "console/no-state",
+            ProblemKind::NotFound,
+            format!("there is no console in {}", state_dir.display()),
+            "it holds no paddock.db",
+            "name its directory with --state-dir or PADDOCK_STATE_DIR, or start it once: `paddock serve`",
+        ));
+    }
+    Store::open(&path).await.map_err(from_store)
 }
 
 impl Console {
     pub(crate) fn people(&self) -> People {
-        People { store: self.inner.store.clone() }
+        People { store: self.inner.store.clone(), way: Way::Console }
     }
 }
 
 impl People {
     /// Opens the database of a console that has been there before.
     pub async fn open(state_dir: &Path) -> Result<Self, Problem> {
-        let path = state_dir.join("paddock.db");
-        if !path.is_file() {
-            return Err(problem(
-                "console/no-state",
-                ProblemKind::NotFound,
-                format!("there is no console in {}", state_dir.display()),
-                "it holds no paddock.db",
-                "name its directory with --state-dir or PADDOCK_STATE_DIR, or start it once: `paddock serve`",
-            ));
-        }
-        Ok(Self { store: Store::open(&path).await.map_err(from_store)? })
+        Ok(Self { store: open_store(state_dir).await?, way: Way::CommandLine })
     }
 
     /// Closes the database.
@@ -60,7 +68,8 @@ impl People {
             password_hash: hash(password).await?,
             created_us: now_us(),
         };
-        let id = self.store.add_person(&person).await.map_err(from_store)?;
+        let note = self.note("person/add", name, format!("role {}", role.as_str()));
+        let id = self.store.noting(note).add_person(&person).await.map_err(from_store)?;
         tracing::info!(person.id = %id, person.role = role.as_str(), "added person `{name}`");
         Ok(id)
     }
@@ -74,7 +83,9 @@ impl People {
     pub async fn set_password(&self, name: &str, password: &str) -> Result<(), Problem> {
         check_new(password)?;
         let person = self.named(name).await?;
-        if self.store.set_password(person.id(), &hash(password).await?).await.map_err(from_store)? {
+        let hashed = hash(password).await?;
+        let store = self.store.noting(self.note("person/password", &person.name, String::new()));
+        if store.set_password(person.id(), &hashed).await.map_err(from_store)? {
             tracing::info!(person.id = %person.id(), "`{}` has another password", person.name);
             return Ok(());
         }
@@ -106,7 +117,11 @@ impl People {
             created_us: now,
             expires_us: lasts.map(|lasts| now.saturating_add(micros(lasts))),
         };
-        let id = self.store.add_token(&kept).await.map_err(from_store)?;
+        let until = kept
+            .expires_us
+            .map_or_else(|| "until it is revoked".to_owned(), |end| format!("until {}", utc(end)));
+        let note = self.note("token/add", "", format!("for {}, {until}: {}", person.name, kept.label));
+        let id = self.store.noting(note).add_token(&kept).await.map_err(from_store)?;
         tracing::info!(person.id = %person.id(), token.id = %id, "made an API token for `{}`", person.name);
         Ok((id, token))
     }
@@ -118,7 +133,9 @@ impl People {
 
     /// Revokes a token: it is refused from now on.
     pub async fn revoke_token(&self, id: TokenId) -> Result<(), Problem> {
-        if self.store.remove_token(id).await.map_err(from_store)? {
+        let note =
+            NewAudit { subject: format!("token {id}"), ..self.note("token/revoke", "", String::new()) };
+        if self.store.noting(note).remove_token(id).await.map_err(from_store)? {
             tracing::info!(token.id = %id, "revoked an API token");
             return Ok(());
         }
@@ -129,6 +146,10 @@ impl People {
             "",
             "`paddock token list` shows all of them",
         ))
+    }
+
+    fn note(&self, act: &'static str, person: &str, outcome: String) -> NewAudit {
+        NewAudit { outcome, ..note_by(self.way, act, format!("person {person}")) }
     }
 
     async fn named(&self, name: &str) -> Result<StoredPerson, Problem> {

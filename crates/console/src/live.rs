@@ -167,6 +167,12 @@ pub(crate) async fn keep_house(inner: Weak<Inner>) {
         if let Err(problem) = console.end_dead_jobs().await {
             tracing::warn!("jobs of dead consoles were not looked for: {problem}");
         }
+        if let Err(error) = console.inner.store.note_expired_approvals(now_us()).await {
+            tracing::warn!("expired requests were not told to the audit log: {error}");
+        }
+        if let Err(problem) = console.inner.audit.keep_head().await {
+            tracing::error!("the end of the audit log was not signed: {problem}");
+        }
         let due = |last: Option<Instant>, every| last.is_none_or(|last: Instant| last.elapsed() >= every);
         if due(last_sweep, Duration::from_secs(3600)) {
             last_sweep = Some(Instant::now());

@@ -1,11 +1,13 @@
 //! Who signs in, and who a token acts for.
 
+use crate::audit::{Origin, Way, note, note_by, tell};
 use crate::clock::{now_us, utc};
 use crate::passwords::{hash, random_text, token_hash, verify};
 use crate::problems::{from_store, problem, signed_out};
 use crate::{Actor, Console, PersonRole};
 use paddock_events::{Me, PersonId, Problem, ProblemKind};
-use paddock_store::{NewPerson, StoredPerson};
+use paddock_store::{NewAudit, NewPerson, StoredPerson};
+use std::net::IpAddr;
 use std::time::Instant;
 
 /// A token's use is noted at most this often, in microseconds.
@@ -30,10 +32,10 @@ impl PersonRole {
     }
 }
 
-fn acting(person: StoredPerson) -> Result<Actor, Problem> {
+fn acting(person: StoredPerson, origin: Origin) -> Result<Actor, Problem> {
     // The database holds the same list in a constraint; a word it does not know may do nothing.
     let role = PersonRole::parse(&person.role).ok_or_else(signed_out)?;
-    Ok(Actor { id: person.id(), name: person.name, role })
+    Ok(Actor { id: person.id(), name: person.name, role, origin })
 }
 
 fn wrong_name_or_password() -> Problem {
@@ -61,6 +63,13 @@ impl Actor {
     pub fn role(&self) -> PersonRole {
         self.role
     }
+
+    /// The same actor, whose request came from there.
+    #[must_use]
+    pub fn at(mut self, address: Option<IpAddr>) -> Self {
+        self.origin.address = address;
+        self
+    }
 }
 
 impl Console {
@@ -76,7 +85,11 @@ impl Console {
             password_hash: hash(&password).await?,
             created_us: now_us(),
         };
-        let added = self.inner.store.add_first_person(&person).await.map_err(from_store)?;
+        let note = NewAudit {
+            outcome: "role admin".into(),
+            ..note_by(Way::Console, "person/add", "person admin".into())
+        };
+        let added = self.inner.store.noting(note).add_first_person(&person).await.map_err(from_store)?;
         if let Some(id) = added {
             tracing::info!(person.id = %id, "made the first admin `admin`");
         }
@@ -94,7 +107,13 @@ impl Console {
     }
 
     /// Checks name and password; the same refusal for an unknown name and a wrong password.
-    pub async fn sign_in(&self, name: &str, password: &str) -> Result<Actor, Problem> {
+    pub async fn sign_in(
+        &self,
+        name: &str,
+        password: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Actor, Problem> {
+        let origin = Origin { way: Way::Browser, address };
         let waits = self.inner.back_off.lock().ok().and_then(|back_off| back_off.wait(name, Instant::now()));
         if let Some(rest) = waits {
             return Err(problem(
@@ -121,11 +140,23 @@ impl Console {
         }
         match person {
             Some(person) if matches => {
-                tracing::info!(person.id = %person.id(), "`{}` signed in", person.name);
-                acting(person)
+                let actor = acting(person, origin)?;
+                let note = NewAudit { outcome: "signed in".into(), ..actor.note("sign-in", "") };
+                self.inner.store.append_audit(&note).await.map_err(from_store)?;
+                tracing::info!(person.id = %actor.id, "`{}` signed in", actor.name);
+                Ok(actor)
             }
-            Some(_) | None => {
+            known => {
                 tracing::warn!("a sign-in was refused");
+                // A name that nobody has is not written down: people type their password into the wrong field.
+                let (who, why) = match &known {
+                    Some(person) => (person.name.as_str(), "another password"),
+                    None => ("unknown", "nobody has the name that was given"),
+                };
+                let told = Problem { why: why.into(), ..wrong_name_or_password() };
+                let id = known.as_ref().map(StoredPerson::id);
+                let note = NewAudit { person: id, ..note(who, origin, "sign-in", String::new()) };
+                tell(&self.inner.store, note, &told).await;
                 Err(wrong_name_or_password())
             }
         }
@@ -142,11 +173,11 @@ impl Console {
     /// The actor behind a session's person id; refused when the person is gone.
     pub async fn actor(&self, id: PersonId) -> Result<Actor, Problem> {
         let person = self.inner.store.person(id).await.map_err(from_store)?;
-        acting(person.ok_or_else(signed_out)?)
+        acting(person.ok_or_else(signed_out)?, Origin { way: Way::Browser, address: None })
     }
 
     /// The actor behind an API token (`pdk_…`); refused when it is unknown, revoked or has expired.
-    pub async fn actor_by_token(&self, token: &str) -> Result<Actor, Problem> {
+    pub async fn actor_by_token(&self, token: &str, address: Option<IpAddr>) -> Result<Actor, Problem> {
         let refused = |code: &str, why: String| {
             problem(
                 code,
@@ -159,9 +190,14 @@ impl Console {
         let bearer = self.inner.store.bearer_of_token(&token_hash(token)).await.map_err(from_store)?;
         let bearer =
             bearer.ok_or_else(|| refused("people/bad-token", "the console does not know it".to_owned()))?;
+        let origin = Origin { way: Way::Token(bearer.token()), address };
         let now = now_us();
         if let Some(end) = bearer.expires_us.filter(|end| *end <= now) {
-            return Err(refused("people/token-expired", format!("it expired on {}", utc(end))));
+            let expired = refused("people/token-expired", format!("it expired on {}", utc(end)));
+            let person = Some(bearer.person.id());
+            let note = NewAudit { person, ..note(&bearer.person.name, origin, "token/use", String::new()) };
+            tell(&self.inner.store, note, &expired).await;
+            return Err(expired);
         }
         if bearer.used_us.is_none_or(|used| now - used >= NOTE_USE_EVERY_US) {
             // Worth knowing, but no reason to refuse a request.
@@ -169,13 +205,15 @@ impl Console {
                 tracing::warn!(token.id = %bearer.token(), "the use of a token was not noted: {error}");
             }
         }
-        acting(bearer.person)
+        acting(bearer.person, origin)
     }
 
     /// Removes a person with their tokens; their sessions end with the next request. Only from the command
     /// line or by an admin.
     pub async fn remove_person(&self, id: PersonId) -> Result<bool, Problem> {
-        self.inner.store.remove_person(id).await.map_err(from_store)
+        let Some(person) = self.inner.store.person(id).await.map_err(from_store)? else { return Ok(false) };
+        let note = note_by(Way::Console, "person/remove", format!("person {}", person.name));
+        self.inner.store.noting(note).remove_person(id).await.map_err(from_store)
     }
 
     /// Who is signed in, for the page's head.

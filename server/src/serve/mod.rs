@@ -14,6 +14,7 @@ pub(crate) use config::{Config, DEFAULT_LISTEN, ServeArgs, StateArgs};
 use anyhow::{Context as _, Result, anyhow};
 use paddock_console::{Console, Settings};
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -48,10 +49,8 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         told_to_stop().await;
         closing.cancel();
     };
-    axum::serve(listener, app.into_make_service())
-        .with_graceful_shutdown(told)
-        .await
-        .context("cannot serve")?;
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, app).with_graceful_shutdown(told).await.context("cannot serve")?;
     tracing::info!("told to stop: running jobs get to the end of their step");
     if tokio::time::timeout(DRAIN, console.shut_down()).await.is_err() {
         tracing::warn!("jobs did not stop in time; they are interrupted and can be resumed");

@@ -102,7 +102,8 @@ async fn identify(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let who = session::who(&state.console, &session).await;
+    let address = session::address(request.extensions());
+    let who = session::who(&state.console, &session, address).await;
     let path = request.uri().path().to_owned();
     let open = path == paths::SIGN_IN || path.starts_with("/api/") || path == paths::SOCKET;
     if who.actor.is_none() && !open {
