@@ -18,6 +18,12 @@ pub const AUDIT: &str = "/audit";
 pub const SIGN_IN: &str = "/sign-in";
 /// Sign-out takes a POST.
 pub const SIGN_OUT: &str = "/sign-out";
+/// So does the end of all sessions of a person.
+pub const SIGN_OUT_EVERYWHERE: &str = "/sign-out/everywhere";
+/// The signed-in person's own page.
+pub const ACCOUNT: &str = "/account";
+/// Takes `current`, `new` and `again`, and leads back to the account page.
+pub const PASSWORD: &str = "/account/password";
 /// A job's recording, for the server's router; [`recording`] makes the link.
 pub const RECORDING: &str = "/jobs/{id}/recording.cast";
 /// The one WebSocket.
@@ -63,6 +69,11 @@ pub fn recording(id: JobId) -> String {
     RECORDING.replace("{id}", &id.to_string())
 }
 
+/// The account page, with what came of its form.
+pub fn account(said: &str) -> String {
+    format!("{ACCOUNT}?said={}", encoded(said))
+}
+
 /// The sign-in page that leads back to `next` afterwards.
 pub fn sign_in(next: &str) -> String {
     if next == CLUSTERS { SIGN_IN.to_owned() } else { format!("{SIGN_IN}?next={}", encoded(next)) }
@@ -101,6 +112,7 @@ mod tests {
             recording(JobId(12)),
             sign_in("/"),
             sign_in("/jobs/1?x=a b"),
+            account("people/weak-password"),
             audit(&AuditFilter::default()),
             audit(&AuditFilter { name: "a b".into(), before: Some(7), ..AuditFilter::default() }),
         ];
@@ -115,6 +127,7 @@ mod tests {
                 "/jobs/12/recording.cast",
                 "/sign-in",
                 "/sign-in?next=/jobs/1%3Fx%3Da%20b",
+                "/account?said=people/weak-password",
                 "/audit",
                 "/audit?name=a%20b&before=7",
             ]

@@ -33,7 +33,45 @@ pub(crate) enum UserCommand {
         #[command(flatten)]
         state: StateArgs,
     },
-    /// Gives a person another password, printed once. Tokens stay; see `paddock token revoke`.
+    /// Gives a person another role. Their sessions end, for their tokens it holds at once.
+    Role {
+        /// Sign-in name.
+        name: String,
+        /// viewer, operator, approver or admin.
+        #[arg(value_parser = role)]
+        role: PersonRole,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Keeps a person from everything, tokens and given approvals included; their sessions end.
+    Disable {
+        /// Sign-in name.
+        name: String,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Lets a disabled person in again.
+    Enable {
+        /// Sign-in name.
+        name: String,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Removes a person with their tokens and sessions.
+    Remove {
+        /// Sign-in name.
+        name: String,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Ends all sessions of a person.
+    SignOut {
+        /// Sign-in name.
+        name: String,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Gives a person another password, printed once. Their sessions end; tokens stay, see `paddock token revoke`.
     Passwd {
         /// Sign-in name.
         name: String,
@@ -115,11 +153,39 @@ pub(crate) fn user(command: UserCommand) -> ExitCode {
             }
             UserCommand::List { state } => {
                 let people = open(state).await?;
-                let mut rows = vec![["NAME", "ROLE", "ADDED", "TOKENS"].map(str::to_owned)];
+                let mut rows = vec![["NAME", "ROLE", "ADDED", "TOKENS", "STATE"].map(str::to_owned)];
                 for one in people.list().await? {
-                    rows.push([one.name, one.role, day(one.created_us), one.tokens.to_string()]);
+                    let state =
+                        one.disabled_us.map_or_else(String::new, |since| format!("disabled {}", day(since)));
+                    rows.push([one.name, one.role, day(one.created_us), one.tokens.to_string(), state]);
                 }
                 print(&table(&rows))?;
+                people
+            }
+            UserCommand::Role { name, role, state } => {
+                let people = open(state).await?;
+                people.set_role(&name, role).await?;
+                people
+            }
+            UserCommand::Disable { name, state } => {
+                let people = open(state).await?;
+                people.disable(&name).await?;
+                people
+            }
+            UserCommand::Enable { name, state } => {
+                let people = open(state).await?;
+                people.enable(&name).await?;
+                people
+            }
+            UserCommand::Remove { name, state } => {
+                let people = open(state).await?;
+                people.remove(&name).await?;
+                people
+            }
+            UserCommand::SignOut { name, state } => {
+                let people = open(state).await?;
+                let ended = people.sign_out(&name).await?;
+                note(&format!("ended {ended} sessions of {name}"));
                 people
             }
             UserCommand::Passwd { name, password, state } => {

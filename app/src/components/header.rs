@@ -47,7 +47,7 @@ pub fn Header() -> impl IntoView {
                     {move || Suspend::new(async move {
                         let me = me.await.ok().flatten();
                         me.map(|me| view! {
-                            <span class="me">{me.name}" "<span class="role">{me.role}</span></span>
+                            <a class="me" href=paths::ACCOUNT>{me.name}" "<span class="role">{me.role}</span></a>
                             <form method="post" action=paths::SIGN_OUT>
                                 <button class="quiet small">"Sign out"</button>
                             </form>

@@ -1,5 +1,6 @@
 //! One file per page.
 
+mod account;
 mod add_cluster;
 mod approval;
 mod approvals;
@@ -18,6 +19,7 @@ mod replay;
 mod sign_in;
 mod stages;
 
+pub use account::AccountView;
 pub use approvals::ApprovalsView;
 pub use audit::AuditView;
 pub use cluster::ClusterView;

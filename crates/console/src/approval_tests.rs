@@ -322,7 +322,7 @@ async fn a_job_goes_on_with_the_approval_it_was_started_with_until_the_inventory
 async fn an_approver_who_is_gone_approves_nothing() {
     let court = court().await;
     court.approved().await;
-    court.bench.console.remove_person(court.bob.id()).await.unwrap();
+    court.bench.console.people().remove("bob").await.unwrap();
     let lost = court.why_not_run().await;
     assert_eq!((lost.code.as_str(), lost.kind), ("run/approver-lost", ProblemKind::Forbidden));
     assert!(matches!(court.state().await.stage, ApprovalStage::Approved { .. }), "it was not used up");

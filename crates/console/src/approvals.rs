@@ -266,7 +266,8 @@ impl Console {
         let Some(decided) = &asked.decided else { return Ok(()) };
         let action = if asked.break_glass { Action::BreakGlass } else { Action::Approve };
         let person = self.inner.store.person(decided.by).await.map_err(from_store)?;
-        let role = person.and_then(|person| PersonRole::parse(&person.role));
+        let enabled = person.filter(|person| person.disabled_us.is_none());
+        let role = enabled.and_then(|person| PersonRole::parse(&person.role));
         if role.is_some_and(|role| may(role, action).is_ok()) {
             return Ok(());
         }

@@ -71,6 +71,18 @@ pub(crate) fn note_by(way: Way, act: &'static str, subject: String) -> NewAudit 
     note(name, Origin { way, address: None }, act, subject)
 }
 
+/// A row with what came of it.
+pub(crate) trait NoteOutcome {
+    /// The same row, which says so.
+    fn with(self, outcome: impl Into<String>) -> NewAudit;
+}
+
+impl NoteOutcome for NewAudit {
+    fn with(self, outcome: impl Into<String>) -> NewAudit {
+        NewAudit { outcome: outcome.into(), ..self }
+    }
+}
+
 fn refused(note: NewAudit, problem: &Problem) -> NewAudit {
     let mut outcome = problem.what.clone();
     if !problem.why.is_empty() {
@@ -184,7 +196,7 @@ impl Console {
 
     /// Notes that somebody leaves.
     pub async fn sign_out(&self, actor: &Actor) -> Result<(), Problem> {
-        let row = NewAudit { outcome: "signed out".into(), ..actor.note("sign-out", "") };
+        let row = actor.note("sign-out", "").with("signed out");
         self.inner.store.append_audit(&row).await.map_err(from_store)
     }
 }

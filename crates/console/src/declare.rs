@@ -63,8 +63,14 @@ impl Console {
         let text = edited.map_err(|error| internal("the inventory could not be edited", &error))??;
         let (_, findings) = read(text.clone()).await?;
         refuse_new_errors(&current.findings, &findings)?;
-        let new =
-            NewRevision { parent: Some(base), text, author: actor.name.clone(), message, saved_us: now_us() };
+        let new = NewRevision {
+            parent: Some(base),
+            text,
+            author: actor.name.clone(),
+            message,
+            saved_us: now_us(),
+            job: None,
+        };
         let note = NewAudit { outcome: new.message.clone(), ..note.clone() };
         let saved = self.inner.store.noting(note).add_revision(&new).await.map_err(from_store)?;
         let revision = saved.ok_or_else(|| stale(base))?;

@@ -3,7 +3,7 @@
 //! Who can write the state directory may do this: the operating system is the gate here, not the policy. It opens the
 //! database alone, so it is safe beside a running console: no job is taken over, no key is made.
 
-use crate::audit::{Way, note_by};
+use crate::audit::{NoteOutcome as _, Way, note_by};
 use crate::clock::{now_us, utc};
 use crate::passwords::{check_new, hash, new_token, random_text, token_hash};
 use crate::problems::{from_store, problem};
@@ -79,17 +79,63 @@ impl People {
         self.store.people().await.map_err(from_store)
     }
 
-    /// Gives a person another password. Their tokens stay: each is revoked by itself.
+    /// Gives a person another password and ends their sessions. Their tokens stay: each is revoked by itself.
     pub async fn set_password(&self, name: &str, password: &str) -> Result<(), Problem> {
         check_new(password)?;
         let person = self.named(name).await?;
         let hashed = hash(password).await?;
         let store = self.store.noting(self.note("person/password", &person.name, String::new()));
-        if store.set_password(person.id(), &hashed).await.map_err(from_store)? {
+        if store.set_password(person.id(), &hashed, None).await.map_err(from_store)? {
             tracing::info!(person.id = %person.id(), "`{}` has another password", person.name);
             return Ok(());
         }
         Err(unknown(name))
+    }
+
+    /// Gives a person another role and ends their sessions; it holds for their tokens at once.
+    pub async fn set_role(&self, name: &str, role: PersonRole) -> Result<(), Problem> {
+        let person = self.named(name).await?;
+        let outcome = format!("role {} instead of {}", role.as_str(), person.role);
+        let store = self.store.noting(self.note("person/role", &person.name, outcome));
+        let set = store.set_role(person.id(), role.as_str()).await.map_err(from_store)?;
+        tracing::info!(person.id = %person.id(), "`{}` has role {}", person.name, role.as_str());
+        if set { Ok(()) } else { Err(as_it_is(name, "has that role")) }
+    }
+
+    /// Keeps a person from everything, their tokens and approvals included, and ends their sessions.
+    pub async fn disable(&self, name: &str) -> Result<(), Problem> {
+        let person = self.named(name).await?;
+        let store = self.store.noting(self.note("person/disable", &person.name, String::new()));
+        let set = store.set_disabled(person.id(), Some(now_us())).await.map_err(from_store)?;
+        tracing::info!(person.id = %person.id(), "`{}` is disabled", person.name);
+        if set { Ok(()) } else { Err(as_it_is(name, "is disabled")) }
+    }
+
+    /// Lets a disabled person in again.
+    pub async fn enable(&self, name: &str) -> Result<(), Problem> {
+        let person = self.named(name).await?;
+        let store = self.store.noting(self.note("person/enable", &person.name, String::new()));
+        let set = store.set_disabled(person.id(), None).await.map_err(from_store)?;
+        tracing::info!(person.id = %person.id(), "`{}` is enabled", person.name);
+        if set { Ok(()) } else { Err(as_it_is(name, "is not disabled")) }
+    }
+
+    /// Removes a person with their tokens and sessions.
+    pub async fn remove(&self, name: &str) -> Result<(), Problem> {
+        let person = self.named(name).await?;
+        let store = self.store.noting(self.note("person/remove", &person.name, String::new()));
+        if store.remove_person(person.id()).await.map_err(from_store)? {
+            tracing::info!(person.id = %person.id(), "removed person `{}`", person.name);
+            return Ok(());
+        }
+        Err(unknown(name))
+    }
+
+    /// Ends all sessions of a person; gives how many.
+    pub async fn sign_out(&self, name: &str) -> Result<u64, Problem> {
+        let person = self.named(name).await?;
+        let store = self.store.noting(self.note("sign-out", &person.name, "signed out everywhere".into()));
+        store.end_sessions(person.id(), None).await.map_err(from_store)
     }
 
     /// Makes an API token for a person: shown once, stored as a hash. Without `lasts` it ends when it is revoked.
@@ -149,7 +195,7 @@ impl People {
     }
 
     fn note(&self, act: &'static str, person: &str, outcome: String) -> NewAudit {
-        NewAudit { outcome, ..note_by(self.way, act, format!("person {person}")) }
+        note_by(self.way, act, format!("person {person}")).with(outcome)
     }
 
     async fn named(&self, name: &str) -> Result<StoredPerson, Problem> {
@@ -168,6 +214,16 @@ fn unknown(name: &str) -> Problem {
         format!("there is no person `{name}`"),
         "",
         "add them first: `paddock user add`",
+    )
+}
+
+fn as_it_is(name: &str, how: &str) -> Problem {
+    problem(
+        "people/unchanged",
+        ProblemKind::Conflict,
+        format!("`{name}` was not changed"),
+        format!("`{name}` {how} already"),
+        "`paddock user list` shows everybody",
     )
 }
 

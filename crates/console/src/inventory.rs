@@ -104,6 +104,7 @@ impl Console {
             author: "paddock".into(),
             message: format!("from {}", path.file_name().unwrap_or_default().to_string_lossy()),
             saved_us: now_us(),
+            job: None,
         };
         let note = note_by(Way::Console, "inventory/save", String::new());
         let store = self.inner.store.noting(NewAudit { outcome: new.message.clone(), ..note });
@@ -221,6 +222,7 @@ impl Console {
                 author: actor.name.clone(),
                 message: message.clone(),
                 saved_us: now_us(),
+                job: None,
             };
             let note = NewAudit { outcome: message.clone(), ..actor.note("inventory/save", "") };
             if let Some(revision) =

@@ -1,8 +1,9 @@
 //! What runs now: one poller per cluster that somebody watches, and a slow round over all.
 
 use crate::Console;
-use crate::clock::now_us;
+use crate::clock::{now_s, now_us};
 use crate::console::{Inner, TopologyFeed};
+use crate::sessions::IDLE_S;
 use paddock_events::ClusterTopology;
 use paddock_inventory::ClusterName;
 use std::collections::HashMap;
@@ -176,7 +177,7 @@ pub(crate) async fn keep_house(inner: Weak<Inner>) {
         let due = |last: Option<Instant>, every| last.is_none_or(|last: Instant| last.elapsed() >= every);
         if due(last_sweep, Duration::from_secs(3600)) {
             last_sweep = Some(Instant::now());
-            if let Err(error) = console.inner.store.delete_expired_sessions(crate::clock::now_s()).await {
+            if let Err(error) = console.inner.store.delete_expired_sessions(now_s(), IDLE_S).await {
                 tracing::warn!("expired sessions were not deleted: {error}");
             }
         }

@@ -1,8 +1,8 @@
 //! Who signs in, and who a token acts for.
 
-use crate::audit::{Origin, Way, note, note_by, tell};
+use crate::audit::{NoteOutcome as _, Origin, Way, note, note_by, tell};
 use crate::clock::{now_us, utc};
-use crate::passwords::{hash, random_text, token_hash, verify};
+use crate::passwords::{check_new, hash, random_text, token_hash, verify};
 use crate::problems::{from_store, problem, signed_out};
 use crate::{Actor, Console, PersonRole};
 use paddock_events::{Me, PersonId, Problem, ProblemKind};
@@ -34,7 +34,8 @@ impl PersonRole {
 
 fn acting(person: StoredPerson, origin: Origin) -> Result<Actor, Problem> {
     // The database holds the same list in a constraint; a word it does not know may do nothing.
-    let role = PersonRole::parse(&person.role).ok_or_else(signed_out)?;
+    let role =
+        PersonRole::parse(&person.role).filter(|_| person.disabled_us.is_none()).ok_or_else(signed_out)?;
     Ok(Actor { id: person.id(), name: person.name, role, origin })
 }
 
@@ -114,34 +115,20 @@ impl Console {
         address: Option<IpAddr>,
     ) -> Result<Actor, Problem> {
         let origin = Origin { way: Way::Browser, address };
-        let waits = self.inner.back_off.lock().ok().and_then(|back_off| back_off.wait(name, Instant::now()));
-        if let Some(rest) = waits {
-            return Err(problem(
-                "people/back-off",
-                ProblemKind::SignedOut,
-                "you were not signed in",
-                "the last tries with this name failed",
-                format!("wait {} s, then try again", rest.as_secs() + 1),
-            ));
-        }
+        self.refuse_back_off(name)?;
         let person = self.inner.store.person_named(name).await.map_err(from_store)?;
         // An unknown name costs as much time as a known one: it is compared with a hash that nothing matches.
         let stored = match &person {
             Some(person) => person.password_hash.clone(),
             None => self.nobodys_hash().await?,
         };
+        let may_sign_in = person.as_ref().is_some_and(|person| person.disabled_us.is_none());
         let matches = verify(password, &stored).await;
-        if let Ok(mut back_off) = self.inner.back_off.lock() {
-            if matches && person.is_some() {
-                back_off.succeeded(name);
-            } else {
-                back_off.failed(name, Instant::now());
-            }
-        }
+        self.count_try(name, matches && may_sign_in);
         match person {
-            Some(person) if matches => {
+            Some(person) if matches && may_sign_in => {
                 let actor = acting(person, origin)?;
-                let note = NewAudit { outcome: "signed in".into(), ..actor.note("sign-in", "") };
+                let note = actor.note("sign-in", "").with("signed in");
                 self.inner.store.append_audit(&note).await.map_err(from_store)?;
                 tracing::info!(person.id = %actor.id, "`{}` signed in", actor.name);
                 Ok(actor)
@@ -150,6 +137,7 @@ impl Console {
                 tracing::warn!("a sign-in was refused");
                 // A name that nobody has is not written down: people type their password into the wrong field.
                 let (who, why) = match &known {
+                    Some(person) if matches => (person.name.as_str(), "the person is disabled"),
                     Some(person) => (person.name.as_str(), "another password"),
                     None => ("unknown", "nobody has the name that was given"),
                 };
@@ -160,6 +148,72 @@ impl Console {
                 Err(wrong_name_or_password())
             }
         }
+    }
+
+    fn refuse_back_off(&self, name: &str) -> Result<(), Problem> {
+        let waits = self.inner.back_off.lock().ok().and_then(|back_off| back_off.wait(name, Instant::now()));
+        let Some(rest) = waits else { return Ok(()) };
+        Err(problem(
+            "people/back-off",
+            ProblemKind::SignedOut,
+            "you were not signed in",
+            "the last tries with this name failed",
+            format!("wait {} s, then try again", rest.as_secs() + 1),
+        ))
+    }
+
+    fn count_try(&self, name: &str, good: bool) {
+        if let Ok(mut back_off) = self.inner.back_off.lock() {
+            if good {
+                back_off.succeeded(name);
+            } else {
+                back_off.failed(name, Instant::now());
+            }
+        }
+    }
+
+    /// Gives the actor another password, when they know the one they have. It ends their other sessions; `session` is
+    /// this one.
+    pub async fn change_password(
+        &self,
+        actor: &Actor,
+        current: &str,
+        new: &str,
+        session: Option<&str>,
+    ) -> Result<(), Problem> {
+        let note = actor.note("person/password", format!("person {}", actor.name));
+        let done = self.replace_password(actor, current, new, session, note.clone()).await;
+        self.told(note, done).await
+    }
+
+    async fn replace_password(
+        &self,
+        actor: &Actor,
+        current: &str,
+        new: &str,
+        session: Option<&str>,
+        note: NewAudit,
+    ) -> Result<(), Problem> {
+        self.refuse_back_off(&actor.name)?;
+        let person = self.inner.store.person(actor.id).await.map_err(from_store)?.ok_or_else(signed_out)?;
+        let knows = verify(current, &person.password_hash).await;
+        // Somebody at an unlocked screen tries as a stranger at the sign-in page does.
+        self.count_try(&actor.name, knows);
+        if !knows {
+            return Err(problem(
+                "people/wrong-password",
+                ProblemKind::Request,
+                "the password was not changed",
+                "the present password is another one",
+                "type the password that you signed in with",
+            ));
+        }
+        check_new(new)?;
+        let hashed = hash(new).await?;
+        let store = self.inner.store.noting(note.with("by the person"));
+        store.set_password(actor.id, &hashed, session).await.map_err(from_store)?;
+        tracing::info!(person.id = %actor.id, "`{}` has another password", actor.name);
+        Ok(())
     }
 
     async fn nobodys_hash(&self) -> Result<String, Problem> {
@@ -206,14 +260,6 @@ impl Console {
             }
         }
         acting(bearer.person, origin)
-    }
-
-    /// Removes a person with their tokens; their sessions end with the next request. Only from the command
-    /// line or by an admin.
-    pub async fn remove_person(&self, id: PersonId) -> Result<bool, Problem> {
-        let Some(person) = self.inner.store.person(id).await.map_err(from_store)? else { return Ok(false) };
-        let note = note_by(Way::Console, "person/remove", format!("person {}", person.name));
-        self.inner.store.noting(note).remove_person(id).await.map_err(from_store)
     }
 
     /// Who is signed in, for the page's head.

@@ -17,11 +17,6 @@ use std::sync::Arc;
 /// How many revisions are looked through for a node that has left the inventory.
 const LOOK_BACK: usize = 50;
 
-/// How the message of a job's own edit of the inventory begins.
-fn own_edit(job: JobId) -> String {
-    format!("job {job}: ")
-}
-
 /// Code of the refusal of a plan that the inventory in force would not give any more.
 pub(crate) const STALE: &str = "plan/stale";
 
@@ -171,8 +166,9 @@ impl Console {
                 parent: Some(current.revision),
                 text,
                 author: author.to_owned(),
-                message: format!("{}{}", own_edit(job), sentences.join("; ")),
+                message: format!("job {job}: {}", sentences.join("; ")),
                 saved_us: now_us(),
+                job: Some(job),
             };
             let note = note_by(Way::Console, "inventory/save", String::new());
             let store = self.inner.store.noting(NewAudit { outcome: new.message.clone(), ..note });
@@ -196,7 +192,7 @@ impl Console {
         while at != kept.stored.revision {
             let revision = self.inner.store.revision(at).await.map_err(from_store)?;
             match revision {
-                Some(revision) if revision.message.starts_with(&own_edit(job)) => match revision.parent() {
+                Some(revision) if revision.job() == Some(job) => match revision.parent() {
                     Some(parent) => at = parent,
                     None => return Ok(false),
                 },

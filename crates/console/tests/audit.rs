@@ -60,9 +60,9 @@ async fn people_and_tokens_are_written_down_and_no_secret_of_theirs() {
     let (id, token) = people.add_token("ann", "nightly", None).await.unwrap();
     people.revoke_token(id).await.unwrap();
     people.revoke_token(id).await.unwrap_err();
+    console.sign_in("ann", "another battery", None).await.unwrap();
+    people.remove("ann").await.unwrap();
     people.close().await;
-    let ann = console.sign_in("ann", "another battery", None).await.unwrap();
-    console.remove_person(ann.id()).await.unwrap();
     let told = told(&console, &admin, before).await;
     let by = "command line | command line";
     assert_eq!(
@@ -73,7 +73,7 @@ async fn people_and_tokens_are_written_down_and_no_secret_of_theirs() {
             format!("{by} | token/add | token {id} | allowed | for ann, until it is revoked: nightly"),
             format!("{by} | token/revoke | token {id} | allowed | "),
             "ann | browser | sign-in |  | allowed | signed in".to_owned(),
-            "paddock | console | person/remove | person ann | allowed | ".to_owned(),
+            format!("{by} | person/remove | person ann | allowed | "),
         ]
     );
     let all = told.join("\n");

@@ -28,4 +28,5 @@ pub use leases::{Held, Taken};
 pub use people::{ListedPerson, NewPerson, StoredPerson};
 pub use plans::{NewPlan, StoredPlan};
 pub use revisions::{NewRevision, StoredRevision};
+pub use sessions::StoredSession;
 pub use tokens::{NewToken, StoredToken, TokenBearer};

@@ -63,3 +63,49 @@ pub(super) async fn sign_out(
     }
     Redirect::to(paths::SIGN_IN).into_response()
 }
+
+/// `POST /sign-out/everywhere`
+pub(super) async fn sign_out_everywhere(
+    State(state): State<AppState>,
+    Extension(who): Extension<AppSession>,
+    session: Session,
+) -> Response {
+    let Some(actor) = &who.actor else { return Redirect::to(paths::SIGN_IN).into_response() };
+    match state.console.sign_out_everywhere(actor).await {
+        Ok(_) => {
+            session.clear().await;
+            Redirect::to(paths::SIGN_IN).into_response()
+        }
+        Err(problem) => said(&problem.code),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewPassword {
+    current: String,
+    new: String,
+    again: String,
+}
+
+/// `POST /account/password`
+pub(super) async fn password(
+    State(state): State<AppState>,
+    Extension(who): Extension<AppSession>,
+    session: Session,
+    Form(form): Form<NewPassword>,
+) -> Response {
+    let Some(actor) = &who.actor else { return Redirect::to(paths::SIGN_IN).into_response() };
+    if form.new != form.again {
+        return said("people/passwords-differ");
+    }
+    let here = session.id().map(|id| id.to_string());
+    match state.console.change_password(actor, &form.current, &form.new, here.as_deref()).await {
+        Ok(()) => said("done"),
+        Err(problem) => said(&problem.code),
+    }
+}
+
+/// Back to the account page, which has words for each of these codes.
+fn said(code: &str) -> Response {
+    Redirect::to(&paths::account(code)).into_response()
+}

@@ -44,7 +44,9 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
         .with_same_site(SameSite::Lax)
         .with_http_only(true)
         .with_secure(config.secure_cookies)
-        .with_expiry(Expiry::OnInactivity(Duration::hours(12)));
+        // The end of a session whatever is done: tower-sessions counts from the last change, and none follows the
+        // sign-in. The console ends one that is not used.
+        .with_expiry(Expiry::OnInactivity(Duration::seconds(Console::SESSION_S)));
     let context = {
         let state = state.clone();
         move || {
@@ -65,6 +67,8 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
         .service(files);
     let router = Router::new()
         .route(paths::SIGN_OUT, post(pages::sign_out))
+        .route(paths::SIGN_OUT_EVERYWHERE, post(pages::sign_out_everywhere))
+        .route(paths::PASSWORD, post(pages::password))
         .route(paths::SOCKET, get(socket::open))
         .route(paths::RECORDING, get(recording::recording))
         .route("/api/app/{*name}", post(server_function).get(server_function))

@@ -34,7 +34,9 @@ impl SessionStore for Store {
     async fn save(&self, record: &Record) -> Result<()> {
         let data = serde_json::to_vec(&record.data).map_err(|error| Error::Encode(error.to_string()))?;
         let expires = record.expiry_date.unix_timestamp();
-        self.0.session_save(&record.id.to_string(), &data, expires).await.map_err(|problem| backend(&problem))
+        let person = record.data.get(PERSON).and_then(serde_json::Value::as_i64).map(PersonId);
+        let saved = self.0.session_save(&record.id.to_string(), person, &data, expires).await;
+        saved.map_err(|problem| backend(&problem))
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
