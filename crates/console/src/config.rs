@@ -6,7 +6,7 @@ use crate::policy::Action;
 use crate::problems::{from_refusal, internal, problem};
 use crate::{Actor, Console};
 use paddock_events::{ClusterConfig, ConfigChange, ConfigPreview, Problem, ProblemKind};
-use paddock_inventory::{ClusterName, Map};
+use paddock_inventory::{ClusterName, Map, is_secret_name};
 use paddock_playbooks::{Action as Asked, Intent, Operation};
 use serde_json::{Map as Object, Value};
 use std::fmt::Write as _;
@@ -130,8 +130,8 @@ fn merge_patch(config: &mut Value, patch: &Value) {
 fn masked(mut value: Value) -> Value {
     if let Value::Object(map) = &mut value {
         for (key, value) in map.iter_mut() {
-            let key = key.to_lowercase();
-            let secret = ["password", "passwd", "secret", "conninfo"].iter().any(|word| key.contains(word));
+            // A connection string may hold a password.
+            let secret = is_secret_name(key) || key.to_lowercase().contains("conninfo");
             *value = match value.take() {
                 Value::String(_) if secret => Value::String("********".into()),
                 value => masked(value),
