@@ -417,3 +417,34 @@ async fn whatever_is_tried_around_an_approval_is_refused_and_in_the_audit_log() 
     court.stopped(id).await;
     court.end().await;
 }
+
+#[tokio::test]
+async fn a_token_an_edit_and_a_lost_approver_get_nobody_around_an_approval_either() {
+    let court = court().await;
+    let (console, plan) = (&court.bench.console, court.plan);
+    // By REST or the command line, with an operator's token.
+    let (token, secret) = console.people().add_token("ann", "script", None).await.unwrap();
+    let script = console.actor_by_token(&secret, None).await.unwrap();
+    assert_eq!(code(console.run(&script, plan).await), "run/needs-approval");
+    assert_eq!(code(console.approve(&script, plan, NAME).await), "people/forbidden");
+    assert_eq!(code(console.break_glass(&script, plan, NAME, "quickly").await), "people/forbidden");
+    // The approver is disabled between the approval and the run.
+    court.approved().await;
+    console.people().disable("bob").await.unwrap();
+    assert_eq!(court.why_not_run().await.code, "run/approver-lost");
+    console.people().enable("bob").await.unwrap();
+    // What was approved is changed, and changed back.
+    court.edited().await;
+    court.save(court.bench.text.clone()).await;
+    assert_eq!(court.why_not_run().await.code, "run/needs-approval");
+    let rows = console.audit(&court.zoe, AuditFilter::default()).await.unwrap().rows;
+    let of_script: Vec<_> = rows.iter().filter(|row| row.origin == format!("token {token}")).collect();
+    assert_eq!(of_script.len(), 3);
+    assert!(of_script.iter().all(|row| row.refused && row.name == "ann"), "{of_script:?}");
+    let told =
+        |act: &str, refused: bool| rows.iter().filter(|row| row.act == act && row.refused == refused).count();
+    assert_eq!((told("job/run", true), told("job/run", false), told("approval/void", false)), (3, 0, 1));
+    let lost = rows.iter().find(|row| row.outcome.contains("bob, who approved it")).unwrap();
+    assert_eq!((lost.act.as_str(), lost.digest.is_some()), ("job/run", true));
+    court.end().await;
+}

@@ -22,6 +22,8 @@ const LONGEST: usize = 2_000;
 pub(crate) enum Way {
     Browser,
     Token(TokenId),
+    /// A token that nobody has.
+    UnknownToken,
     /// On the console's own machine, in its state directory.
     CommandLine,
     Console,
@@ -39,6 +41,7 @@ impl fmt::Display for Origin {
         match self.way {
             Way::Browser => f.write_str("browser"),
             Way::Token(id) => write!(f, "token {id}"),
+            Way::UnknownToken => f.write_str("unknown token"),
             Way::CommandLine => f.write_str("command line"),
             Way::Console => f.write_str("console"),
         }?;
@@ -66,7 +69,7 @@ pub(crate) fn note(name: &str, origin: Origin, act: &'static str, subject: Strin
 pub(crate) fn note_by(way: Way, act: &'static str, subject: String) -> NewAudit {
     let name = match way {
         Way::CommandLine => "command line",
-        Way::Browser | Way::Token(_) | Way::Console => "paddock",
+        Way::Browser | Way::Token(_) | Way::UnknownToken | Way::Console => "paddock",
     };
     note(name, Origin { way, address: None }, act, subject)
 }

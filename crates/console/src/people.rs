@@ -115,7 +115,7 @@ impl Console {
         address: Option<IpAddr>,
     ) -> Result<Actor, Problem> {
         let origin = Origin { way: Way::Browser, address };
-        self.refuse_back_off(name)?;
+        self.refuse_back_off(name, address)?;
         let person = self.inner.store.person_named(name).await.map_err(from_store)?;
         // An unknown name costs as much time as a known one: it is compared with a hash that nothing matches.
         let stored = match &person {
@@ -124,7 +124,7 @@ impl Console {
         };
         let may_sign_in = person.as_ref().is_some_and(|person| person.disabled_us.is_none());
         let matches = verify(password, &stored).await;
-        self.count_try(name, matches && may_sign_in);
+        self.count_try(name, address, matches && may_sign_in);
         match person {
             Some(person) if matches && may_sign_in => {
                 let actor = acting(person, origin)?;
@@ -150,24 +150,25 @@ impl Console {
         }
     }
 
-    fn refuse_back_off(&self, name: &str) -> Result<(), Problem> {
-        let waits = self.inner.back_off.lock().ok().and_then(|back_off| back_off.wait(name, Instant::now()));
+    fn refuse_back_off(&self, name: &str, address: Option<IpAddr>) -> Result<(), Problem> {
+        let now = Instant::now();
+        let waits = self.inner.back_off.lock().ok().and_then(|back_off| back_off.wait(name, address, now));
         let Some(rest) = waits else { return Ok(()) };
         Err(problem(
             "people/back-off",
             ProblemKind::SignedOut,
             "you were not signed in",
-            "the last tries with this name failed",
+            "the last tries with this name or from this address failed",
             format!("wait {} s, then try again", rest.as_secs() + 1),
         ))
     }
 
-    fn count_try(&self, name: &str, good: bool) {
+    fn count_try(&self, name: &str, address: Option<IpAddr>, good: bool) {
         if let Ok(mut back_off) = self.inner.back_off.lock() {
             if good {
                 back_off.succeeded(name);
             } else {
-                back_off.failed(name, Instant::now());
+                back_off.failed(name, address, Instant::now());
             }
         }
     }
@@ -194,11 +195,11 @@ impl Console {
         session: Option<&str>,
         note: NewAudit,
     ) -> Result<(), Problem> {
-        self.refuse_back_off(&actor.name)?;
+        self.refuse_back_off(&actor.name, actor.origin.address)?;
         let person = self.inner.store.person(actor.id).await.map_err(from_store)?.ok_or_else(signed_out)?;
         let knows = verify(current, &person.password_hash).await;
         // Somebody at an unlocked screen tries as a stranger at the sign-in page does.
-        self.count_try(&actor.name, knows);
+        self.count_try(&actor.name, actor.origin.address, knows);
         if !knows {
             return Err(problem(
                 "people/wrong-password",
@@ -241,9 +242,16 @@ impl Console {
                 "make one with `paddock token add`, and give it as PADDOCK_TOKEN",
             )
         };
+        self.refuse_back_off("", address)?;
         let bearer = self.inner.store.bearer_of_token(&token_hash(token)).await.map_err(from_store)?;
-        let bearer =
-            bearer.ok_or_else(|| refused("people/bad-token", "the console does not know it".to_owned()))?;
+        let Some(bearer) = bearer else {
+            // Written down as often as the back-off lets an address try, so that nobody fills the disk with it.
+            let unknown = refused("people/bad-token", "the console does not know it".to_owned());
+            self.count_try("", address, false);
+            let origin = Origin { way: Way::UnknownToken, address };
+            tell(&self.inner.store, note("unknown", origin, "token/use", String::new()), &unknown).await;
+            return Err(unknown);
+        };
         let origin = Origin { way: Way::Token(bearer.token()), address };
         let now = now_us();
         if let Some(end) = bearer.expires_us.filter(|end| *end <= now) {
