@@ -8,6 +8,8 @@ mod recording;
 mod router;
 mod session;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub(crate) use config::{Config, DEFAULT_LISTEN, ServeArgs, StateArgs};
