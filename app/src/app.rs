@@ -3,8 +3,8 @@
 use crate::components::{Clock, Header};
 use crate::live::Live;
 use crate::pages::{
-    ApprovalsView, ClusterView, ClustersView, InventoryView, JobView, JobsView, NodesView, NotFound,
-    PlanView, SignIn,
+    AccountView, ApprovalsView, AuditView, ClusterView, ClustersView, InventoryView, JobView, JobsView,
+    NodesView, NotFound, PlanView, SignIn,
 };
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
@@ -31,6 +31,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/nodes") view=NodesView ssr=SsrMode::Async/>
                     <Route path=path!("/plans/:id") view=PlanView ssr=SsrMode::Async/>
                     <Route path=path!("/approvals") view=ApprovalsView ssr=SsrMode::Async/>
+                    <Route path=path!("/account") view=AccountView ssr=SsrMode::Async/>
+                    <Route path=path!("/audit") view=AuditView ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=JobsView ssr=SsrMode::Async/>
                     <Route path=path!("/jobs/:id") view=JobView ssr=SsrMode::Async/>
                 </FlatRoutes>

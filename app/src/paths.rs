@@ -1,6 +1,6 @@
 //! Every address of the console. Links are made here and nowhere else.
 
-use paddock_events::{JobId, PlanId};
+use paddock_events::{AuditFilter, JobId, PlanId};
 
 /// The clusters list.
 pub const CLUSTERS: &str = "/";
@@ -12,10 +12,18 @@ pub const NODES: &str = "/nodes";
 pub const JOBS: &str = "/jobs";
 /// What waits for an approver.
 pub const APPROVALS: &str = "/approvals";
+/// Who did what.
+pub const AUDIT: &str = "/audit";
 /// Sign-in page; its form posts to the same address with `name`, `password` and `next`.
 pub const SIGN_IN: &str = "/sign-in";
 /// Sign-out takes a POST.
 pub const SIGN_OUT: &str = "/sign-out";
+/// So does the end of all sessions of a person.
+pub const SIGN_OUT_EVERYWHERE: &str = "/sign-out/everywhere";
+/// The signed-in person's own page.
+pub const ACCOUNT: &str = "/account";
+/// Takes `current`, `new` and `again`, and leads back to the account page.
+pub const PASSWORD: &str = "/account/password";
 /// A job's recording, for the server's router; [`recording`] makes the link.
 pub const RECORDING: &str = "/jobs/{id}/recording.cast";
 /// The one WebSocket.
@@ -41,9 +49,29 @@ pub fn job(id: JobId) -> String {
     format!("/jobs/{id}")
 }
 
+/// The audit log as far as a filter takes it.
+pub fn audit(filter: &AuditFilter) -> String {
+    let mut out = AUDIT.to_owned();
+    let before = filter.before.map(|before| before.to_string()).unwrap_or_default();
+    for (name, value) in
+        [("name", &filter.name), ("act", &filter.act), ("cluster", &filter.cluster), ("before", &before)]
+    {
+        if !value.is_empty() {
+            out.push(if out == AUDIT { '?' } else { '&' });
+            out += &format!("{name}={}", encoded(value));
+        }
+    }
+    out
+}
+
 /// A job's events as an asciicast v2 file.
 pub fn recording(id: JobId) -> String {
     RECORDING.replace("{id}", &id.to_string())
+}
+
+/// The account page, with what came of its form.
+pub fn account(said: &str) -> String {
+    format!("{ACCOUNT}?said={}", encoded(said))
 }
 
 /// The sign-in page that leads back to `next` afterwards.
@@ -84,6 +112,9 @@ mod tests {
             recording(JobId(12)),
             sign_in("/"),
             sign_in("/jobs/1?x=a b"),
+            account("people/weak-password"),
+            audit(&AuditFilter::default()),
+            audit(&AuditFilter { name: "a b".into(), before: Some(7), ..AuditFilter::default() }),
         ];
         assert_eq!(
             routes,
@@ -96,6 +127,9 @@ mod tests {
                 "/jobs/12/recording.cast",
                 "/sign-in",
                 "/sign-in?next=/jobs/1%3Fx%3Da%20b",
+                "/account?said=people/weak-password",
+                "/audit",
+                "/audit?name=a%20b&before=7",
             ]
         );
     }

@@ -1,6 +1,7 @@
 //! The document around the pages.
 
 use crate::{App, Assets};
+use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
@@ -21,12 +22,12 @@ pub fn shell() -> impl IntoView {
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
-                <script>{THEME}</script>
+                <script nonce=use_nonce()>{THEME}</script>
                 <link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='4' fill='%233b5bdb'/%3E%3Cpath d='M3 6h10M3 10h10M5 4v8M11 4v8' stroke='white' stroke-width='1.4' stroke-linecap='round'/%3E%3C/svg%3E"/>
                 <link rel="stylesheet" id="style" href=format!("/pkg/{css}")/>
                 <link rel="modulepreload" href=js.clone()/>
                 <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin=""/>
-                <script type="module">{start}</script>
+                <script type="module" nonce=use_nonce()>{start}</script>
                 <MetaTags/>
             </head>
             <body>

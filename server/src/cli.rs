@@ -1,5 +1,6 @@
 //! The command line's words, and what runs for each.
 
+use crate::audit::{self, AuditCommand};
 use crate::client::{self, Name, OperationArgs, PlayArgs};
 use crate::people::{self, TokenCommand, UserCommand};
 use crate::serve::{self, ServeArgs};
@@ -54,6 +55,9 @@ enum Command {
     /// Makes, lists and revokes API tokens; works on the console's state directory, also while it runs.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Verifies, exports and signs the audit log; works on the console's state directory, also while it runs.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Makes the script names (`pgsql-add` and so on) in a directory, as links to this program.
     Links {
         /// The directory; made when missing.
@@ -129,6 +133,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::PgBackup(args) => client::operation(Name::PgBackup, &args),
         Command::User(command) => people::user(command),
         Command::Token(command) => people::token(command),
+        Command::Audit(command) => audit::run(command),
         Command::Links { directory, to } => links::make(&directory, to),
     }
 }

@@ -1,5 +1,6 @@
 //! The `paddock` binary: the console, and the commands that need none.
 
+mod audit;
 mod cli;
 mod client;
 mod links;

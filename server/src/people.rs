@@ -33,7 +33,45 @@ pub(crate) enum UserCommand {
         #[command(flatten)]
         state: StateArgs,
     },
-    /// Gives a person another password, printed once. Tokens stay; see `paddock token revoke`.
+    /// Gives a person another role. Their sessions end, for their tokens it holds at once.
+    Role {
+        /// Sign-in name.
+        name: String,
+        /// viewer, operator, approver or admin.
+        #[arg(value_parser = role)]
+        role: PersonRole,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Keeps a person from everything, tokens and given approvals included; their sessions end.
+    Disable {
+        /// Sign-in name.
+        name: String,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Lets a disabled person in again.
+    Enable {
+        /// Sign-in name.
+        name: String,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Removes a person with their tokens and sessions.
+    Remove {
+        /// Sign-in name.
+        name: String,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Ends all sessions of a person.
+    SignOut {
+        /// Sign-in name.
+        name: String,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Gives a person another password, printed once. Their sessions end; tokens stay, see `paddock token revoke`.
     Passwd {
         /// Sign-in name.
         name: String,
@@ -105,45 +143,75 @@ fn lasts(word: &str) -> Result<Duration, String> {
 /// `paddock user …`
 pub(crate) fn user(command: UserCommand) -> ExitCode {
     end(async {
-        match command {
+        let people = match command {
             UserCommand::Add { name, role, password, state } => {
                 let people = open(state).await?;
                 let (password, made) = password.take()?;
                 people.add(&name, role, &password).await?;
                 say_password(&name, made.then_some(&password))?;
-                Ok(people)
+                people
             }
             UserCommand::List { state } => {
                 let people = open(state).await?;
-                let mut rows = vec![["NAME", "ROLE", "ADDED", "TOKENS"].map(str::to_owned)];
+                let mut rows = vec![["NAME", "ROLE", "ADDED", "TOKENS", "STATE"].map(str::to_owned)];
                 for one in people.list().await? {
-                    rows.push([one.name, one.role, day(one.created_us), one.tokens.to_string()]);
+                    let state =
+                        one.disabled_us.map_or_else(String::new, |since| format!("disabled {}", day(since)));
+                    rows.push([one.name, one.role, day(one.created_us), one.tokens.to_string(), state]);
                 }
                 print(&table(&rows))?;
-                Ok(people)
+                people
+            }
+            UserCommand::Role { name, role, state } => {
+                let people = open(state).await?;
+                people.set_role(&name, role).await?;
+                people
+            }
+            UserCommand::Disable { name, state } => {
+                let people = open(state).await?;
+                people.disable(&name).await?;
+                people
+            }
+            UserCommand::Enable { name, state } => {
+                let people = open(state).await?;
+                people.enable(&name).await?;
+                people
+            }
+            UserCommand::Remove { name, state } => {
+                let people = open(state).await?;
+                people.remove(&name).await?;
+                people
+            }
+            UserCommand::SignOut { name, state } => {
+                let people = open(state).await?;
+                let ended = people.sign_out(&name).await?;
+                note(&format!("ended {ended} sessions of {name}"));
+                people
             }
             UserCommand::Passwd { name, password, state } => {
                 let people = open(state).await?;
                 let (password, made) = password.take()?;
                 people.set_password(&name, &password).await?;
                 say_password(&name, made.then_some(&password))?;
-                Ok(people)
+                people
             }
-        }
+        };
+        people.close().await;
+        Ok(())
     })
 }
 
 /// `paddock token …`
 pub(crate) fn token(command: TokenCommand) -> ExitCode {
     end(async {
-        match command {
+        let people = match command {
             TokenCommand::Add { name, label, expires, state } => {
                 let people = open(state).await?;
                 let (id, token) = people.add_token(&name, &label, expires).await?;
                 note(&format!("token {id} acts for {name}; it is shown this once"));
                 // Alone on standard output: PADDOCK_TOKEN=$(paddock token add …)
                 print(&format!("{token}\n"))?;
-                Ok(people)
+                people
             }
             TokenCommand::List { state } => {
                 let people = open(state).await?;
@@ -160,15 +228,17 @@ pub(crate) fn token(command: TokenCommand) -> ExitCode {
                     ]);
                 }
                 print(&table(&rows))?;
-                Ok(people)
+                people
             }
             TokenCommand::Revoke { id, state } => {
                 let people = open(state).await?;
                 people.revoke_token(id).await?;
                 note(&format!("token {id} is refused from now on"));
-                Ok(people)
+                people
             }
-        }
+        };
+        people.close().await;
+        Ok(())
     })
 }
 
@@ -202,7 +272,8 @@ fn say_password(name: &str, made: Option<&String>) -> Result<(), Problem> {
     }
 }
 
-fn end(work: impl Future<Output = Result<People, Problem>>) -> ExitCode {
+/// Runs a command's work and gives its exit code; a problem is shown.
+pub(crate) fn end(work: impl Future<Output = Result<(), Problem>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -210,11 +281,7 @@ fn end(work: impl Future<Output = Result<People, Problem>>) -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    let done = runtime.block_on(async {
-        work.await?.close().await;
-        Ok(())
-    });
-    match done {
+    match runtime.block_on(work) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             show_problem(&problem);
@@ -223,7 +290,7 @@ fn end(work: impl Future<Output = Result<People, Problem>>) -> ExitCode {
     }
 }
 
-fn world(why: &str) -> Problem {
+pub(crate) fn world(why: &str) -> Problem {
     Problem {
         code: "cli/surroundings".into(),
         kind: ProblemKind::World,
@@ -233,7 +300,7 @@ fn world(why: &str) -> Problem {
     }
 }
 
-fn print(text: &str) -> Result<(), Problem> {
+pub(crate) fn print(text: &str) -> Result<(), Problem> {
     let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
     written.map_err(|error| Problem {
         what: "it was done, but the answer cannot be printed".into(),

@@ -4,6 +4,7 @@
 //! [`Session`] and [`crate::Assets`] (the last for pages only). Each function is a public endpoint; the console authorises.
 
 mod approvals;
+mod audit;
 mod clusters;
 mod error;
 mod inventory;
@@ -17,6 +18,7 @@ pub use approvals::{
     approvals, approvals_waiting, approve, break_glass, plan_standing, refuse_approval, request_approval,
     withdraw_approval,
 };
+pub use audit::audit;
 pub use clusters::{cluster, clusters, me};
 pub use error::ApiError;
 pub use inventory::{check_inventory, inventory, preview_new_cluster, save_inventory};

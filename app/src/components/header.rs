@@ -38,6 +38,7 @@ pub fn Header() -> impl IntoView {
                 <a href=paths::NODES aria-current=move || current(paths::NODES)>"Nodes"</a>
                 <a href=paths::JOBS aria-current=move || current(paths::JOBS)>"Jobs"</a>
                 <a href=paths::APPROVALS aria-current=move || current(paths::APPROVALS)>"Approvals"<Waiting/></a>
+                <a href=paths::AUDIT aria-current=move || current(paths::AUDIT)>"Audit"</a>
             </nav>
             <div class="end">
                 <Connection/>
@@ -46,7 +47,7 @@ pub fn Header() -> impl IntoView {
                     {move || Suspend::new(async move {
                         let me = me.await.ok().flatten();
                         me.map(|me| view! {
-                            <span class="me">{me.name}" "<span class="role">{me.role}</span></span>
+                            <a class="me" href=paths::ACCOUNT>{me.name}" "<span class="role">{me.role}</span></a>
                             <form method="post" action=paths::SIGN_OUT>
                                 <button class="quiet small">"Sign out"</button>
                             </form>

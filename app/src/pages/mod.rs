@@ -1,8 +1,10 @@
 //! One file per page.
 
+mod account;
 mod add_cluster;
 mod approval;
 mod approvals;
+mod audit;
 mod cluster;
 mod clusters;
 mod inventory;
@@ -17,7 +19,9 @@ mod replay;
 mod sign_in;
 mod stages;
 
+pub use account::AccountView;
 pub use approvals::ApprovalsView;
+pub use audit::AuditView;
 pub use cluster::ClusterView;
 pub use clusters::ClustersView;
 pub use inventory::InventoryView;

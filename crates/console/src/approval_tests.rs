@@ -4,7 +4,7 @@ use crate::clock::now_us;
 use crate::job_tests::{Bench, bench};
 use crate::{Actor, PersonRole};
 use paddock_events::{
-    ApprovalStage, ApprovalState, JobId, JobOutcome, PlanId, Problem, ProblemKind, Verdict,
+    ApprovalStage, ApprovalState, AuditFilter, JobId, JobOutcome, PlanId, Problem, ProblemKind, Verdict,
 };
 
 const HOUR_US: i64 = 3_600_000_000;
@@ -147,7 +147,7 @@ async fn nobody_approves_their_own_request_whatever_their_role() {
         let plan = court.bench.destroying().await;
         console.request_approval(who, plan, "I know what I do").await.unwrap();
         // A second session of the same person, as the server makes its actor: by a new sign-in.
-        let second = console.sign_in(session, "correct horse").await.unwrap();
+        let second = console.sign_in(session, "correct horse", None).await.unwrap();
         for actor in [who, &second] {
             let refused = console.approve(actor, plan, NAME).await.unwrap_err();
             assert_eq!(
@@ -322,7 +322,7 @@ async fn a_job_goes_on_with_the_approval_it_was_started_with_until_the_inventory
 async fn an_approver_who_is_gone_approves_nothing() {
     let court = court().await;
     court.approved().await;
-    court.bench.console.remove_person(court.bob.id()).await.unwrap();
+    court.bench.console.people().remove("bob").await.unwrap();
     let lost = court.why_not_run().await;
     assert_eq!((lost.code.as_str(), lost.kind), ("run/approver-lost", ProblemKind::Forbidden));
     assert!(matches!(court.state().await.stage, ApprovalStage::Approved { .. }), "it was not used up");
@@ -375,5 +375,76 @@ async fn a_viewer_sees_approvals_and_touches_none() {
     }
     assert_eq!(console.approvals(&viewer).await.unwrap().waiting.len(), 1);
     assert_eq!(console.plan_standing(&viewer, court.plan).await.unwrap().approval, Some(court.state().await));
+    court.end().await;
+}
+
+#[tokio::test]
+async fn whatever_is_tried_around_an_approval_is_refused_and_in_the_audit_log() {
+    let court = court().await;
+    let (console, plan) = (&court.bench.console, court.plan);
+    let carl = person(&court.bench, "carl", PersonRole::Approver).await;
+    court.run().await.unwrap_err();
+    // The requester approves: as themselves, and in a second session with a role given since.
+    console.request_approval(&court.bob, plan, "not needed any more").await.unwrap();
+    let second = console.sign_in("bob", "correct horse", None).await.unwrap();
+    console.approve(&second, plan, NAME).await.unwrap_err();
+    console.approve(&court.bench.ann, plan, NAME).await.unwrap_err();
+    // Two approve at once; the one decision is not made again.
+    let (one, other) =
+        tokio::join!(console.approve(&court.zoe, plan, NAME), console.approve(&carl, plan, NAME));
+    assert_ne!(one.is_ok(), other.is_ok(), "{one:?} {other:?}");
+    // Two run it at once, then a replay: one job.
+    let (one, other) = tokio::join!(court.run(), console.run(&court.bob, plan));
+    assert_ne!(one.is_ok(), other.is_ok(), "{one:?} {other:?}");
+    court.run().await.unwrap_err();
+    console.approve(&carl, plan, NAME).await.unwrap_err();
+    let filter = AuditFilter { before: None, ..AuditFilter::default() };
+    let rows = console.audit(&court.zoe, filter).await.unwrap().rows;
+    let mut told: Vec<(String, &str, bool)> =
+        rows.iter().rev().map(|row| (row.name.clone(), row.act.as_str(), row.refused)).collect();
+    told.retain(|(_, act, _)| act.starts_with("approval/") || *act == "job/run");
+    let count = |act: &str, refused: bool| told.iter().filter(|row| (row.1, row.2) == (act, refused)).count();
+    assert_eq!((count("approval/request", false), count("approval/approve", false)), (1, 1), "{told:?}");
+    assert_eq!((count("approval/approve", true), count("job/run", false)), (4, 1), "{told:?}");
+    assert_eq!(count("job/run", true), 3, "too early, raced, replayed: {told:?}");
+    for row in rows.iter().filter(|row| row.act.starts_with("approval/")) {
+        assert_eq!((row.subject.clone(), row.cluster.as_deref()), (format!("plan {plan}"), Some(NAME)));
+        assert!(row.digest.is_some() && !row.outcome.is_empty(), "{row:?}");
+    }
+    let job = rows.iter().find(|row| row.act == "job/run" && !row.refused).unwrap();
+    assert!(job.outcome.contains(&format!("plan {plan} with approval 1")), "{job:?}");
+    let id: JobId = job.subject.strip_prefix("job ").unwrap().parse().unwrap();
+    court.stopped(id).await;
+    court.end().await;
+}
+
+#[tokio::test]
+async fn a_token_an_edit_and_a_lost_approver_get_nobody_around_an_approval_either() {
+    let court = court().await;
+    let (console, plan) = (&court.bench.console, court.plan);
+    // By REST or the command line, with an operator's token.
+    let (token, secret) = console.people().add_token("ann", "script", None).await.unwrap();
+    let script = console.actor_by_token(&secret, None).await.unwrap();
+    assert_eq!(code(console.run(&script, plan).await), "run/needs-approval");
+    assert_eq!(code(console.approve(&script, plan, NAME).await), "people/forbidden");
+    assert_eq!(code(console.break_glass(&script, plan, NAME, "quickly").await), "people/forbidden");
+    // The approver is disabled between the approval and the run.
+    court.approved().await;
+    console.people().disable("bob").await.unwrap();
+    assert_eq!(court.why_not_run().await.code, "run/approver-lost");
+    console.people().enable("bob").await.unwrap();
+    // What was approved is changed, and changed back.
+    court.edited().await;
+    court.save(court.bench.text.clone()).await;
+    assert_eq!(court.why_not_run().await.code, "run/needs-approval");
+    let rows = console.audit(&court.zoe, AuditFilter::default()).await.unwrap().rows;
+    let of_script: Vec<_> = rows.iter().filter(|row| row.origin == format!("token {token}")).collect();
+    assert_eq!(of_script.len(), 3);
+    assert!(of_script.iter().all(|row| row.refused && row.name == "ann"), "{of_script:?}");
+    let told =
+        |act: &str, refused: bool| rows.iter().filter(|row| row.act == act && row.refused == refused).count();
+    assert_eq!((told("job/run", true), told("job/run", false), told("approval/void", false)), (3, 0, 1));
+    let lost = rows.iter().find(|row| row.outcome.contains("bob, who approved it")).unwrap();
+    assert_eq!((lost.act.as_str(), lost.digest.is_some()), ("job/run", true));
     court.end().await;
 }

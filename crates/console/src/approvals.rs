@@ -3,6 +3,7 @@
 //! A person's part: who may, with which words. What must hold at the moment of the write is a condition of the write in
 //! the store; when it says no, we look again and say why.
 
+use crate::audit::{Way, note_by};
 use crate::case::{Case, check_reason, check_typed, signed, state};
 use crate::clock::now_us;
 use crate::plans::{KeptPlan, STALE};
@@ -13,7 +14,7 @@ use paddock_engine::RunnablePlan;
 use paddock_events::{
     ApprovalRow, ApprovalsPage, JobOutline, PlanId, PlanStanding, Problem, ProblemKind, RevisionId,
 };
-use paddock_store::{ApprovalState, StoredApproval};
+use paddock_store::{ApprovalState, NewAudit, StoredApproval};
 
 /// Decided requests on the approvals page.
 const DECIDED: u32 = 50;
@@ -31,12 +32,18 @@ impl Console {
         reason: &str,
         now_us: i64,
     ) -> Result<(), Problem> {
+        let done = self.request(actor, id, reason, now_us).await;
+        self.told_of_plan(actor, "approval/request", id, done).await
+    }
+
+    async fn request(&self, actor: &Actor, id: PlanId, reason: &str, now_us: i64) -> Result<(), Problem> {
         authorise(actor, Action::Request)?;
         let case = self.case(id).await?;
         refused(case.against_request(now_us))?;
         let new = case.new_request(actor, check_reason(reason)?, now_us);
         self.refuse_stale(&case.kept).await?;
-        if self.inner.store.request_approval(&new).await.map_err(from_store)?.is_none() {
+        let store = self.inner.store.noting(case.note(actor, "approval/request", &new.reason));
+        if store.request_approval(&new).await.map_err(from_store)?.is_none() {
             return Err(self.why_not(id, |case| case.against_request(now_us)).await);
         }
         tracing::info!(plan.id = %id, person.id = %actor.id, "`{}` asks for approval: {}", actor.name, case.kept.plan.title);
@@ -45,11 +52,17 @@ impl Console {
 
     /// Takes one's own request back, also when it is approved already.
     pub async fn withdraw_approval(&self, actor: &Actor, id: PlanId) -> Result<(), Problem> {
+        let done = self.withdraw(actor, id).await;
+        self.told_of_plan(actor, "approval/withdraw", id, done).await
+    }
+
+    async fn withdraw(&self, actor: &Actor, id: PlanId) -> Result<(), Problem> {
         authorise(actor, Action::Request)?;
         let case = self.case(id).await?;
         let now_us = now_us();
         refused(case.against_withdrawal(actor, now_us))?;
-        if !self.inner.store.withdraw_approval(id, actor.id, now_us).await.map_err(from_store)? {
+        let store = self.inner.store.noting(case.note(actor, "approval/withdraw", ""));
+        if !store.withdraw_approval(id, actor.id, now_us).await.map_err(from_store)? {
             return Err(self.why_not(id, |case| case.against_withdrawal(actor, now_us)).await);
         }
         tracing::info!(plan.id = %id, person.id = %actor.id, "`{}` withdrew the request for plan {id}", actor.name);
@@ -68,13 +81,20 @@ impl Console {
         typed_name: &str,
         now_us: i64,
     ) -> Result<(), Problem> {
+        let done = self.decide(actor, id, typed_name, now_us).await;
+        self.told_of_plan(actor, "approval/approve", id, done).await
+    }
+
+    async fn decide(&self, actor: &Actor, id: PlanId, typed_name: &str, now_us: i64) -> Result<(), Problem> {
         authorise(actor, Action::Approve)?;
         let case = self.case(id).await?;
         refused(case.against_decision(actor, now_us))?;
         check_typed(&case.kept.plan, typed_name)?;
         self.refuse_stale_for_good(&case.kept).await?;
         let signed = signed(actor, now_us);
-        if !self.inner.store.approve(id, &signed, typed_name.trim()).await.map_err(from_store)? {
+        let outcome = format!("typed {}", typed_name.trim());
+        let store = self.inner.store.noting(case.note(actor, "approval/approve", outcome));
+        if !store.approve(id, &signed, typed_name.trim()).await.map_err(from_store)? {
             return Err(self.why_not(id, |case| case.against_decision(actor, now_us)).await);
         }
         tracing::info!(plan.id = %id, person.id = %actor.id, "`{}` approved: {}", actor.name, case.kept.plan.title);
@@ -83,13 +103,19 @@ impl Console {
 
     /// Says no to somebody else's request, with the reason.
     pub async fn refuse_approval(&self, actor: &Actor, id: PlanId, reason: &str) -> Result<(), Problem> {
+        let done = self.refuse_request(actor, id, reason).await;
+        self.told_of_plan(actor, "approval/refuse", id, done).await
+    }
+
+    async fn refuse_request(&self, actor: &Actor, id: PlanId, reason: &str) -> Result<(), Problem> {
         authorise(actor, Action::Approve)?;
         let case = self.case(id).await?;
         let now_us = now_us();
         refused(case.against_decision(actor, now_us))?;
         let why = check_reason(reason)?;
         let signed = signed(actor, now_us);
-        if !self.inner.store.refuse_approval(id, &signed, &why).await.map_err(from_store)? {
+        let store = self.inner.store.noting(case.note(actor, "approval/refuse", &why));
+        if !store.refuse_approval(id, &signed, &why).await.map_err(from_store)? {
             return Err(self.why_not(id, |case| case.against_decision(actor, now_us)).await);
         }
         tracing::info!(plan.id = %id, person.id = %actor.id, "`{}` refused: {}", actor.name, case.kept.plan.title);
@@ -105,6 +131,17 @@ impl Console {
         typed_name: &str,
         reason: &str,
     ) -> Result<(), Problem> {
+        let done = self.decide_alone(actor, id, typed_name, reason).await;
+        self.told_of_plan(actor, "approval/break-glass", id, done).await
+    }
+
+    async fn decide_alone(
+        &self,
+        actor: &Actor,
+        id: PlanId,
+        typed_name: &str,
+        reason: &str,
+    ) -> Result<(), Problem> {
         authorise(actor, Action::BreakGlass)?;
         let case = self.case(id).await?;
         let now_us = now_us();
@@ -112,7 +149,8 @@ impl Console {
         check_typed(&case.kept.plan, typed_name)?;
         let new = case.new_request(actor, check_reason(reason)?, now_us);
         self.refuse_stale(&case.kept).await?;
-        if self.inner.store.break_glass(&new, typed_name.trim()).await.map_err(from_store)?.is_none() {
+        let store = self.inner.store.noting(case.note(actor, "approval/break-glass", &new.reason));
+        if store.break_glass(&new, typed_name.trim()).await.map_err(from_store)?.is_none() {
             return Err(self.why_not(id, |case| case.against_break_glass(actor, now_us)).await);
         }
         tracing::warn!(
@@ -124,7 +162,7 @@ impl Console {
 
     /// What waits for a decision, and the newest decided requests.
     pub async fn approvals(&self, actor: &Actor) -> Result<ApprovalsPage, Problem> {
-        authorise(actor, Action::See)?;
+        self.gate(actor, Action::See, "the approvals").await?;
         let now_us = now_us();
         let rows = |all: Vec<StoredApproval>| all.iter().map(|one| row(one, now_us)).collect();
         Ok(ApprovalsPage {
@@ -137,13 +175,13 @@ impl Console {
 
     /// How many requests wait for a decision.
     pub async fn approvals_waiting(&self, actor: &Actor) -> Result<u32, Problem> {
-        authorise(actor, Action::See)?;
+        self.gate(actor, Action::See, "the approvals").await?;
         self.inner.store.count_approvals_waiting(now_us()).await.map_err(from_store)
     }
 
     /// What may happen to a plan now: what an open plan page asks for again and again.
     pub async fn plan_standing(&self, actor: &Actor, id: PlanId) -> Result<PlanStanding, Problem> {
-        authorise(actor, Action::See)?;
+        self.gate(actor, Action::See, format!("plan {id}")).await?;
         let case = self.case(id).await?;
         self.standing(actor, &case).await
     }
@@ -228,7 +266,8 @@ impl Console {
         let Some(decided) = &asked.decided else { return Ok(()) };
         let action = if asked.break_glass { Action::BreakGlass } else { Action::Approve };
         let person = self.inner.store.person(decided.by).await.map_err(from_store)?;
-        let role = person.and_then(|person| PersonRole::parse(&person.role));
+        let enabled = person.filter(|person| person.disabled_us.is_none());
+        let role = enabled.and_then(|person| PersonRole::parse(&person.role));
         if role.is_some_and(|role| may(role, action).is_ok()) {
             return Ok(());
         }
@@ -250,7 +289,14 @@ impl Console {
         };
         if stale.code == STALE {
             let id = kept.stored.id;
-            if self.inner.store.void_approval(id, &stale.why, now_us()).await.map_err(from_store)? {
+            let note = NewAudit {
+                cluster: kept.plan.cluster.as_ref().map(ToString::to_string),
+                digest: Some(kept.stored.digest.clone()),
+                outcome: stale.why.clone(),
+                ..note_by(Way::Console, "approval/void", format!("plan {id}"))
+            };
+            let store = self.inner.store.noting(note);
+            if store.void_approval(id, &stale.why, now_us()).await.map_err(from_store)? {
                 tracing::info!(plan.id = %id, "the approval of plan {id} is void: {}", stale.why);
             }
         }

@@ -9,7 +9,7 @@ use crate::problems::problem;
 use paddock_engine::{Approval, NotRunnable, RunnablePlan};
 use paddock_events::{ApprovalStage, PlanId, Problem, ProblemKind};
 use paddock_playbooks::{Digest, Plan};
-use paddock_store::{ApprovalState, NewApproval, Signed, StoredApproval};
+use paddock_store::{ApprovalState, NewApproval, NewAudit, Signed, StoredApproval};
 
 /// How long a request is good for, from the asking to the run: 4 hours.
 const GOOD_FOR_US: i64 = 4 * 3_600_000_000;
@@ -192,6 +192,14 @@ impl Case {
         };
         let what = format!("no request for plan {} is open", self.id());
         problem("approval/none-open", ProblemKind::Conflict, what, why, "look at the plan's page")
+    }
+
+    /// A row of the audit log about this plan.
+    pub(crate) fn note(&self, actor: &Actor, act: &'static str, outcome: impl Into<String>) -> NewAudit {
+        let cluster = self.kept.plan.cluster.as_ref().map(ToString::to_string);
+        let digest = Some(self.kept.stored.digest.clone());
+        let outcome = outcome.into();
+        NewAudit { digest, outcome, ..actor.note_on(act, format!("plan {}", self.id()), cluster) }
     }
 
     pub(crate) fn new_request(&self, actor: &Actor, reason: String, now_us: i64) -> NewApproval {

@@ -4,7 +4,7 @@ use crate::clock::now_us;
 use crate::inventory::Current;
 use crate::jobs::row as job_row;
 use crate::offers::of_cluster;
-use crate::policy::{Action, authorise, verdict};
+use crate::policy::{Action, verdict};
 use crate::problems::{from_store, no_cluster, problem};
 use crate::{Actor, Console, TopologyFeed};
 use paddock_events::{
@@ -20,7 +20,7 @@ const JOBS: u32 = 10;
 impl Console {
     /// All clusters in the actor's scope.
     pub async fn clusters(&self, actor: &Actor) -> Result<Vec<ClusterRow>, Problem> {
-        authorise(actor, Action::See)?;
+        self.gate(actor, Action::See, "the clusters").await?;
         let Some(current) = self.current().await? else { return Ok(Vec::new()) };
         let busy = self.clusters_in_work().await?;
         let clusters = current.inventory.clusters().values();
@@ -29,7 +29,7 @@ impl Console {
 
     /// One cluster.
     pub async fn cluster(&self, actor: &Actor, name: &str) -> Result<ClusterPage, Problem> {
-        authorise(actor, Action::See)?;
+        self.gate(actor, Action::See, format!("cluster {name}")).await?;
         let (current, name) = self.declared(name).await?;
         let cluster = current.inventory.cluster(&name).ok_or_else(|| no_cluster(name.as_str()))?;
         let row = self.cluster_row(&current, cluster, &self.clusters_in_work().await?);
@@ -54,7 +54,7 @@ impl Console {
 
     /// Watches a cluster; the poller runs while somebody watches.
     pub async fn follow_cluster(&self, actor: &Actor, name: &str) -> Result<TopologyFeed, Problem> {
-        authorise(actor, Action::See)?;
+        self.gate(actor, Action::See, format!("cluster {name}")).await?;
         let (_, name) = self.declared(name).await?;
         Ok(self.watch_cluster(&name))
     }

@@ -2,11 +2,11 @@
 
 use crate::clock::now_us;
 use crate::offers::offer;
-use crate::policy::{Action, authorise};
+use crate::policy::Action;
 use crate::problems::{from_refusal, internal, problem};
 use crate::{Actor, Console};
 use paddock_events::{ClusterConfig, ConfigChange, ConfigPreview, Problem, ProblemKind};
-use paddock_inventory::{ClusterName, Map};
+use paddock_inventory::{ClusterName, Map, is_secret_name};
 use paddock_playbooks::{Action as Asked, Intent, Operation};
 use serde_json::{Map as Object, Value};
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 impl Console {
     /// The dynamic configuration, as a member that lives gives it.
     pub async fn cluster_config(&self, actor: &Actor, name: &str) -> Result<ClusterConfig, Problem> {
-        authorise(actor, Action::See)?;
+        self.gate(actor, Action::See, format!("cluster {name}")).await?;
         let (seen_from, config) = self.read_config(name).await?;
         Ok(ClusterConfig { seen_from, at_us: now_us(), yaml: yaml(&masked(config)) })
     }
@@ -26,7 +26,7 @@ impl Console {
         name: &str,
         change: ConfigChange,
     ) -> Result<ConfigPreview, Problem> {
-        authorise(actor, Action::Plan)?;
+        self.gate(actor, Action::Plan, format!("cluster {name}")).await?;
         let (_, name) = self.declared(name).await?;
         let patch = patch_of(&name, &change)?;
         let (_, before) = self.read_config(name.as_str()).await?;
@@ -130,8 +130,8 @@ fn merge_patch(config: &mut Value, patch: &Value) {
 fn masked(mut value: Value) -> Value {
     if let Value::Object(map) = &mut value {
         for (key, value) in map.iter_mut() {
-            let key = key.to_lowercase();
-            let secret = ["password", "passwd", "secret", "conninfo"].iter().any(|word| key.contains(word));
+            // A connection string may hold a password.
+            let secret = is_secret_name(key) || key.to_lowercase().contains("conninfo");
             *value = match value.take() {
                 Value::String(_) if secret => Value::String("********".into()),
                 value => masked(value),

@@ -1,5 +1,7 @@
 //! The console: one value, cheap to clone, that every page, socket, API route and command goes through.
 
+use crate::audit::Origin;
+use crate::audit_log::AuditLog;
 use crate::inventory::Current;
 use crate::keeping::private_dir;
 use crate::live::{Live, keep_house};
@@ -39,6 +41,7 @@ pub struct Actor {
     pub(crate) id: PersonId,
     pub(crate) name: String,
     pub(crate) role: PersonRole,
+    pub(crate) origin: Origin,
 }
 
 /// What the console needs to start. `state_dir` holds the database, the CA and the SSH key.
@@ -85,6 +88,7 @@ pub(crate) struct Inner {
     pub(crate) unreachable_since: Mutex<HashMap<NodeAddr, i64>>,
     /// Held while keys and certificates are made.
     pub(crate) pki: tokio::sync::Mutex<()>,
+    pub(crate) audit: AuditLog,
     pub(crate) tasks: TaskTracker,
     pub(crate) closing: CancellationToken,
 }
@@ -108,6 +112,7 @@ impl Console {
         });
         let runner = Runner::new(&settings.state_dir)?;
         let seed = settings.seed_inventory.clone();
+        let audit = AuditLog::new(store.clone(), &settings.state_dir);
         let inner = Inner {
             settings,
             store,
@@ -120,6 +125,7 @@ impl Console {
             nobodys_hash: OnceLock::new(),
             unreachable_since: Mutex::default(),
             pki: tokio::sync::Mutex::default(),
+            audit,
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
         };
@@ -146,6 +152,9 @@ impl Console {
             tracing::warn!("some tasks did not end in time");
         }
         self.inner.pool.close().await;
+        if let Err(problem) = self.inner.audit.keep_head().await {
+            tracing::error!("the end of the audit log was not signed: {problem}");
+        }
         self.inner.store.close().await;
     }
 }

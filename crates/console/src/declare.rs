@@ -10,24 +10,28 @@ use paddock_inventory::{
     ClusterName, InstanceRole, Inventory, Level, Map, NewGroup, NodeAddr, Value, VarTarget, add_cluster,
     add_instance, set_var,
 };
-use paddock_store::NewRevision;
+use paddock_store::{NewAudit, NewRevision};
 use std::sync::Arc;
 
 impl Console {
     /// Declares one more instance of a cluster, as a revision; it is added by the plan that follows.
     pub async fn declare_instance(&self, actor: &Actor, form: NewInstance) -> Result<RevisionId, Problem> {
-        authorise(actor, Action::Edit)?;
+        let note = actor.note_on("inventory/save", "the inventory", Some(form.cluster.clone()));
         let message = format!("declared {} in {}", form.addr.trim(), form.cluster);
         let base = form.base;
-        self.declare(actor, base, message, move |inventory| with_instance(inventory, &form)).await
+        let done =
+            self.declare(actor, base, message, &note, move |inventory| with_instance(inventory, &form)).await;
+        self.told(note, done).await
     }
 
     /// Declares a cluster that is to be cloned from another one, as a revision.
     pub async fn declare_clone(&self, actor: &Actor, form: NewClone) -> Result<RevisionId, Problem> {
-        authorise(actor, Action::Edit)?;
+        let note = actor.note_on("inventory/save", "the inventory", Some(form.name.trim().to_owned()));
         let message = format!("declared {}, a clone of {}", form.name.trim(), form.source);
         let base = form.base;
-        self.declare(actor, base, message, move |inventory| with_clone(inventory, &form)).await
+        let done =
+            self.declare(actor, base, message, &note, move |inventory| with_clone(inventory, &form)).await;
+        self.told(note, done).await
     }
 
     /// Makes one edit of the revision that the form was made from; refuses a text that is broken, or newer than it,
@@ -37,8 +41,10 @@ impl Console {
         actor: &Actor,
         base: RevisionId,
         message: String,
+        note: &NewAudit,
         edit: impl FnOnce(&Inventory) -> Result<String, Problem> + Send + 'static,
     ) -> Result<RevisionId, Problem> {
+        authorise(actor, Action::Edit)?;
         let current = self.inventory_in_force().await?;
         if current.revision != base {
             return Err(stale(base));
@@ -57,9 +63,16 @@ impl Console {
         let text = edited.map_err(|error| internal("the inventory could not be edited", &error))??;
         let (_, findings) = read(text.clone()).await?;
         refuse_new_errors(&current.findings, &findings)?;
-        let new =
-            NewRevision { parent: Some(base), text, author: actor.name.clone(), message, saved_us: now_us() };
-        let saved = self.inner.store.add_revision(&new).await.map_err(from_store)?;
+        let new = NewRevision {
+            parent: Some(base),
+            text,
+            author: actor.name.clone(),
+            message,
+            saved_us: now_us(),
+            job: None,
+        };
+        let note = NewAudit { outcome: new.message.clone(), ..note.clone() };
+        let saved = self.inner.store.noting(note).add_revision(&new).await.map_err(from_store)?;
         let revision = saved.ok_or_else(|| stale(base))?;
         tracing::info!(revision.id = %revision, person.id = %actor.id, "{}", new.message);
         Ok(revision)

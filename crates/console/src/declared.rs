@@ -2,7 +2,7 @@
 
 use crate::inventory::Current;
 use crate::offers::{groups_of, offer};
-use crate::policy::{Action, authorise, verdict};
+use crate::policy::{Action, verdict};
 use crate::problems::no_cluster;
 use crate::{Actor, Console};
 use paddock_events::{ClusterDeclared, DeclaredDatabase, DeclaredUser, NodeRow, NodesPage, Problem};
@@ -25,7 +25,7 @@ const MODULES: [(&str, &str); 5] = [
 impl Console {
     /// Users, databases and what the forms of a cluster's page need.
     pub async fn cluster_declared(&self, actor: &Actor, name: &str) -> Result<ClusterDeclared, Problem> {
-        authorise(actor, Action::See)?;
+        self.gate(actor, Action::See, format!("cluster {name}")).await?;
         let (Current { revision, inventory, .. }, name) = self.declared(name).await?;
         let cluster = inventory.cluster(&name).ok_or_else(|| no_cluster(name.as_str()))?;
         let first = cluster.instances.first().map(|first| inventory.vars(first.addr)).unwrap_or_default();
@@ -58,7 +58,7 @@ impl Console {
 
     /// The inventory's hosts whose address, group or instance contains `needle`.
     pub async fn nodes(&self, actor: &Actor, needle: &str) -> Result<NodesPage, Problem> {
-        authorise(actor, Action::See)?;
+        self.gate(actor, Action::See, "the nodes").await?;
         let may_plan = verdict(actor, Action::Plan, None);
         let Some(current) = self.current().await? else {
             return Ok(NodesPage { rows: Vec::new(), matching: 0, all: 0, may_plan });

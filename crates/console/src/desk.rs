@@ -3,12 +3,13 @@
 //! Who can write the state directory may do this: the operating system is the gate here, not the policy. It opens the
 //! database alone, so it is safe beside a running console: no job is taken over, no key is made.
 
-use crate::clock::now_us;
+use crate::audit::{NoteOutcome as _, Way, note_by};
+use crate::clock::{now_us, utc};
 use crate::passwords::{check_new, hash, new_token, random_text, token_hash};
 use crate::problems::{from_store, problem};
 use crate::{Console, PersonRole};
 use paddock_events::{PersonId, Problem, ProblemKind, TokenId};
-use paddock_store::{ListedPerson, NewPerson, NewToken, Store, StoredPerson, StoredToken};
+use paddock_store::{ListedPerson, NewAudit, NewPerson, NewToken, Store, StoredPerson, StoredToken};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,28 +17,35 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct People {
     store: Store,
+    /// Who keeps them, for the audit log.
+    way: Way,
+}
+
+/// The database of a console that has been there before; none is made by mistake.
+pub(crate) async fn open_store(state_dir: &Path) -> Result<Store, Problem> {
+    let path = state_dir.join("paddock.db");
+    if !path.is_file() {
+        return Err(problem(
+            "console/no-state",
+            ProblemKind::NotFound,
+            format!("there is no console in {}", state_dir.display()),
+            "it holds no paddock.db",
+            "name its directory with --state-dir or PADDOCK_STATE_DIR, or start it once: `paddock serve`",
+        ));
+    }
+    Store::open(&path).await.map_err(from_store)
 }
 
 impl Console {
     pub(crate) fn people(&self) -> People {
-        People { store: self.inner.store.clone() }
+        People { store: self.inner.store.clone(), way: Way::Console }
     }
 }
 
 impl People {
     /// Opens the database of a console that has been there before.
     pub async fn open(state_dir: &Path) -> Result<Self, Problem> {
-        let path = state_dir.join("paddock.db");
-        if !path.is_file() {
-            return Err(problem(
-                "console/no-state",
-                ProblemKind::NotFound,
-                format!("there is no console in {}", state_dir.display()),
-                "it holds no paddock.db",
-                "name its directory with --state-dir or PADDOCK_STATE_DIR, or start it once: `paddock serve`",
-            ));
-        }
-        Ok(Self { store: Store::open(&path).await.map_err(from_store)? })
+        Ok(Self { store: open_store(state_dir).await?, way: Way::CommandLine })
     }
 
     /// Closes the database.
@@ -60,7 +68,8 @@ impl People {
             password_hash: hash(password).await?,
             created_us: now_us(),
         };
-        let id = self.store.add_person(&person).await.map_err(from_store)?;
+        let note = self.note("person/add", name, format!("role {}", role.as_str()));
+        let id = self.store.noting(note).add_person(&person).await.map_err(from_store)?;
         tracing::info!(person.id = %id, person.role = role.as_str(), "added person `{name}`");
         Ok(id)
     }
@@ -70,15 +79,63 @@ impl People {
         self.store.people().await.map_err(from_store)
     }
 
-    /// Gives a person another password. Their tokens stay: each is revoked by itself.
+    /// Gives a person another password and ends their sessions. Their tokens stay: each is revoked by itself.
     pub async fn set_password(&self, name: &str, password: &str) -> Result<(), Problem> {
         check_new(password)?;
         let person = self.named(name).await?;
-        if self.store.set_password(person.id(), &hash(password).await?).await.map_err(from_store)? {
+        let hashed = hash(password).await?;
+        let store = self.store.noting(self.note("person/password", &person.name, String::new()));
+        if store.set_password(person.id(), &hashed, None).await.map_err(from_store)? {
             tracing::info!(person.id = %person.id(), "`{}` has another password", person.name);
             return Ok(());
         }
         Err(unknown(name))
+    }
+
+    /// Gives a person another role and ends their sessions; it holds for their tokens at once.
+    pub async fn set_role(&self, name: &str, role: PersonRole) -> Result<(), Problem> {
+        let person = self.named(name).await?;
+        let outcome = format!("role {} instead of {}", role.as_str(), person.role);
+        let store = self.store.noting(self.note("person/role", &person.name, outcome));
+        let set = store.set_role(person.id(), role.as_str()).await.map_err(from_store)?;
+        tracing::info!(person.id = %person.id(), "`{}` has role {}", person.name, role.as_str());
+        if set { Ok(()) } else { Err(as_it_is(name, "has that role")) }
+    }
+
+    /// Keeps a person from everything, their tokens and approvals included, and ends their sessions.
+    pub async fn disable(&self, name: &str) -> Result<(), Problem> {
+        let person = self.named(name).await?;
+        let store = self.store.noting(self.note("person/disable", &person.name, String::new()));
+        let set = store.set_disabled(person.id(), Some(now_us())).await.map_err(from_store)?;
+        tracing::info!(person.id = %person.id(), "`{}` is disabled", person.name);
+        if set { Ok(()) } else { Err(as_it_is(name, "is disabled")) }
+    }
+
+    /// Lets a disabled person in again.
+    pub async fn enable(&self, name: &str) -> Result<(), Problem> {
+        let person = self.named(name).await?;
+        let store = self.store.noting(self.note("person/enable", &person.name, String::new()));
+        let set = store.set_disabled(person.id(), None).await.map_err(from_store)?;
+        tracing::info!(person.id = %person.id(), "`{}` is enabled", person.name);
+        if set { Ok(()) } else { Err(as_it_is(name, "is not disabled")) }
+    }
+
+    /// Removes a person with their tokens and sessions.
+    pub async fn remove(&self, name: &str) -> Result<(), Problem> {
+        let person = self.named(name).await?;
+        let store = self.store.noting(self.note("person/remove", &person.name, String::new()));
+        if store.remove_person(person.id()).await.map_err(from_store)? {
+            tracing::info!(person.id = %person.id(), "removed person `{}`", person.name);
+            return Ok(());
+        }
+        Err(unknown(name))
+    }
+
+    /// Ends all sessions of a person; gives how many.
+    pub async fn sign_out(&self, name: &str) -> Result<u64, Problem> {
+        let person = self.named(name).await?;
+        let store = self.store.noting(self.note("sign-out", &person.name, "signed out everywhere".into()));
+        store.end_sessions(person.id(), None).await.map_err(from_store)
     }
 
     /// Makes an API token for a person: shown once, stored as a hash. Without `lasts` it ends when it is revoked.
@@ -106,7 +163,11 @@ impl People {
             created_us: now,
             expires_us: lasts.map(|lasts| now.saturating_add(micros(lasts))),
         };
-        let id = self.store.add_token(&kept).await.map_err(from_store)?;
+        let until = kept
+            .expires_us
+            .map_or_else(|| "until it is revoked".to_owned(), |end| format!("until {}", utc(end)));
+        let note = self.note("token/add", "", format!("for {}, {until}: {}", person.name, kept.label));
+        let id = self.store.noting(note).add_token(&kept).await.map_err(from_store)?;
         tracing::info!(person.id = %person.id(), token.id = %id, "made an API token for `{}`", person.name);
         Ok((id, token))
     }
@@ -118,7 +179,9 @@ impl People {
 
     /// Revokes a token: it is refused from now on.
     pub async fn revoke_token(&self, id: TokenId) -> Result<(), Problem> {
-        if self.store.remove_token(id).await.map_err(from_store)? {
+        let note =
+            NewAudit { subject: format!("token {id}"), ..self.note("token/revoke", "", String::new()) };
+        if self.store.noting(note).remove_token(id).await.map_err(from_store)? {
             tracing::info!(token.id = %id, "revoked an API token");
             return Ok(());
         }
@@ -129,6 +192,10 @@ impl People {
             "",
             "`paddock token list` shows all of them",
         ))
+    }
+
+    fn note(&self, act: &'static str, person: &str, outcome: String) -> NewAudit {
+        note_by(self.way, act, format!("person {person}")).with(outcome)
     }
 
     async fn named(&self, name: &str) -> Result<StoredPerson, Problem> {
@@ -147,6 +214,16 @@ fn unknown(name: &str) -> Problem {
         format!("there is no person `{name}`"),
         "",
         "add them first: `paddock user add`",
+    )
+}
+
+fn as_it_is(name: &str, how: &str) -> Problem {
+    problem(
+        "people/unchanged",
+        ProblemKind::Conflict,
+        format!("`{name}` was not changed"),
+        format!("`{name}` {how} already"),
+        "`paddock user list` shows everybody",
     )
 }
 

@@ -1,5 +1,6 @@
 //! The inventory: revisions, findings, merging, the form of a new cluster.
 
+use crate::audit::{Way, note_by};
 use crate::clock::now_us;
 use crate::masking::mask_inventory;
 use crate::passwords::random_text;
@@ -12,7 +13,7 @@ use paddock_events::{
 use paddock_inventory::{
     Finding, InstanceRole, Inventory, Map, NewGroup, NodeAddr, Severity, Value, add_cluster, merge3,
 };
-use paddock_store::{NewRevision, StoredRevision};
+use paddock_store::{NewAudit, NewRevision, StoredRevision};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -103,8 +104,11 @@ impl Console {
             author: "paddock".into(),
             message: format!("from {}", path.file_name().unwrap_or_default().to_string_lossy()),
             saved_us: now_us(),
+            job: None,
         };
-        let saved = self.inner.store.add_revision(&new).await.map_err(from_store)?;
+        let note = note_by(Way::Console, "inventory/save", String::new());
+        let store = self.inner.store.noting(NewAudit { outcome: new.message.clone(), ..note });
+        let saved = store.add_revision(&new).await.map_err(from_store)?;
         if let Some(revision) = saved {
             tracing::info!(revision.id = %revision, "took {} as the first inventory", path.display());
         }
@@ -131,7 +135,7 @@ impl Console {
 
     /// The newest inventory with its findings.
     pub async fn inventory(&self, actor: &Actor) -> Result<InventoryPage, Problem> {
-        authorise(actor, Action::See)?;
+        self.gate(actor, Action::See, "the inventory").await?;
         let may_save = verdict(actor, Action::Edit, None);
         let Some(current) = self.current().await? else {
             return Ok(InventoryPage {
@@ -161,7 +165,7 @@ impl Console {
 
     /// Findings of a text that is not saved.
     pub async fn check_inventory(&self, actor: &Actor, text: String) -> Result<CheckedText, Problem> {
-        authorise(actor, Action::Edit)?;
+        self.gate(actor, Action::Edit, "an inventory text").await?;
         check_size(&text)?;
         Ok(CheckedText { findings: read(text).await?.1 })
     }
@@ -170,6 +174,17 @@ impl Console {
     /// A text that cannot be read as YAML is refused; other findings do not hinder saving.
     /// An unchanged text makes no revision: the newest one is given.
     pub async fn save_inventory(
+        &self,
+        actor: &Actor,
+        base: Option<RevisionId>,
+        text: String,
+        message: String,
+    ) -> Result<Saved, Problem> {
+        let done = self.save(actor, base, text, message).await;
+        self.told(actor.note("inventory/save", "the inventory"), done).await
+    }
+
+    async fn save(
         &self,
         actor: &Actor,
         base: Option<RevisionId>,
@@ -207,8 +222,12 @@ impl Console {
                 author: actor.name.clone(),
                 message: message.clone(),
                 saved_us: now_us(),
+                job: None,
             };
-            if let Some(revision) = self.inner.store.add_revision(&new).await.map_err(from_store)? {
+            let note = NewAudit { outcome: message.clone(), ..actor.note("inventory/save", "") };
+            if let Some(revision) =
+                self.inner.store.noting(note).add_revision(&new).await.map_err(from_store)?
+            {
                 tracing::info!(revision.id = %revision, person.id = %actor.id, "saved the inventory");
                 self.void_stale_approvals().await;
                 return Ok(Saved::Revision { revision });
@@ -244,7 +263,7 @@ impl Console {
         text: String,
         form: NewCluster,
     ) -> Result<String, Problem> {
-        authorise(actor, Action::Edit)?;
+        self.gate(actor, Action::Edit, "an inventory text").await?;
         check_size(&text)?;
         let group = new_group(&form)?;
         let (inventory, _) = read(text).await?;

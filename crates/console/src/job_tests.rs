@@ -265,3 +265,19 @@ async fn a_console_that_is_stopped_leaves_its_job_interrupted() {
     assert_eq!(outcome, Some(JobOutcome::Interrupted));
     after.shut_down().await;
 }
+
+#[tokio::test]
+async fn a_person_s_edit_is_no_edit_of_the_job_whatever_its_message_says() {
+    let mut bench = bench().await;
+    let plan = bench.plan().await;
+    drop(bench.silent.take());
+    let job = bench.console.run(&bench.ann, plan).await.unwrap();
+    bench.followed(job, 0).await;
+    let base = bench.console.current().await.unwrap().unwrap().revision;
+    let text = bench.text.replace("pg_cluster: pg-test", "pg_cluster: pg-test, pg_port: 5999");
+    let message = format!("job {job}: pg-test-1 is gone");
+    bench.console.save_inventory(&bench.ann, Some(base), text, message).await.unwrap();
+    let refused = bench.console.resume(&bench.ann, job).await.unwrap_err();
+    assert_eq!(refused.code, "plan/stale");
+    bench.console.shut_down().await;
+}

@@ -10,7 +10,7 @@ use paddock_events::{
     Event, EventKind, JobId, JobOutline, JobPage, JobRow, JobView, PlanId, Problem, ProblemKind, StepState,
 };
 use paddock_playbooks::Plan;
-use paddock_store::{Held, JobState, NewJob, StoreError, StoredJob, Taken};
+use paddock_store::{Held, JobState, NewAudit, NewJob, StoreError, StoredJob, Taken};
 use std::collections::BTreeSet;
 
 /// Lines that a job page brings along.
@@ -52,6 +52,11 @@ fn held(held: &Held) -> Problem {
 impl Console {
     /// Starts a job for the plan. Refused while another job holds one of its locks.
     pub async fn run(&self, actor: &Actor, id: PlanId) -> Result<JobId, Problem> {
+        let done = self.start(actor, id).await;
+        self.told_of_plan(actor, "job/run", id, done).await
+    }
+
+    async fn start(&self, actor: &Actor, id: PlanId) -> Result<JobId, Problem> {
         authorise(actor, Action::Run)?;
         let case = self.case(id).await?;
         if let Some(problem) = case.already_run() {
@@ -63,17 +68,21 @@ impl Console {
         self.refuse_changed(&case).await?;
         self.end_dead_jobs().await?;
         let now_us = now_us();
+        let asked = case.asked.as_ref().filter(|_| plan.plan().is_destructive());
+        let approval = asked.map(|asked| (asked.id, under));
+        let with = approval.map_or_else(String::new, |(approval, _)| format!(" with approval {approval}"));
+        let note = case.note(actor, "job/run", format!("started plan {id}{with}"));
         let new = NewJob {
             plan: id,
             outline: outline(plan.plan()),
             author: actor.name.clone(),
             runner: self.inner.runner.name().to_owned(),
             locks: locks(plan.plan(), id),
-            approval: case.asked.filter(|_| plan.plan().is_destructive()).map(|asked| (asked.id, under)),
+            approval,
             now_us,
             lease_until_us: now_us + LEASE_US,
         };
-        let (job, fence) = match self.inner.store.start_job(&new).await {
+        let (job, fence) = match self.inner.store.noting(note).start_job(&new).await {
             Ok(Taken::Yes(started)) => started,
             Ok(Taken::No(by)) => return Err(held(&by)),
             Err(StoreError::Exists(_)) => {
@@ -89,6 +98,11 @@ impl Console {
 
     /// Goes on with an interrupted or failed job from its first unfinished step; the same plan, checked again.
     pub async fn resume(&self, actor: &Actor, id: JobId) -> Result<(), Problem> {
+        let done = self.go_on(actor, id).await;
+        self.told_of_job(actor, "job/resume", id, done).await
+    }
+
+    async fn go_on(&self, actor: &Actor, id: JobId) -> Result<(), Problem> {
         authorise(actor, Action::Run)?;
         self.end_dead_jobs().await?;
         let stored = self.stored_job(id).await?;
@@ -107,7 +121,10 @@ impl Console {
         let first = view.steps.iter().position(unfinished).and_then(|at| u32::try_from(at).ok());
         let now_us = now_us();
         let (locks, runner) = (locks(plan.plan(), stored.plan), self.inner.runner.name());
-        let taken = self.inner.store.restart_job(id, runner, &locks, now_us, now_us + LEASE_US).await;
+        let outcome = format!("plan {}, from step {}", stored.plan, first.unwrap_or(0) + 1);
+        let note = NewAudit { subject: format!("job {id}"), ..case.note(actor, "job/resume", outcome) };
+        let taken =
+            self.inner.store.noting(note).restart_job(id, runner, &locks, now_us, now_us + LEASE_US).await;
         let fence = match taken.map_err(from_store)? {
             Taken::Yes(fence) => fence,
             Taken::No(by) => return Err(held(&by)),
@@ -118,6 +135,11 @@ impl Console {
 
     /// Stops a job: after its running steps, or (`now`) by signalling what runs.
     pub async fn cancel(&self, actor: &Actor, id: JobId, now: bool) -> Result<(), Problem> {
+        let done = self.ask_to_stop(actor, id, now).await;
+        self.told_of_job(actor, "job/cancel", id, done).await
+    }
+
+    async fn ask_to_stop(&self, actor: &Actor, id: JobId, now: bool) -> Result<(), Problem> {
         authorise(actor, Action::Run)?;
         let stored = self.stored_job(id).await?;
         if let Some(problem) = not_cancellable(&stored) {
@@ -140,6 +162,12 @@ impl Console {
         if running.events.send((now_us(), asked)).await.is_err() {
             return Err(ended(id));
         }
+        let outcome = if now { "now" } else { "after the running steps" }.to_owned();
+        let note = actor.note_on("job/cancel", format!("job {id}"), stored.cluster.clone());
+        // The job's own log has it already; a stop that somebody needs is not held up by this one.
+        if let Err(error) = self.inner.store.append_audit(&NewAudit { outcome, ..note }).await {
+            tracing::error!(job.id = %id, "a cancellation is missing in the audit log: {error}");
+        }
         running.asked();
         running.stop.after_step.cancel();
         if now {
@@ -151,14 +179,14 @@ impl Console {
 
     /// Newest jobs first.
     pub async fn jobs(&self, actor: &Actor, limit: u32) -> Result<Vec<JobRow>, Problem> {
-        authorise(actor, Action::See)?;
+        self.gate(actor, Action::See, "the jobs").await?;
         let jobs = self.inner.store.newest_jobs(limit.min(1_000)).await.map_err(from_store)?;
         Ok(jobs.iter().map(row).collect())
     }
 
     /// One job with its last lines.
     pub async fn job(&self, actor: &Actor, id: JobId) -> Result<JobPage, Problem> {
-        authorise(actor, Action::See)?;
+        self.gate(actor, Action::See, format!("job {id}")).await?;
         let stored = self.stored_job(id).await?;
         let view = self.job_view(&stored).await?;
         let before =
@@ -187,7 +215,7 @@ impl Console {
         from_seq: u64,
         limit: u32,
     ) -> Result<Vec<Event>, Problem> {
-        authorise(actor, Action::See)?;
+        self.gate(actor, Action::See, format!("job {id}")).await?;
         self.stored_job(id).await?;
         self.inner.store.events(id, from_seq, limit.min(MAX_EVENTS)).await.map_err(from_store)
     }

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod approval_tests;
 mod approvals;
+mod audit;
+mod audit_log;
 mod backups;
 mod case;
 mod clock;
@@ -38,5 +40,6 @@ mod sessions;
 mod ssh_keys;
 mod words;
 
+pub use audit_log::AuditLog;
 pub use console::{Actor, Console, EventFeed, PersonRole, Settings, TopologyFeed};
 pub use desk::People;

@@ -1,8 +1,9 @@
 //! What runs now: one poller per cluster that somebody watches, and a slow round over all.
 
 use crate::Console;
-use crate::clock::now_us;
+use crate::clock::{now_s, now_us};
 use crate::console::{Inner, TopologyFeed};
+use crate::sessions::IDLE_S;
 use paddock_events::ClusterTopology;
 use paddock_inventory::ClusterName;
 use std::collections::HashMap;
@@ -167,10 +168,16 @@ pub(crate) async fn keep_house(inner: Weak<Inner>) {
         if let Err(problem) = console.end_dead_jobs().await {
             tracing::warn!("jobs of dead consoles were not looked for: {problem}");
         }
+        if let Err(error) = console.inner.store.note_expired_approvals(now_us()).await {
+            tracing::warn!("expired requests were not told to the audit log: {error}");
+        }
+        if let Err(problem) = console.inner.audit.keep_head().await {
+            tracing::error!("the end of the audit log was not signed: {problem}");
+        }
         let due = |last: Option<Instant>, every| last.is_none_or(|last: Instant| last.elapsed() >= every);
         if due(last_sweep, Duration::from_secs(3600)) {
             last_sweep = Some(Instant::now());
-            if let Err(error) = console.inner.store.delete_expired_sessions(crate::clock::now_s()).await {
+            if let Err(error) = console.inner.store.delete_expired_sessions(now_s(), IDLE_S).await {
                 tracing::warn!("expired sessions were not deleted: {error}");
             }
         }

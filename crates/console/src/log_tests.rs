@@ -14,6 +14,7 @@ async fn started() -> (TempDir, Store, JobId) {
         author: "a".into(),
         message: "m".into(),
         saved_us: 1,
+        job: None,
     };
     let revision = store.add_revision(&revision).await.unwrap().unwrap();
     let plan = NewPlan {

@@ -1,6 +1,6 @@
 //! Secret values out of texts that are shown.
 
-use paddock_inventory::{Inventory, Value};
+use paddock_inventory::{Inventory, Value, is_secret_name};
 use std::collections::BTreeSet;
 
 /// What stands where a secret stood.
@@ -25,14 +25,6 @@ pub(crate) fn mask(text: &str, secrets: &BTreeSet<String>) -> String {
         }
     }
     out
-}
-
-/// Whether a variable's name says that its value is secret.
-fn is_secret_name(name: &str) -> bool {
-    let name = name.to_lowercase();
-    ["password", "passwd", "secret", "cipher_pass", "access_key", "auth_pass", "s3_key", "token"]
-        .iter()
-        .any(|part| name.contains(part))
 }
 
 fn collect(name: &str, value: &Value, out: &mut BTreeSet<String>) {

@@ -8,6 +8,7 @@ use rand::Rng as _;
 use rand::distr::Alphanumeric;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// OWASP's first recommendation for argon2id: 19 MiB, two passes, one lane.
@@ -69,44 +70,77 @@ pub(crate) fn token_hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// Failures of signing in, by name: after five, half a minute of refusals.
-#[derive(Debug, Default)]
-pub(crate) struct BackOff {
-    failures: HashMap<String, (u32, Instant)>,
+/// Whom failures of signing in are counted for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Tried {
+    Name(String),
+    Address(IpAddr),
 }
 
-const FAILURES: u32 = 5;
+impl Tried {
+    /// How many failures are free: many people may sit behind one address.
+    fn free(&self) -> u32 {
+        match self {
+            Self::Name(_) => 5,
+            Self::Address(_) => 30,
+        }
+    }
+}
+
+/// Failures of signing in, by name and by address: beyond the free ones each makes the wait twice as long.
+#[derive(Debug, Default)]
+pub(crate) struct BackOff {
+    failures: HashMap<Tried, (u32, Instant)>,
+}
+
 const PAUSE: Duration = Duration::from_secs(30);
-/// Names that are remembered at most; somebody who tries more is slowed by hashing.
-const NAMES: usize = 10_000;
+/// Longer waits would only help who wants to keep somebody out.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// Without a failure for so long the count begins anew.
+const FORGET: Duration = Duration::from_secs(3_600);
+/// Names and addresses that are remembered at most; somebody who tries more is slowed by hashing.
+const KNOWN: usize = 20_000;
 
 impl BackOff {
-    /// How long a name must wait, if it must.
-    pub(crate) fn wait(&self, name: &str, now: Instant) -> Option<Duration> {
-        let (count, last) = self.failures.get(&name.to_lowercase())?;
-        let rest = PAUSE.checked_sub(now.saturating_duration_since(*last))?;
-        (*count >= FAILURES && !rest.is_zero()).then_some(rest)
+    /// How long a name or an address must wait, if one must.
+    pub(crate) fn wait(&self, name: &str, address: Option<IpAddr>, now: Instant) -> Option<Duration> {
+        tried(name, address).filter_map(|tried| self.rest(&tried, now)).max()
     }
 
-    /// Counts a failure; after the pause the count begins anew.
-    pub(crate) fn failed(&mut self, name: &str, now: Instant) {
-        if self.failures.len() >= NAMES {
-            self.failures.retain(|_, (_, last)| now.saturating_duration_since(*last) < PAUSE);
+    fn rest(&self, tried: &Tried, now: Instant) -> Option<Duration> {
+        let (count, last) = self.failures.get(tried)?;
+        let beyond = count.checked_sub(tried.free())?;
+        let pause = PAUSE.saturating_mul(1 << beyond.min(8)).min(LONGEST_PAUSE);
+        pause.checked_sub(now.saturating_duration_since(*last)).filter(|rest| !rest.is_zero())
+    }
+
+    /// Counts a failure.
+    pub(crate) fn failed(&mut self, name: &str, address: Option<IpAddr>, now: Instant) {
+        if self.failures.len() >= KNOWN {
+            self.failures.retain(|_, (_, last)| now.saturating_duration_since(*last) < LONGEST_PAUSE);
         }
-        if self.failures.len() >= NAMES {
+        if self.failures.len() >= KNOWN {
             return;
         }
-        let entry = self.failures.entry(name.to_lowercase()).or_insert((0, now));
-        if now.saturating_duration_since(entry.1) >= PAUSE {
-            entry.0 = 0;
+        for tried in tried(name, address) {
+            let entry = self.failures.entry(tried).or_insert((0, now));
+            if now.saturating_duration_since(entry.1) >= FORGET {
+                entry.0 = 0;
+            }
+            *entry = (entry.0.saturating_add(1), now);
         }
-        *entry = (entry.0 + 1, now);
     }
 
-    /// Forgets a name's failures.
+    /// Forgets a name's failures. Those of the address stay: one good account there must not pay for guesses at others.
     pub(crate) fn succeeded(&mut self, name: &str) {
-        self.failures.remove(&name.to_lowercase());
+        self.failures.remove(&Tried::Name(name.to_lowercase()));
     }
+}
+
+/// What a try counts for; a token has no name.
+fn tried(name: &str, address: Option<IpAddr>) -> impl Iterator<Item = Tried> {
+    let name = (!name.is_empty()).then(|| Tried::Name(name.to_lowercase()));
+    name.into_iter().chain(address.map(Tried::Address))
 }
 
 #[cfg(test)]
@@ -123,20 +157,42 @@ mod tests {
     }
 
     #[test]
-    fn five_failures_pause_a_name_for_half_a_minute() {
+    fn each_failure_beyond_five_makes_a_name_wait_twice_as_long() {
         let (mut back_off, start) = (BackOff::default(), Instant::now());
+        let after = |seconds| start + Duration::from_secs(seconds);
         for _ in 0..4 {
-            back_off.failed("ann", start);
+            back_off.failed("ann", None, start);
         }
-        assert_eq!(back_off.wait("ann", start), None);
-        back_off.failed("Ann", start);
-        assert_eq!(back_off.wait("ANN", start + Duration::from_secs(10)), Some(Duration::from_secs(20)));
-        assert_eq!(back_off.wait("bob", start), None);
-        assert_eq!(back_off.wait("ann", start + PAUSE), None);
-        back_off.failed("ann", start + PAUSE);
-        assert_eq!(back_off.wait("ann", start + PAUSE), None, "the count begins anew");
+        assert_eq!(back_off.wait("ann", None, start), None);
+        back_off.failed("Ann", None, start);
+        assert_eq!(back_off.wait("ANN", None, after(10)), Some(Duration::from_secs(20)));
+        assert_eq!(back_off.wait("bob", None, start), None);
+        assert_eq!(back_off.wait("ann", None, after(30)), None);
+        back_off.failed("ann", None, after(30));
+        assert_eq!(back_off.wait("ann", None, after(30)), Some(Duration::from_secs(60)));
+        for _ in 0..40 {
+            back_off.failed("ann", None, after(100));
+        }
+        assert_eq!(back_off.wait("ann", None, after(100)), Some(LONGEST_PAUSE), "and no longer");
+        back_off.failed("ann", None, after(100) + FORGET);
+        assert_eq!(back_off.wait("ann", None, after(100) + FORGET), None, "the count begins anew");
         back_off.succeeded("ann");
-        assert_eq!(back_off.wait("ann", start), None);
+        assert!(back_off.failures.is_empty());
+    }
+
+    #[test]
+    fn an_address_that_tries_many_names_waits_whatever_name_it_tries_next() {
+        let (mut back_off, start) = (BackOff::default(), Instant::now());
+        let address = |last| Some(IpAddr::from([10, 0, 0, last]));
+        for n in 0..30 {
+            assert_eq!(back_off.wait("ann", address(7), start), None);
+            back_off.failed(&format!("name{n}"), address(7), start);
+        }
+        assert_eq!(back_off.wait("ann", address(7), start), Some(PAUSE));
+        assert_eq!(back_off.wait("", address(7), start), Some(PAUSE), "a token, too");
+        assert_eq!(back_off.wait("ann", address(8), start), None);
+        back_off.succeeded("ann");
+        assert_eq!(back_off.wait("ann", address(7), start), Some(PAUSE));
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Who signs in, and who a token acts for.
 
+use crate::audit::{NoteOutcome as _, Origin, Way, note, note_by, tell};
 use crate::clock::{now_us, utc};
-use crate::passwords::{hash, random_text, token_hash, verify};
+use crate::passwords::{check_new, hash, random_text, token_hash, verify};
 use crate::problems::{from_store, problem, signed_out};
 use crate::{Actor, Console, PersonRole};
 use paddock_events::{Me, PersonId, Problem, ProblemKind};
-use paddock_store::{NewPerson, StoredPerson};
+use paddock_store::{NewAudit, NewPerson, StoredPerson};
+use std::net::IpAddr;
 use std::time::Instant;
 
 /// A token's use is noted at most this often, in microseconds.
@@ -30,10 +32,11 @@ impl PersonRole {
     }
 }
 
-fn acting(person: StoredPerson) -> Result<Actor, Problem> {
+fn acting(person: StoredPerson, origin: Origin) -> Result<Actor, Problem> {
     // The database holds the same list in a constraint; a word it does not know may do nothing.
-    let role = PersonRole::parse(&person.role).ok_or_else(signed_out)?;
-    Ok(Actor { id: person.id(), name: person.name, role })
+    let role =
+        PersonRole::parse(&person.role).filter(|_| person.disabled_us.is_none()).ok_or_else(signed_out)?;
+    Ok(Actor { id: person.id(), name: person.name, role, origin })
 }
 
 fn wrong_name_or_password() -> Problem {
@@ -61,6 +64,13 @@ impl Actor {
     pub fn role(&self) -> PersonRole {
         self.role
     }
+
+    /// The same actor, whose request came from there.
+    #[must_use]
+    pub fn at(mut self, address: Option<IpAddr>) -> Self {
+        self.origin.address = address;
+        self
+    }
 }
 
 impl Console {
@@ -76,7 +86,11 @@ impl Console {
             password_hash: hash(&password).await?,
             created_us: now_us(),
         };
-        let added = self.inner.store.add_first_person(&person).await.map_err(from_store)?;
+        let note = NewAudit {
+            outcome: "role admin".into(),
+            ..note_by(Way::Console, "person/add", "person admin".into())
+        };
+        let added = self.inner.store.noting(note).add_first_person(&person).await.map_err(from_store)?;
         if let Some(id) = added {
             tracing::info!(person.id = %id, "made the first admin `admin`");
         }
@@ -94,41 +108,113 @@ impl Console {
     }
 
     /// Checks name and password; the same refusal for an unknown name and a wrong password.
-    pub async fn sign_in(&self, name: &str, password: &str) -> Result<Actor, Problem> {
-        let waits = self.inner.back_off.lock().ok().and_then(|back_off| back_off.wait(name, Instant::now()));
-        if let Some(rest) = waits {
-            return Err(problem(
-                "people/back-off",
-                ProblemKind::SignedOut,
-                "you were not signed in",
-                "the last tries with this name failed",
-                format!("wait {} s, then try again", rest.as_secs() + 1),
-            ));
-        }
+    pub async fn sign_in(
+        &self,
+        name: &str,
+        password: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Actor, Problem> {
+        let origin = Origin { way: Way::Browser, address };
+        self.refuse_back_off(name, address)?;
         let person = self.inner.store.person_named(name).await.map_err(from_store)?;
         // An unknown name costs as much time as a known one: it is compared with a hash that nothing matches.
         let stored = match &person {
             Some(person) => person.password_hash.clone(),
             None => self.nobodys_hash().await?,
         };
+        let may_sign_in = person.as_ref().is_some_and(|person| person.disabled_us.is_none());
         let matches = verify(password, &stored).await;
-        if let Ok(mut back_off) = self.inner.back_off.lock() {
-            if matches && person.is_some() {
-                back_off.succeeded(name);
-            } else {
-                back_off.failed(name, Instant::now());
-            }
-        }
+        self.count_try(name, address, matches && may_sign_in);
         match person {
-            Some(person) if matches => {
-                tracing::info!(person.id = %person.id(), "`{}` signed in", person.name);
-                acting(person)
+            Some(person) if matches && may_sign_in => {
+                let actor = acting(person, origin)?;
+                let note = actor.note("sign-in", "").with("signed in");
+                self.inner.store.append_audit(&note).await.map_err(from_store)?;
+                tracing::info!(person.id = %actor.id, "`{}` signed in", actor.name);
+                Ok(actor)
             }
-            Some(_) | None => {
+            known => {
                 tracing::warn!("a sign-in was refused");
+                // A name that nobody has is not written down: people type their password into the wrong field.
+                let (who, why) = match &known {
+                    Some(person) if matches => (person.name.as_str(), "the person is disabled"),
+                    Some(person) => (person.name.as_str(), "another password"),
+                    None => ("unknown", "nobody has the name that was given"),
+                };
+                let told = Problem { why: why.into(), ..wrong_name_or_password() };
+                let id = known.as_ref().map(StoredPerson::id);
+                let note = NewAudit { person: id, ..note(who, origin, "sign-in", String::new()) };
+                tell(&self.inner.store, note, &told).await;
                 Err(wrong_name_or_password())
             }
         }
+    }
+
+    fn refuse_back_off(&self, name: &str, address: Option<IpAddr>) -> Result<(), Problem> {
+        let now = Instant::now();
+        let waits = self.inner.back_off.lock().ok().and_then(|back_off| back_off.wait(name, address, now));
+        let Some(rest) = waits else { return Ok(()) };
+        Err(problem(
+            "people/back-off",
+            ProblemKind::SignedOut,
+            "you were not signed in",
+            "the last tries with this name or from this address failed",
+            format!("wait {} s, then try again", rest.as_secs() + 1),
+        ))
+    }
+
+    fn count_try(&self, name: &str, address: Option<IpAddr>, good: bool) {
+        if let Ok(mut back_off) = self.inner.back_off.lock() {
+            if good {
+                back_off.succeeded(name);
+            } else {
+                back_off.failed(name, address, Instant::now());
+            }
+        }
+    }
+
+    /// Gives the actor another password, when they know the one they have. It ends their other sessions; `session` is
+    /// this one.
+    pub async fn change_password(
+        &self,
+        actor: &Actor,
+        current: &str,
+        new: &str,
+        session: Option<&str>,
+    ) -> Result<(), Problem> {
+        let note = actor.note("person/password", format!("person {}", actor.name));
+        let done = self.replace_password(actor, current, new, session, note.clone()).await;
+        self.told(note, done).await
+    }
+
+    async fn replace_password(
+        &self,
+        actor: &Actor,
+        current: &str,
+        new: &str,
+        session: Option<&str>,
+        note: NewAudit,
+    ) -> Result<(), Problem> {
+        self.refuse_back_off(&actor.name, actor.origin.address)?;
+        let person = self.inner.store.person(actor.id).await.map_err(from_store)?.ok_or_else(signed_out)?;
+        let knows = verify(current, &person.password_hash).await;
+        // Somebody at an unlocked screen tries as a stranger at the sign-in page does.
+        self.count_try(&actor.name, actor.origin.address, knows);
+        if !knows {
+            return Err(problem(
+                "people/wrong-password",
+                ProblemKind::Request,
+                "the password was not changed",
+                "the present password is another one",
+                "type the password that you signed in with",
+            ));
+        }
+        check_new(new)?;
+        let hashed = hash(new).await?;
+        let store = self.inner.store.noting(note.with("by the person"));
+        store.set_password(actor.id, &hashed, session).await.map_err(from_store)?;
+        tracing::info!(person.id = %actor.id, "`{}` has another password", actor.name);
+        Ok(())
     }
 
     async fn nobodys_hash(&self) -> Result<String, Problem> {
@@ -142,11 +228,11 @@ impl Console {
     /// The actor behind a session's person id; refused when the person is gone.
     pub async fn actor(&self, id: PersonId) -> Result<Actor, Problem> {
         let person = self.inner.store.person(id).await.map_err(from_store)?;
-        acting(person.ok_or_else(signed_out)?)
+        acting(person.ok_or_else(signed_out)?, Origin { way: Way::Browser, address: None })
     }
 
     /// The actor behind an API token (`pdk_…`); refused when it is unknown, revoked or has expired.
-    pub async fn actor_by_token(&self, token: &str) -> Result<Actor, Problem> {
+    pub async fn actor_by_token(&self, token: &str, address: Option<IpAddr>) -> Result<Actor, Problem> {
         let refused = |code: &str, why: String| {
             problem(
                 code,
@@ -156,12 +242,24 @@ impl Console {
                 "make one with `paddock token add`, and give it as PADDOCK_TOKEN",
             )
         };
+        self.refuse_back_off("", address)?;
         let bearer = self.inner.store.bearer_of_token(&token_hash(token)).await.map_err(from_store)?;
-        let bearer =
-            bearer.ok_or_else(|| refused("people/bad-token", "the console does not know it".to_owned()))?;
+        let Some(bearer) = bearer else {
+            // Written down as often as the back-off lets an address try, so that nobody fills the disk with it.
+            let unknown = refused("people/bad-token", "the console does not know it".to_owned());
+            self.count_try("", address, false);
+            let origin = Origin { way: Way::UnknownToken, address };
+            tell(&self.inner.store, note("unknown", origin, "token/use", String::new()), &unknown).await;
+            return Err(unknown);
+        };
+        let origin = Origin { way: Way::Token(bearer.token()), address };
         let now = now_us();
         if let Some(end) = bearer.expires_us.filter(|end| *end <= now) {
-            return Err(refused("people/token-expired", format!("it expired on {}", utc(end))));
+            let expired = refused("people/token-expired", format!("it expired on {}", utc(end)));
+            let person = Some(bearer.person.id());
+            let note = NewAudit { person, ..note(&bearer.person.name, origin, "token/use", String::new()) };
+            tell(&self.inner.store, note, &expired).await;
+            return Err(expired);
         }
         if bearer.used_us.is_none_or(|used| now - used >= NOTE_USE_EVERY_US) {
             // Worth knowing, but no reason to refuse a request.
@@ -169,13 +267,7 @@ impl Console {
                 tracing::warn!(token.id = %bearer.token(), "the use of a token was not noted: {error}");
             }
         }
-        acting(bearer.person)
-    }
-
-    /// Removes a person with their tokens; their sessions end with the next request. Only from the command
-    /// line or by an admin.
-    pub async fn remove_person(&self, id: PersonId) -> Result<bool, Problem> {
-        self.inner.store.remove_person(id).await.map_err(from_store)
+        acting(bearer.person, origin)
     }
 
     /// Who is signed in, for the page's head.

@@ -2,7 +2,7 @@
 
 use crate::case::confirm_name;
 use crate::masking::mask;
-use crate::policy::{Action, authorise};
+use crate::policy::Action;
 use crate::{Actor, Console};
 use paddock_events::{PlanId, PlanPage, PlanStage, PlanStep, Problem};
 use paddock_playbooks::{Effect, Fact, Operation, Plan, Step};
@@ -15,7 +15,7 @@ const DETAILS: usize = 2_000_000;
 impl Console {
     /// A stored plan.
     pub async fn plan_page(&self, actor: &Actor, id: PlanId) -> Result<PlanPage, Problem> {
-        authorise(actor, Action::See)?;
+        self.gate(actor, Action::See, format!("plan {id}")).await?;
         let case = self.case(id).await?;
         let standing = self.standing(actor, &case).await?;
         let kept = &case.kept;

@@ -1,5 +1,6 @@
 //! Plans: made from facts and the inventory in force, kept as they were shown, checked on the nodes.
 
+use crate::audit::{Way, note_by};
 use crate::clock::{now_us, utc};
 use crate::inventory::Current;
 use crate::pki;
@@ -10,16 +11,11 @@ use paddock_engine::{CheckResult, Targets, dry_run, gather_facts};
 use paddock_events::{DryRun, JobId, PlanId, Problem, ProblemKind, RevisionId};
 use paddock_inventory::{Inventory, NodeAddr};
 use paddock_playbooks::{FactSet, HostFacts, Intent, InventoryEdit, Material, Plan, Playbook};
-use paddock_store::{NewPlan, NewRevision, StoredPlan};
+use paddock_store::{NewAudit, NewPlan, NewRevision, StoredPlan};
 use std::sync::Arc;
 
 /// How many revisions are looked through for a node that has left the inventory.
 const LOOK_BACK: usize = 50;
-
-/// How the message of a job's own edit of the inventory begins.
-fn own_edit(job: JobId) -> String {
-    format!("job {job}: ")
-}
 
 /// Code of the refusal of a plan that the inventory in force would not give any more.
 pub(crate) const STALE: &str = "plan/stale";
@@ -33,6 +29,12 @@ pub(crate) struct KeptPlan {
 impl Console {
     /// Reads facts from the nodes, plans, stores the plan.
     pub async fn plan(&self, actor: &Actor, intent: Intent) -> Result<PlanId, Problem> {
+        let note = actor.note("plan/make", intent.operation.script_form());
+        let done = self.make_plan(actor, intent).await;
+        self.told(note, done).await
+    }
+
+    async fn make_plan(&self, actor: &Actor, intent: Intent) -> Result<PlanId, Problem> {
         authorise(actor, Action::Plan)?;
         let Current { revision, inventory, .. } = self.inventory_for(&intent).await?;
         let nodes = paddock_playbooks::hosts_concerned(&inventory, &intent).map_err(from_refusal)?;
@@ -54,14 +56,19 @@ impl Console {
             author: actor.name.clone(),
             created_us: now_us(),
         };
-        let id = self.inner.store.add_plan(&new).await.map_err(from_store)?;
+        let note = NewAudit {
+            digest: Some(new.digest.clone()),
+            outcome: plan.title.clone(),
+            ..actor.note_on("plan/make", "", plan.cluster.as_ref().map(ToString::to_string))
+        };
+        let id = self.inner.store.noting(note).add_plan(&new).await.map_err(from_store)?;
         tracing::info!(plan.id = %id, person.id = %actor.id, "planned: {}", plan.title);
         Ok(id)
     }
 
     /// Runs every check of the plan on the nodes and changes nothing.
     pub async fn dry_run(&self, actor: &Actor, id: PlanId) -> Result<DryRun, Problem> {
-        authorise(actor, Action::Plan)?;
+        self.gate(actor, Action::Plan, format!("plan {id}")).await?;
         let kept = self.kept_plan(id).await?;
         let current = self.inventory_in_force().await?;
         let planned_on = self.inventory_at(kept.stored.revision).await?;
@@ -159,10 +166,13 @@ impl Console {
                 parent: Some(current.revision),
                 text,
                 author: author.to_owned(),
-                message: format!("{}{}", own_edit(job), sentences.join("; ")),
+                message: format!("job {job}: {}", sentences.join("; ")),
                 saved_us: now_us(),
+                job: Some(job),
             };
-            if let Some(revision) = self.inner.store.add_revision(&new).await.map_err(from_store)? {
+            let note = note_by(Way::Console, "inventory/save", String::new());
+            let store = self.inner.store.noting(NewAudit { outcome: new.message.clone(), ..note });
+            if let Some(revision) = store.add_revision(&new).await.map_err(from_store)? {
                 return Ok(Some(revision));
             }
         }
@@ -182,7 +192,7 @@ impl Console {
         while at != kept.stored.revision {
             let revision = self.inner.store.revision(at).await.map_err(from_store)?;
             match revision {
-                Some(revision) if revision.message.starts_with(&own_edit(job)) => match revision.parent() {
+                Some(revision) if revision.job() == Some(job) => match revision.parent() {
                     Some(parent) => at = parent,
                     None => return Ok(false),
                 },

@@ -21,9 +21,25 @@ pub(crate) enum Action {
     Approve,
     /// Let a plan that destroys run alone, with a reason.
     BreakGlass,
+    /// Read who did what.
+    Audit,
 }
 
 impl Action {
+    /// As the audit log names it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::See => "see",
+            Self::Edit => "edit",
+            Self::Plan => "plan",
+            Self::Run => "run",
+            Self::Request => "request",
+            Self::Approve => "approve",
+            Self::BreakGlass => "break-glass",
+            Self::Audit => "audit",
+        }
+    }
+
     fn words(self) -> &'static str {
         match self {
             Self::See => "look at this",
@@ -33,6 +49,7 @@ impl Action {
             Self::Request => "ask for approvals",
             Self::Approve => "approve or refuse what others ask for",
             Self::BreakGlass => "approve alone what destroys",
+            Self::Audit => "read the audit log",
         }
     }
 
@@ -40,7 +57,7 @@ impl Action {
         match self {
             Self::See => PersonRole::Viewer,
             Self::Edit | Self::Plan | Self::Run | Self::Request => PersonRole::Operator,
-            Self::Approve => PersonRole::Approver,
+            Self::Approve | Self::Audit => PersonRole::Approver,
             Self::BreakGlass => PersonRole::Admin,
         }
     }
@@ -88,12 +105,13 @@ mod tests {
             Action::Request,
             Action::Approve,
             Action::BreakGlass,
+            Action::Audit,
         ];
         let table = [
-            (Viewer, [true, false, false, false, false, false, false]),
-            (Operator, [true, true, true, true, true, false, false]),
-            (Approver, [true, true, true, true, true, true, false]),
-            (Admin, [true, true, true, true, true, true, true]),
+            (Viewer, [true, false, false, false, false, false, false, false]),
+            (Operator, [true, true, true, true, true, false, false, false]),
+            (Approver, [true, true, true, true, true, true, false, true]),
+            (Admin, [true, true, true, true, true, true, true, true]),
         ];
         for (role, expected) in table {
             let got = actions.map(|action| may(role, action).is_ok());

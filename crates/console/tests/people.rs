@@ -13,7 +13,7 @@ async fn the_first_admin_is_made_once_and_signs_in() {
     let (_dir, console) = opened().await;
     let password = console.first_admin().await.unwrap().unwrap();
     assert_eq!(console.first_admin().await.unwrap(), None);
-    let actor = console.sign_in("Admin", &password).await.unwrap();
+    let actor = console.sign_in("Admin", &password, None).await.unwrap();
     assert_eq!((actor.role(), console.me(&actor).role.as_str()), (PersonRole::Admin, "admin"));
     console.shut_down().await;
 }
@@ -22,13 +22,13 @@ async fn the_first_admin_is_made_once_and_signs_in() {
 async fn an_unknown_name_and_a_wrong_password_get_the_same_answer() {
     let (_dir, console) = opened().await;
     somebody(&console, PersonRole::Viewer).await;
-    let wrong = console.sign_in("viewer", "not the password").await.unwrap_err();
-    let unknown = console.sign_in("nobody", PASSWORD).await.unwrap_err();
+    let wrong = console.sign_in("viewer", "not the password", None).await.unwrap_err();
+    let unknown = console.sign_in("nobody", PASSWORD, None).await.unwrap_err();
     assert_eq!(wrong, unknown);
     for _ in 0..4 {
-        console.sign_in("viewer", "not the password").await.unwrap_err();
+        console.sign_in("viewer", "not the password", None).await.unwrap_err();
     }
-    let paused = console.sign_in("viewer", PASSWORD).await.unwrap_err();
+    let paused = console.sign_in("viewer", PASSWORD, None).await.unwrap_err();
     assert_eq!(paused.code, "people/back-off", "the right password waits, too");
     console.shut_down().await;
 }
@@ -54,19 +54,19 @@ async fn a_token_acts_for_its_person_until_it_is_revoked_or_they_are_gone() {
         people.add_token("Operator", "backups", Some(Duration::from_secs(86_400))).await.unwrap();
     assert!(token.starts_with("pdk_"));
     for token in [&token, &other] {
-        assert_eq!(console.actor_by_token(token).await.unwrap(), ann);
+        assert_eq!(console.actor_by_token(token, None).await.unwrap().id(), ann.id());
     }
     assert!(people.tokens().await.unwrap().iter().all(|token| token.used_us.is_some()), "their use is noted");
     let refused = |result: Result<Actor, Problem>| result.unwrap_err().code;
-    assert_eq!(refused(console.actor_by_token("pdk_no").await), "people/bad-token");
+    assert_eq!(refused(console.actor_by_token("pdk_no", None).await), "people/bad-token");
     assert_eq!(people.add_token("nobody", "x", None).await.unwrap_err().code, "people/unknown");
     assert_eq!(people.add_token("operator", " ", None).await.unwrap_err().code, "people/bad-label");
     people.revoke_token(first).await.unwrap();
     assert_eq!(people.revoke_token(first).await.unwrap_err().code, "people/unknown-token");
-    assert_eq!(refused(console.actor_by_token(&token).await), "people/bad-token");
-    assert_eq!(console.actor_by_token(&other).await.unwrap(), ann);
-    assert!(console.remove_person(ann.id()).await.unwrap());
-    assert_eq!(refused(console.actor_by_token(&other).await), "people/bad-token");
+    assert_eq!(refused(console.actor_by_token(&token, None).await), "people/bad-token");
+    assert_eq!(console.actor_by_token(&other, None).await.unwrap().id(), ann.id());
+    people.remove("operator").await.unwrap();
+    assert_eq!(refused(console.actor_by_token(&other, None).await), "people/bad-token");
     assert_eq!(console.actor(ann.id()).await.unwrap_err().kind, ProblemKind::SignedOut);
     people.close().await;
     console.shut_down().await;
@@ -78,7 +78,7 @@ async fn a_token_that_has_expired_is_refused_and_says_since_when() {
     somebody(&console, PersonRole::Operator).await;
     let people = People::open(&dir.path().join("state")).await.unwrap();
     let (_, token) = people.add_token("operator", "short", Some(Duration::ZERO)).await.unwrap();
-    let refused = console.actor_by_token(&token).await.unwrap_err();
+    let refused = console.actor_by_token(&token, None).await.unwrap_err();
     assert_eq!((refused.code.as_str(), refused.kind), ("people/token-expired", ProblemKind::SignedOut));
     assert!(refused.why.starts_with("it expired on 20"), "{refused}");
     people.close().await;
@@ -90,10 +90,10 @@ async fn the_command_line_keeps_people_beside_a_running_console_and_makes_none_b
     let (dir, console) = opened().await;
     let people = People::open(&dir.path().join("state")).await.unwrap();
     people.add("ann", PersonRole::Viewer, PASSWORD).await.unwrap();
-    assert_eq!(console.sign_in("ann", PASSWORD).await.unwrap().role(), PersonRole::Viewer);
+    assert_eq!(console.sign_in("ann", PASSWORD, None).await.unwrap().role(), PersonRole::Viewer);
     people.set_password("ann", "another battery").await.unwrap();
-    assert_eq!(console.sign_in("ann", PASSWORD).await.unwrap_err().code, "people/refused");
-    console.sign_in("ann", "another battery").await.unwrap();
+    assert_eq!(console.sign_in("ann", PASSWORD, None).await.unwrap_err().code, "people/refused");
+    console.sign_in("ann", "another battery", None).await.unwrap();
     assert_eq!(people.set_password("bob", PASSWORD).await.unwrap_err().code, "people/unknown");
     assert_eq!(people.set_password("ann", "short").await.unwrap_err().code, "people/weak-password");
     let listed = people.list().await.unwrap();
@@ -108,14 +108,72 @@ async fn the_command_line_keeps_people_beside_a_running_console_and_makes_none_b
 #[tokio::test]
 async fn sessions_are_kept_over_a_restart_and_expire() {
     let (dir, console) = opened().await;
-    console.session_save("s", b"data", i64::MAX).await.unwrap();
-    console.session_save("old", b"data", 1).await.unwrap();
+    let end = i64::MAX;
+    console.session_save("s", None, b"data", end).await.unwrap();
+    console.session_save("old", None, b"data", 1).await.unwrap();
     console.shut_down().await;
     let console = Console::open(common::settings(&dir)).await.unwrap();
-    assert_eq!(console.session_load("s").await.unwrap(), Some((b"data".to_vec(), i64::MAX)));
+    assert_eq!(console.session_load("s").await.unwrap(), Some((b"data".to_vec(), end)));
     assert_eq!(console.session_load("old").await.unwrap(), None);
     console.session_delete("s").await.unwrap();
     assert_eq!(console.session_load("s").await.unwrap(), None);
+    console.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_changed_password_ends_the_other_sessions_and_takes_the_present_one_to_change() {
+    let (_dir, console) = opened().await;
+    let ann = somebody(&console, PersonRole::Viewer).await;
+    for id in ["here", "there"] {
+        console.session_save(id, Some(ann.id()), b"x", i64::MAX).await.unwrap();
+    }
+    let new = "another battery";
+    let wrong = console.change_password(&ann, "not it", new, Some("here")).await.unwrap_err();
+    assert_eq!(wrong.code, "people/wrong-password");
+    let weak = console.change_password(&ann, PASSWORD, "short", Some("here")).await.unwrap_err();
+    assert_eq!(weak.code, "people/weak-password");
+    assert!(console.session_holds("there", ann.id()).await, "nothing was changed");
+    console.change_password(&ann, PASSWORD, new, Some("here")).await.unwrap();
+    assert!(console.session_holds("here", ann.id()).await);
+    assert!(!console.session_holds("there", ann.id()).await);
+    console.sign_in("viewer", PASSWORD, None).await.unwrap_err();
+    console.sign_in("viewer", new, None).await.unwrap();
+    assert_eq!(console.sign_out_everywhere(&ann).await.unwrap(), 1);
+    assert!(!console.session_holds("here", ann.id()).await);
+    for _ in 0..5 {
+        console.change_password(&ann, "guess", new, None).await.unwrap_err();
+    }
+    let paused = console.change_password(&ann, new, "yet another one", None).await.unwrap_err();
+    assert_eq!(paused.code, "people/back-off", "guessed at an unlocked screen");
+    console.shut_down().await;
+}
+
+#[tokio::test]
+async fn who_is_disabled_or_loses_the_role_is_out_at_once() {
+    let (dir, console) = opened().await;
+    let people = People::open(&dir.path().join("state")).await.unwrap();
+    let id = console.add_person("ann", PersonRole::Operator, PASSWORD).await.unwrap();
+    let (_, token) = people.add_token("ann", "ci", None).await.unwrap();
+    let begin = async || console.session_save("s", Some(id), b"x", i64::MAX).await.unwrap();
+    begin().await;
+    people.set_role("ann", PersonRole::Viewer).await.unwrap();
+    assert!(!console.session_holds("s", id).await);
+    assert_eq!(console.actor_by_token(&token, None).await.unwrap().role(), PersonRole::Viewer);
+    assert_eq!(people.set_role("ann", PersonRole::Viewer).await.unwrap_err().code, "people/unchanged");
+    begin().await;
+    people.disable("ann").await.unwrap();
+    assert_eq!(people.disable("ann").await.unwrap_err().code, "people/unchanged");
+    assert!(!console.session_holds("s", id).await);
+    assert_eq!(console.actor_by_token(&token, None).await.unwrap_err().kind, ProblemKind::SignedOut);
+    assert_eq!(console.actor(id).await.unwrap_err().kind, ProblemKind::SignedOut);
+    let refused = console.sign_in("ann", PASSWORD, None).await.unwrap_err();
+    assert_eq!(refused.code, "people/refused", "a stranger is told no more than of a wrong password");
+    people.enable("ann").await.unwrap();
+    console.sign_in("ann", PASSWORD, None).await.unwrap();
+    begin().await;
+    assert_eq!(people.sign_out("ann").await.unwrap(), 1);
+    assert!(!console.session_holds("s", id).await);
+    people.close().await;
     console.shut_down().await;
 }
 

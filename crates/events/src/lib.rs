@@ -4,6 +4,7 @@
 //! Serde only: it compiles small to WASM and is tested natively. It knows neither SSH nor SQL nor HTML.
 
 mod approval;
+mod audit;
 mod cluster_pages;
 mod event;
 mod ids;
@@ -17,6 +18,7 @@ mod view;
 mod wire;
 
 pub use approval::{ApprovalRow, ApprovalStage, ApprovalState, ApprovalsPage, PlanStanding};
+pub use audit::{AuditFilter, AuditPage, AuditRow};
 pub use cluster_pages::{
     BackupRow, ClusterBackups, ClusterConfig, ClusterDeclared, ConfigChange, ConfigPreview, DeclaredDatabase,
     DeclaredUser, NewClone, NewInstance, NodeRow, NodesPage, Offer,

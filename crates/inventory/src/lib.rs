@@ -10,6 +10,7 @@ mod merge;
 mod model;
 mod pattern;
 mod read;
+mod secret_names;
 mod splice;
 mod typing;
 mod validate;
@@ -26,4 +27,5 @@ pub use ids::{ClusterName, GroupName, InstanceId, InstanceRole, NameError, NodeA
 pub use merge::{Conflict, Hunk, diff, merge3};
 pub use model::{Cluster, Group, Instance, Inventory, Level, Resolved, Span, Vars};
 pub use pattern::{HostPattern, PatternError};
+pub use secret_names::is_secret_name;
 pub use value::{Map, Value};

@@ -1,16 +1,9 @@
 //! A plan's secrets and its digest.
 
 use crate::{Digest, Material, Plan};
-use paddock_inventory::{Inventory, Map, Value};
+use paddock_inventory::{Inventory, Map, Value, is_secret_name};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Whether a variable's name says that its value is secret.
-fn is_secret_name(name: &str) -> bool {
-    let name = name.to_lowercase();
-    // Not `s3_key`: it is a name, by default `pgbackrest`, and hiding that would make every line of pgBackRest unreadable.
-    ["password", "secret", "cipher_pass", "access_key", "auth_pass"].iter().any(|part| name.contains(part))
-}
 
 fn collect_secrets(name: &str, value: &Value, out: &mut BTreeMap<String, String>, path: &str) {
     match value {

@@ -3,6 +3,7 @@
 //! Every transition is one conditional write: a request that is not in the state it must be in, has expired or is the
 //! decider's own gives no row, and the caller looks again to say why.
 
+use crate::audit::{self, NewAudit};
 use crate::database::Asking as _;
 use crate::{Store, StoreError};
 use paddock_events::{ApprovalId, PersonId, PlanId, RevisionId};
@@ -215,7 +216,7 @@ impl Store {
         .await
         .asking("close expired requests")?;
         if alone.is_some() {
-            sqlx::query(
+            let withdrawn = sqlx::query(
                 "UPDATE approval SET state = 'withdrawn', ended_us = $3
                  WHERE plan = $1 AND state = 'waiting' AND requester = $2",
             )
@@ -225,6 +226,11 @@ impl Store {
             .execute(&mut *tx)
             .await
             .asking("take one's own request back")?;
+            if let (1.., Some(note)) = (withdrawn.rows_affected(), &self.note) {
+                let outcome = "for the break-glass that follows".to_owned();
+                let note = NewAudit { act: "approval/withdraw", outcome, ..note.as_ref().clone() };
+                audit::append(&mut tx, &note).await?;
+            }
         }
         let decided = alone.map(|_| asked);
         let added: Option<i64> = sqlx::query_scalar(
@@ -252,6 +258,7 @@ impl Store {
         .await
         .asking("keep a request for approval")?;
         if added.is_some() {
+            self.note_in(&mut tx, None).await?;
             tx.commit().await.asking("keep a request for approval")?;
         }
         Ok(added.map(ApprovalId))
@@ -272,11 +279,8 @@ impl Store {
         .bind(decided.by.0)
         .bind(&decided.name)
         .bind(decided.at_us)
-        .bind(typed_name)
-        .execute(self.writer())
-        .await
-        .asking("approve a plan")?;
-        Ok(approved.rows_affected() == 1)
+        .bind(typed_name);
+        self.change(approved, "approve a plan").await
     }
 
     /// Refuses the request that waits, when it is not the decider's own and has not expired; else false.
@@ -294,11 +298,8 @@ impl Store {
         .bind(decided.by.0)
         .bind(&decided.name)
         .bind(decided.at_us)
-        .bind(why)
-        .execute(self.writer())
-        .await
-        .asking("refuse a plan")?;
-        Ok(refused.rows_affected() == 1)
+        .bind(why);
+        self.change(refused, "refuse a plan").await
     }
 
     /// Takes back a request that waits or is approved; false when none is open or it is somebody else's.
@@ -314,11 +315,8 @@ impl Store {
         )
         .bind(plan.0)
         .bind(requester.0)
-        .bind(now_us)
-        .execute(self.writer())
-        .await
-        .asking("withdraw a request")?;
-        Ok(withdrawn.rows_affected() == 1)
+        .bind(now_us);
+        self.change(withdrawn, "withdraw a request").await
     }
 
     /// Makes what a plan was approved with worth nothing, for good: also for a job that would be resumed with it.
@@ -331,11 +329,8 @@ impl Store {
         )
         .bind(plan.0)
         .bind(why)
-        .bind(now_us)
-        .execute(self.writer())
-        .await
-        .asking("void an approval")?;
-        Ok(voided.rows_affected() == 1)
+        .bind(now_us);
+        self.change(voided, "void an approval").await
     }
 
     /// The newest request for a plan.

@@ -1,9 +1,11 @@
 //! Opening the database, and what can go wrong with it.
 
+use crate::audit::NewAudit;
 use paddock_events::{JobId, PlanId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
@@ -15,6 +17,8 @@ pub struct Store {
     read: SqlitePool,
     /// One writer: SQLite has one anyway, and waiting in a queue is fairer than in its busy handler.
     write: SqlitePool,
+    /// What the next audited change appends to the audit log ([`Store::noting`]).
+    pub(crate) note: Option<Arc<NewAudit>>,
 }
 
 /// Why the store did not answer.
@@ -116,7 +120,7 @@ impl Store {
         let migrated = MIGRATIONS.run(&write).await;
         migrated.map_err(|source| StoreError::Migrate { path: path.into(), source })?;
         let read = pool(4).connect_with(options).await.map_err(open)?;
-        Ok(Self { read, write })
+        Ok(Self { read, write, note: None })
     }
 
     /// Waits for what runs, then closes the file. Later questions fail.

@@ -1,11 +1,12 @@
 //! The event log of jobs: append-only, gapless, in compressed batches.
 
+use crate::audit::{self, NewAudit};
 use crate::database::{Asking as _, to_i64, to_u64};
 use crate::jobs::JobState;
 use crate::leases;
 use crate::pack::{pack_lines, unpack_lines};
 use crate::{Store, StoreError};
-use paddock_events::{Event, EventKind, JobId};
+use paddock_events::{Event, EventKind, JobId, JobOutcome};
 
 /// What an append left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,14 +85,25 @@ impl Store {
         let finished = if let EventKind::JobFinished { outcome } = &last.kind {
             let json = serde_json::to_string(outcome)
                 .map_err(|error| StoreError::Damaged { what: "outcome".into(), why: error.to_string() })?;
-            sqlx::query("UPDATE job SET state = $2, outcome = $3, finished_us = $4 WHERE id = $1")
-                .bind(job.0)
-                .bind(JobState::after(outcome).as_str())
-                .bind(json)
-                .bind(last.at_us)
-                .execute(&mut *tx)
-                .await
-                .asking("end a job")?;
+            let (cluster, digest): (Option<String>, String) = sqlx::query_as(
+                "UPDATE job SET state = $2, outcome = $3, finished_us = $4 WHERE id = $1
+                 RETURNING cluster, (SELECT plan.digest FROM plan WHERE plan.id = job.plan)",
+            )
+            .bind(job.0)
+            .bind(JobState::after(outcome).as_str())
+            .bind(json)
+            .bind(last.at_us)
+            .fetch_one(&mut *tx)
+            .await
+            .asking("end a job")?;
+            let said = match outcome {
+                JobOutcome::Failed { reason, .. } => format!("failed: {reason}"),
+                JobOutcome::Succeeded | JobOutcome::Cancelled | JobOutcome::Interrupted => {
+                    JobState::after(outcome).as_str().to_owned()
+                }
+            };
+            let note = audit::by_console(last.at_us, "job/end", format!("job {job}"), said);
+            audit::append(&mut tx, &NewAudit { cluster, digest: Some(digest), ..note }).await?;
             leases::release(&mut tx, job).await?;
             true
         } else {

@@ -193,6 +193,7 @@ impl Store {
         {
             return Err(StoreError::NotApproved { plan: new.plan });
         }
+        self.note_in(&mut tx, Some(format!("job {job}"))).await?;
         tx.commit().await.asking("start a job")?;
         Ok(Taken::Yes((job, 1)))
     }
@@ -223,6 +224,7 @@ impl Store {
         if let Some(held) = leases::take(&mut tx, job, locks, now_us, until_us).await? {
             return Ok(Taken::No(held));
         }
+        self.note_in(&mut tx, None).await?;
         tx.commit().await.asking("restart a job")?;
         Ok(Taken::Yes(fence))
     }

@@ -5,6 +5,7 @@
 //! runner that was replaced) is a condition of the write itself, and the answer says so.
 
 mod approvals;
+mod audit;
 mod database;
 mod events;
 mod jobs;
@@ -19,6 +20,7 @@ mod step_times;
 mod tokens;
 
 pub use approvals::{ApprovalState, NewApproval, Signed, StoredApproval};
+pub use audit::{AuditFilter, ChainEnd, Decision, NewAudit, StoredAudit};
 pub use database::{Store, StoreError};
 pub use events::{Appended, LinesBefore};
 pub use jobs::{JobState, NewJob, StoredJob};
@@ -26,4 +28,5 @@ pub use leases::{Held, Taken};
 pub use people::{ListedPerson, NewPerson, StoredPerson};
 pub use plans::{NewPlan, StoredPlan};
 pub use revisions::{NewRevision, StoredRevision};
+pub use sessions::StoredSession;
 pub use tokens::{NewToken, StoredToken, TokenBearer};

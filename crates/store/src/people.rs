@@ -1,6 +1,8 @@
 //! Who may sign in.
 
+use crate::audit::made;
 use crate::database::Asking as _;
+use crate::sessions::end_sessions;
 use crate::{Store, StoreError};
 use paddock_events::PersonId;
 
@@ -27,6 +29,8 @@ pub struct StoredPerson {
     pub role: String,
     /// PHC string.
     pub password_hash: String,
+    /// Since when they may do nothing.
+    pub disabled_us: Option<i64>,
 }
 
 /// A person as lists show them.
@@ -38,6 +42,8 @@ pub struct ListedPerson {
     pub role: String,
     /// Microseconds since the epoch.
     pub created_us: i64,
+    /// Since when they may do nothing.
+    pub disabled_us: Option<i64>,
     /// How many API tokens act for them, expired ones included.
     pub tokens: i64,
 }
@@ -58,31 +64,28 @@ impl Store {
         .bind(&person.name)
         .bind(&person.role)
         .bind(&person.password_hash)
-        .bind(person.created_us)
-        .fetch_one(self.writer())
-        .await;
-        match added {
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+        .bind(person.created_us);
+        match self.make(added, "add a person", None).await {
+            Err(StoreError::Query { source: sqlx::Error::Database(error), .. })
+                if error.is_unique_violation() =>
+            {
                 Err(StoreError::Exists(person.name.clone()))
             }
-            added => added.map(PersonId).asking("add a person"),
+            added => added.and_then(made).map(PersonId),
         }
     }
 
     /// Adds a person when there is nobody yet; none when there is.
     pub async fn add_first_person(&self, person: &NewPerson) -> Result<Option<PersonId>, StoreError> {
-        let added: Option<i64> = sqlx::query_scalar(
+        let added = sqlx::query_scalar(
             "INSERT INTO person (name, role, password_hash, created_us)
              SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM person) RETURNING id",
         )
         .bind(&person.name)
         .bind(&person.role)
         .bind(&person.password_hash)
-        .bind(person.created_us)
-        .fetch_optional(self.writer())
-        .await
-        .asking("add the first person")?;
-        Ok(added.map(PersonId))
+        .bind(person.created_us);
+        Ok(self.make(added, "add the first person", None).await?.map(PersonId))
     }
 
     /// Whether anybody can sign in.
@@ -96,7 +99,7 @@ impl Store {
 
     /// The person of a name.
     pub async fn person_named(&self, name: &str) -> Result<Option<StoredPerson>, StoreError> {
-        sqlx::query_as("SELECT id, name, role, password_hash FROM person WHERE name = $1")
+        sqlx::query_as("SELECT id, name, role, password_hash, disabled_us FROM person WHERE name = $1")
             .bind(name)
             .fetch_optional(self.reader())
             .await
@@ -105,7 +108,7 @@ impl Store {
 
     /// The person of an id.
     pub async fn person(&self, id: PersonId) -> Result<Option<StoredPerson>, StoreError> {
-        sqlx::query_as("SELECT id, name, role, password_hash FROM person WHERE id = $1")
+        sqlx::query_as("SELECT id, name, role, password_hash, disabled_us FROM person WHERE id = $1")
             .bind(id.0)
             .fetch_optional(self.reader())
             .await
@@ -115,7 +118,7 @@ impl Store {
     /// Everybody, by name.
     pub async fn people(&self) -> Result<Vec<ListedPerson>, StoreError> {
         sqlx::query_as(
-            "SELECT name, role, created_us, (SELECT count(*) FROM token WHERE token.person = person.id) AS tokens
+            "SELECT name, role, created_us, disabled_us, (SELECT count(*) FROM token WHERE token.person = person.id) AS tokens
              FROM person ORDER BY name",
         )
         .fetch_all(self.reader())
@@ -123,18 +126,55 @@ impl Store {
         .asking("list people")
     }
 
-    /// Gives a person another password; false when there is no such person.
-    pub async fn set_password(&self, id: PersonId, password_hash: &str) -> Result<bool, StoreError> {
-        let set = sqlx::query("UPDATE person SET password_hash = $2 WHERE id = $1")
-            .bind(id.0)
-            .bind(password_hash)
-            .execute(self.writer());
-        Ok(set.await.asking("set a password")?.rows_affected() > 0)
+    /// Gives a person another password and ends their sessions, all but one; false when there is no such person.
+    pub async fn set_password(
+        &self,
+        id: PersonId,
+        password_hash: &str,
+        but: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let set =
+            sqlx::query("UPDATE person SET password_hash = $2 WHERE id = $1").bind(id.0).bind(password_hash);
+        self.change_person(set, id, but, "set a password").await
     }
 
-    /// Removes a person and their tokens; false when there was none.
+    /// Gives a person another role and ends their sessions; false when there is no such person or they have it.
+    pub async fn set_role(&self, id: PersonId, role: &str) -> Result<bool, StoreError> {
+        let set =
+            sqlx::query("UPDATE person SET role = $2 WHERE id = $1 AND role <> $2").bind(id.0).bind(role);
+        self.change_person(set, id, None, "set a role").await
+    }
+
+    /// Keeps a person from everything and ends their sessions, or lets them again (`since_us` none); false when there
+    /// is no such person or it is so already.
+    pub async fn set_disabled(&self, id: PersonId, since_us: Option<i64>) -> Result<bool, StoreError> {
+        let set = sqlx::query(
+            "UPDATE person SET disabled_us = $2 WHERE id = $1 AND (disabled_us IS NULL) <> ($2 IS NULL)",
+        )
+        .bind(id.0)
+        .bind(since_us);
+        self.change_person(set, id, None, "disable or enable a person").await
+    }
+
+    async fn change_person(
+        &self,
+        set: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
+        id: PersonId,
+        but: Option<&str>,
+        what: &'static str,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let changed = set.execute(&mut *tx).await.asking(what)?.rows_affected() > 0;
+        if changed {
+            end_sessions(&mut tx, id, but).await?;
+            self.note_in(&mut tx, None).await?;
+            tx.commit().await.asking(what)?;
+        }
+        Ok(changed)
+    }
+
+    /// Removes a person with their tokens and sessions; false when there was none.
     pub async fn remove_person(&self, id: PersonId) -> Result<bool, StoreError> {
-        let removed = sqlx::query("DELETE FROM person WHERE id = $1").bind(id.0).execute(self.writer()).await;
-        Ok(removed.asking("remove a person")?.rows_affected() > 0)
+        self.change(sqlx::query("DELETE FROM person WHERE id = $1").bind(id.0), "remove a person").await
     }
 }

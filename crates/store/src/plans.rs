@@ -1,5 +1,6 @@
 //! Plans as they were shown.
 
+use crate::audit::made;
 use crate::database::Asking as _;
 use crate::pack::{pack_text, unpack_text};
 use crate::{Store, StoreError};
@@ -45,7 +46,7 @@ impl Store {
     /// Keeps a plan.
     pub async fn add_plan(&self, plan: &NewPlan) -> Result<PlanId, StoreError> {
         let (packed, facts) = (pack_text(&plan.plan)?, pack_text(&plan.facts)?);
-        let id = sqlx::query_scalar(
+        let added = sqlx::query_scalar(
             "INSERT INTO plan (revision, digest, plan, facts, author, created_us)
              VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
         )
@@ -54,11 +55,8 @@ impl Store {
         .bind(packed)
         .bind(facts)
         .bind(&plan.author)
-        .bind(plan.created_us)
-        .fetch_one(self.writer())
-        .await
-        .asking("keep a plan")?;
-        Ok(PlanId(id))
+        .bind(plan.created_us);
+        self.make(added, "keep a plan", Some("plan")).await.and_then(made).map(PlanId)
     }
 
     /// One plan.

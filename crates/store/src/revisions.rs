@@ -2,7 +2,7 @@
 
 use crate::database::Asking as _;
 use crate::{Store, StoreError};
-use paddock_events::RevisionId;
+use paddock_events::{JobId, RevisionId};
 
 /// A text to be saved on top of `parent`.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct NewRevision {
     pub message: String,
     /// Microseconds since the epoch.
     pub saved_us: i64,
+    /// The job whose edit it is; none: a person's.
+    pub job: Option<JobId>,
 }
 
 /// A saved text.
@@ -32,6 +34,7 @@ pub struct StoredRevision {
     pub message: String,
     /// Microseconds since the epoch.
     pub saved_us: i64,
+    job: Option<i64>,
 }
 
 impl StoredRevision {
@@ -44,13 +47,18 @@ impl StoredRevision {
     pub fn parent(&self) -> Option<RevisionId> {
         self.parent.map(RevisionId)
     }
+
+    /// The job whose edit it is; none: a person's.
+    pub fn job(&self) -> Option<JobId> {
+        self.job.map(JobId)
+    }
 }
 
 impl Store {
     /// Saves a text when `parent` is still the newest revision; none when it is not: somebody was faster.
     pub async fn add_revision(&self, new: &NewRevision) -> Result<Option<RevisionId>, StoreError> {
-        let added: Option<i64> = sqlx::query_scalar(
-            "INSERT INTO revision (parent, text, author, message, saved_us) SELECT $1, $2, $3, $4, $5
+        let added = sqlx::query_scalar(
+            "INSERT INTO revision (parent, text, author, message, saved_us, job) SELECT $1, $2, $3, $4, $5, $6
              WHERE (SELECT max(id) FROM revision) IS NOT DISTINCT FROM $1 RETURNING id",
         )
         .bind(new.parent.map(|id| id.0))
@@ -58,16 +66,14 @@ impl Store {
         .bind(&new.author)
         .bind(&new.message)
         .bind(new.saved_us)
-        .fetch_optional(self.writer())
-        .await
-        .asking("save a revision")?;
-        Ok(added.map(RevisionId))
+        .bind(new.job.map(|id| id.0));
+        Ok(self.make(added, "save a revision", Some("revision")).await?.map(RevisionId))
     }
 
     /// The revision in force.
     pub async fn newest_revision(&self) -> Result<Option<StoredRevision>, StoreError> {
         sqlx::query_as(
-            "SELECT id, parent, text, author, message, saved_us FROM revision ORDER BY id DESC LIMIT 1",
+            "SELECT id, parent, text, author, message, saved_us, job FROM revision ORDER BY id DESC LIMIT 1",
         )
         .fetch_optional(self.reader())
         .await
@@ -76,7 +82,7 @@ impl Store {
 
     /// One revision.
     pub async fn revision(&self, id: RevisionId) -> Result<Option<StoredRevision>, StoreError> {
-        sqlx::query_as("SELECT id, parent, text, author, message, saved_us FROM revision WHERE id = $1")
+        sqlx::query_as("SELECT id, parent, text, author, message, saved_us, job FROM revision WHERE id = $1")
             .bind(id.0)
             .fetch_optional(self.reader())
             .await

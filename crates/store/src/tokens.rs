@@ -1,5 +1,6 @@
 //! API tokens, as hashes.
 
+use crate::audit::made;
 use crate::database::Asking as _;
 use crate::{Store, StoreError, StoredPerson};
 use paddock_events::{PersonId, TokenId};
@@ -65,7 +66,7 @@ impl TokenBearer {
 impl Store {
     /// Keeps a token's hash.
     pub async fn add_token(&self, token: &NewToken) -> Result<TokenId, StoreError> {
-        sqlx::query_scalar(
+        let added = sqlx::query_scalar(
             "INSERT INTO token (person, label, sha256, created_us, expires_us) VALUES ($1, $2, $3, $4, $5)
              RETURNING id",
         )
@@ -73,17 +74,14 @@ impl Store {
         .bind(&token.label)
         .bind(token.sha256.as_slice())
         .bind(token.created_us)
-        .bind(token.expires_us)
-        .fetch_one(self.writer())
-        .await
-        .map(TokenId)
-        .asking("add a token")
+        .bind(token.expires_us);
+        self.make(added, "add a token", Some("token")).await.and_then(made).map(TokenId)
     }
 
     /// The person whose token hashes to this, an expired one included.
     pub async fn bearer_of_token(&self, sha256: &[u8; 32]) -> Result<Option<TokenBearer>, StoreError> {
         sqlx::query_as(
-            "SELECT token.id AS token, person.id AS id, name, role, password_hash, expires_us, used_us
+            "SELECT token.id AS token, person.id AS id, name, role, password_hash, disabled_us, expires_us, used_us
              FROM token JOIN person ON person.id = token.person WHERE sha256 = $1",
         )
         .bind(sha256.as_slice())
@@ -116,7 +114,6 @@ impl Store {
 
     /// Forgets a token, so that it is refused; false when there was none.
     pub async fn remove_token(&self, token: TokenId) -> Result<bool, StoreError> {
-        let removed = sqlx::query("DELETE FROM token WHERE id = $1").bind(token.0).execute(self.writer());
-        Ok(removed.await.asking("revoke a token")?.rows_affected() > 0)
+        self.change(sqlx::query("DELETE FROM token WHERE id = $1").bind(token.0), "revoke a token").await
     }
 }

@@ -85,25 +85,72 @@ async fn a_password_is_replaced_for_one_person_alone() {
     let (_dir, store) = fresh().await;
     let ann = store.add_person(&person("ann")).await.unwrap();
     let bob = store.add_person(&person("bob")).await.unwrap();
-    assert!(store.set_password(ann, "$argon2id$y").await.unwrap());
+    assert!(store.set_password(ann, "$argon2id$y", None).await.unwrap());
     assert_eq!(store.person(ann).await.unwrap().unwrap().password_hash, "$argon2id$y");
     assert_eq!(store.person(bob).await.unwrap().unwrap().password_hash, "$argon2id$x");
-    assert!(!store.set_password(PersonId(99), "$argon2id$y").await.unwrap());
+    assert!(!store.set_password(PersonId(99), "$argon2id$y", None).await.unwrap());
     let names: Vec<_> = store.people().await.unwrap().into_iter().map(|one| (one.name, one.tokens)).collect();
     assert_eq!(names, [("ann".to_owned(), 0), ("bob".to_owned(), 0)]);
 }
 
 #[tokio::test]
-async fn sessions_expire() {
+async fn a_session_ends_at_its_end_and_when_it_is_not_used() {
     let (_dir, store) = fresh().await;
-    store.save_session("a", b"1", 100).await.unwrap();
-    store.save_session("a", b"2", 200).await.unwrap();
-    store.save_session("b", b"3", 100).await.unwrap();
-    assert_eq!(store.load_session("a", 150).await.unwrap(), Some((b"2".to_vec(), 200)));
-    assert_eq!(store.load_session("b", 100).await.unwrap(), None);
-    assert_eq!(store.delete_expired_sessions(150).await.unwrap(), 1);
-    store.delete_session("a").await.unwrap();
-    assert_eq!(store.load_session("a", 0).await.unwrap(), None);
+    let idle = 100;
+    store.save_session("a", None, b"one", 1_000, 500).await.unwrap();
+    store.save_session("a", None, b"two", 9_000, 500).await.unwrap();
+    let data = async |now| {
+        store.load_session("a", now, idle).await.unwrap().map(|found| (found.data, found.expires_s))
+    };
+    assert_eq!(data(599).await, Some((b"two".to_vec(), 1_000)), "its end is not put off");
+    assert_eq!(data(600).await, None, "not used for long");
+    store.session_was_used("a", 950).await.unwrap();
+    assert_eq!(data(999).await, Some((b"two".to_vec(), 1_000)));
+    assert_eq!(data(1_000).await, None, "its end, used or not");
+    store.save_session("b", None, b"x", 5_000, 990).await.unwrap();
+    assert_eq!(store.delete_expired_sessions(1_000, idle).await.unwrap(), 1);
+    assert!(store.load_session("b", 1_000, idle).await.unwrap().is_some());
+    assert_eq!(store.delete_expired_sessions(1_090, idle).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn sessions_end_with_what_they_stand_on() {
+    let (_dir, store) = fresh().await;
+    let ann = store.add_person(&person("ann")).await.unwrap();
+    let bob = store.add_person(&person("bob")).await.unwrap();
+    let begin = async || {
+        for (id, person) in [("a1", ann), ("a2", ann), ("b", bob)] {
+            store.save_session(id, Some(person), b"x", 1_000, 500).await.unwrap();
+        }
+    };
+    let alive = async || {
+        let mut out = Vec::new();
+        for id in ["a1", "a2", "b"] {
+            out.extend(store.load_session(id, 501, 100).await.unwrap().map(|_| id));
+        }
+        out
+    };
+    begin().await;
+    assert!(store.set_password(ann, "$argon2id$y", Some("a2")).await.unwrap());
+    assert_eq!(alive().await, ["a2", "b"]);
+    begin().await;
+    assert!(!store.set_role(ann, "operator").await.unwrap(), "she has it");
+    assert_eq!(alive().await, ["a1", "a2", "b"]);
+    assert!(store.set_role(ann, "viewer").await.unwrap());
+    assert_eq!(alive().await, ["b"]);
+    begin().await;
+    assert!(store.set_disabled(ann, Some(NOW)).await.unwrap());
+    assert!(!store.set_disabled(ann, Some(NOW)).await.unwrap(), "she is");
+    assert_eq!(
+        (alive().await, store.person(ann).await.unwrap().unwrap().disabled_us),
+        (vec!["b"], Some(NOW))
+    );
+    assert!(store.set_disabled(ann, None).await.unwrap());
+    begin().await;
+    assert_eq!(store.end_sessions(ann, Some("a1")).await.unwrap(), 1);
+    assert_eq!(alive().await, ["a1", "b"]);
+    assert!(store.remove_person(ann).await.unwrap());
+    assert_eq!(alive().await, ["b"]);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Settings: flags over environment over `paddock.toml` over defaults.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -53,9 +53,15 @@ pub(crate) struct ServeArgs {
     /// SSH user when the inventory names none.
     #[arg(long, env = "PADDOCK_SSH_USER")]
     ssh_user: Option<String>,
-    /// The console is reached by HTTPS only: cookies are marked Secure.
+    /// The console is reached by HTTPS only, through a proxy: cookies are marked Secure.
     #[arg(long, env = "PADDOCK_SECURE_COOKIES")]
     secure_cookies: bool,
+    /// Certificate with its chain (PEM): the console speaks HTTPS itself, and HTTPS only.
+    #[arg(long, env = "PADDOCK_TLS_CERT", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM).
+    #[arg(long, env = "PADDOCK_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -69,6 +75,8 @@ struct File {
     known_hosts: Option<PathBuf>,
     ssh_user: Option<String>,
     secure_cookies: Option<bool>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
 }
 
 /// Settings after precedence.
@@ -82,6 +90,8 @@ pub(crate) struct Config {
     pub(crate) known_hosts: Option<PathBuf>,
     pub(crate) ssh_user: String,
     pub(crate) secure_cookies: bool,
+    /// Certificate and key.
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
 }
 
 impl Config {
@@ -90,6 +100,13 @@ impl Config {
             Some(path) => read_file(path)?,
             None if PathBuf::from("paddock.toml").exists() => read_file(&PathBuf::from("paddock.toml"))?,
             None => File::default(),
+        };
+        let tls = match (args.tls_cert.or(file.tls_cert), args.tls_key.or(file.tls_key)) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => {
+                bail!("tls_cert and tls_key are given together or not at all")
+            }
         };
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share/paddock"));
         Ok(Self {
@@ -104,7 +121,8 @@ impl Config {
             ssh_key: args.ssh_key.or(file.ssh_key),
             known_hosts: args.known_hosts.or(file.known_hosts),
             ssh_user: args.ssh_user.or(file.ssh_user).unwrap_or_else(|| "root".to_owned()),
-            secure_cookies: args.secure_cookies || file.secure_cookies.unwrap_or(false),
+            secure_cookies: tls.is_some() || args.secure_cookies || file.secure_cookies.unwrap_or(false),
+            tls,
         })
     }
 }

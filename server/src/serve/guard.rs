@@ -1,20 +1,39 @@
 //! What every answer and every changing request must keep: origin and headers.
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, HOST, HeaderName, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, ORIGIN, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, UPGRADE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-/// Scripts and styles come from here only. Inline scripts are Leptos' own (hydration data); nonces are a later step.
-const POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// What a page may load: our own files, and the inline scripts that carry the answer's nonce (Leptos' hydration data, the
+/// start of the WASM). Style elements come from files; attributes place marks and pictures.
+pub(super) fn policy(nonce: Option<&str>) -> String {
+    let scripts = nonce.map_or_else(String::new, |nonce| format!(" 'nonce-{nonce}' 'wasm-unsafe-eval'"));
+    format!(
+        "default-src 'self'; script-src 'self'{scripts}; style-src 'self'; style-src-attr 'unsafe-inline'; \
+         img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
+         frame-ancestors 'none'"
+    )
+}
+
+/// What the guard must know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Guarded {
+    /// The console is reached by HTTPS only.
+    pub(super) secure: bool,
+}
 
 /// Refuses changing requests and sockets of other sites, and sets security headers on every answer.
-pub(crate) async fn guard(request: Request, next: Next) -> Response {
-    let upgrade = request.headers().contains_key(axum::http::header::UPGRADE);
+pub(super) async fn guard(
+    State(Guarded { secure }): State<Guarded>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let upgrade = request.headers().contains_key(UPGRADE);
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) || upgrade;
     let mut response = if changes && !same_origin(request.headers()) {
         (StatusCode::FORBIDDEN, "this request comes from another site and was refused\n").into_response()
@@ -22,13 +41,24 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
         next.run(request).await
     };
     let headers = response.headers_mut();
+    // A page brings its own, with its nonce; nothing else has scripts.
+    if let Ok(none) = HeaderValue::try_from(policy(None)) {
+        headers.entry(CONTENT_SECURITY_POLICY).or_insert(none);
+    }
     let mut set = |name: HeaderName, value: &'static str| {
         headers.insert(name, HeaderValue::from_static(value));
     };
-    set(CONTENT_SECURITY_POLICY, POLICY);
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(X_FRAME_OPTIONS, "DENY");
     set(REFERRER_POLICY, "same-origin");
+    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    set(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
+    if secure {
+        set(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
+    // Pages and answers hold what only their reader may see; files with hashed names say otherwise themselves.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

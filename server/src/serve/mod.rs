@@ -8,12 +8,17 @@ mod recording;
 mod router;
 mod session;
 mod socket;
+#[cfg(test)]
+mod tests;
+mod tls;
 
 pub(crate) use config::{Config, DEFAULT_LISTEN, ServeArgs, StateArgs};
 
 use anyhow::{Context as _, Result, anyhow};
+use axum::serve::ListenerExt as _;
 use paddock_console::{Console, Settings};
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +38,12 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         seed_inventory: config.seed_inventory.clone(),
     };
     let console = Console::open(settings).await.map_err(|problem| anyhow!("{problem}"))?;
-    let url = format!("http://{}", config.listen);
+    let tls = match &config.tls {
+        Some((certificate, key)) => Some(tls::acceptor(certificate, key)?),
+        None => None,
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{}", config.listen);
     if let Some(password) = console.first_admin().await.map_err(|problem| anyhow!("{problem}"))? {
         // Shown once, on standard output only: it must not land in a log that is kept.
         let mut out = std::io::stdout();
@@ -48,10 +58,16 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         told_to_stop().await;
         closing.cancel();
     };
-    axum::serve(listener, app.into_make_service())
-        .with_graceful_shutdown(told)
-        .await
-        .context("cannot serve")?;
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let served = match tls {
+        // Tapped without need: axum gives the peer's address for its own listener, and for one that is tapped.
+        Some(acceptor) => {
+            let listener = tls::TlsListener::new(listener, acceptor).tap_io(|_| {});
+            axum::serve(listener, app).with_graceful_shutdown(told).await
+        }
+        None => axum::serve(listener, app).with_graceful_shutdown(told).await,
+    };
+    served.context("cannot serve")?;
     tracing::info!("told to stop: running jobs get to the end of their step");
     if tokio::time::timeout(DRAIN, console.shut_down()).await.is_err() {
         tracing::warn!("jobs did not stop in time; they are interrupted and can be resumed");

@@ -11,8 +11,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use leptos::config::LeptosOptions;
-use leptos::prelude::provide_context;
-use leptos_axum::{LeptosRoutes as _, generate_route_list, handle_server_fns_with_context};
+use leptos::nonce::use_nonce;
+use leptos::prelude::{provide_context, use_context};
+use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list, handle_server_fns_with_context};
 use paddock_app::api::Session as AppSession;
 use paddock_app::{App, Assets, paths, shell};
 use paddock_console::Console;
@@ -40,17 +41,25 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
     let state = AppState { console: console.clone(), assets, leptos };
     let api = api::router(ApiState { console: console.clone(), closing });
     let sessions = SessionManagerLayer::new(session::Store(console))
-        .with_name("paddock")
+        .with_name(cookie_name(config.secure_cookies))
         .with_same_site(SameSite::Lax)
         .with_http_only(true)
         .with_secure(config.secure_cookies)
-        .with_expiry(Expiry::OnInactivity(Duration::hours(12)));
+        // The end of a session whatever is done: tower-sessions counts from the last change, and none follows the
+        // sign-in. The console ends one that is not used.
+        .with_expiry(Expiry::OnInactivity(Duration::seconds(Console::SESSION_S)));
+    let guarded = guard::Guarded { secure: config.secure_cookies };
     let context = {
         let state = state.clone();
         move || {
+            if let (Some(nonce), Some(options)) = (use_nonce(), use_context::<ResponseOptions>())
+                && let Ok(policy) = HeaderValue::try_from(guard::policy(Some(&nonce)))
+            {
+                options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+            }
             provide_context(state.console.clone());
             provide_context(state.assets.clone());
-            let session = leptos::prelude::use_context::<axum::http::request::Parts>()
+            let session = use_context::<axum::http::request::Parts>()
                 .and_then(|parts| parts.extensions.get::<AppSession>().cloned());
             provide_context(session.unwrap_or_default());
         }
@@ -65,6 +74,8 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
         .service(files);
     let router = Router::new()
         .route(paths::SIGN_OUT, post(pages::sign_out))
+        .route(paths::SIGN_OUT_EVERYWHERE, post(pages::sign_out_everywhere))
+        .route(paths::PASSWORD, post(pages::password))
         .route(paths::SOCKET, get(socket::open))
         .route(paths::RECORDING, get(recording::recording))
         .route("/api/app/{*name}", post(server_function).get(server_function))
@@ -76,10 +87,15 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
         .nest(api::PREFIX, api)
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(not_found)
-        .layer(middleware::from_fn(guard::guard))
+        .layer(middleware::from_fn_with_state(guarded, guard::guard))
         .layer(tower_http::trace::TraceLayer::new_for_http())
         .with_state(state);
     Ok(router)
+}
+
+/// With `__Host-` a browser takes the cookie over HTTPS only, and no other host of the domain can set it.
+fn cookie_name(secure: bool) -> &'static str {
+    if secure { "__Host-paddock" } else { "paddock" }
 }
 
 fn assets(config: &Config) -> Result<Assets> {
@@ -102,7 +118,8 @@ async fn identify(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let who = session::who(&state.console, &session).await;
+    let address = session::address(request.extensions());
+    let who = session::who(&state.console, &session, address).await;
     let path = request.uri().path().to_owned();
     let open = path == paths::SIGN_IN || path.starts_with("/api/") || path == paths::SOCKET;
     if who.actor.is_none() && !open {

@@ -1,10 +1,13 @@
 //! Sessions in the console's database, and who they belong to.
 
 use async_trait::async_trait;
+use axum::extract::ConnectInfo;
+use axum::http::Extensions;
 use paddock_app::api::Session as AppSession;
 use paddock_console::Console;
 use paddock_events::PersonId;
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use time::OffsetDateTime;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result, SessionStore};
@@ -31,7 +34,9 @@ impl SessionStore for Store {
     async fn save(&self, record: &Record) -> Result<()> {
         let data = serde_json::to_vec(&record.data).map_err(|error| Error::Encode(error.to_string()))?;
         let expires = record.expiry_date.unix_timestamp();
-        self.0.session_save(&record.id.to_string(), &data, expires).await.map_err(|problem| backend(&problem))
+        let person = record.data.get(PERSON).and_then(serde_json::Value::as_i64).map(PersonId);
+        let saved = self.0.session_save(&record.id.to_string(), person, &data, expires).await;
+        saved.map_err(|problem| backend(&problem))
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
@@ -49,7 +54,11 @@ impl SessionStore for Store {
 }
 
 /// Who a request comes from. A person who was removed is nobody.
-pub(crate) async fn who(console: &Console, session: &tower_sessions::Session) -> AppSession {
+pub(crate) async fn who(
+    console: &Console,
+    session: &tower_sessions::Session,
+    address: Option<IpAddr>,
+) -> AppSession {
     let person: Option<i64> = match session.get(PERSON).await {
         Ok(person) => person,
         Err(error) => {
@@ -58,7 +67,12 @@ pub(crate) async fn who(console: &Console, session: &tower_sessions::Session) ->
         }
     };
     let Some(person) = person else { return AppSession::default() };
-    AppSession { actor: console.actor(PersonId(person)).await.ok() }
+    AppSession { actor: console.actor(PersonId(person)).await.ok().map(|actor| actor.at(address)) }
+}
+
+/// Where a request comes from; none where the router is asked without a socket.
+pub(crate) fn address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical())
 }
 
 /// Begins a session under a new id, so that an id known before sign-in is worth nothing.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tower_sessions::Session;
 
 /// Pause between signs of life.
 const PING: Duration = Duration::from_secs(10);
@@ -28,15 +29,17 @@ const MESSAGE: usize = 16 << 10;
 pub(super) async fn open(
     State(state): State<AppState>,
     Extension(who): Extension<AppSession>,
+    session: Session,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let Some(actor) = who.actor else {
+    let (Some(actor), Some(session)) = (who.actor, session.id()) else {
         return (StatusCode::UNAUTHORIZED, "sign in first\n").into_response();
     };
-    upgrade.max_message_size(MESSAGE).on_upgrade(move |socket| talk(socket, state.console, actor))
+    let talk = move |socket| talk(socket, state.console, actor, session.to_string());
+    upgrade.max_message_size(MESSAGE).on_upgrade(talk)
 }
 
-async fn talk(socket: WebSocket, console: Console, actor: Actor) {
+async fn talk(socket: WebSocket, console: Console, actor: Actor, session: String) {
     let (mut out, mut incoming) = socket.split();
     let (sender, mut queue) = mpsc::channel::<ServerMessage>(64);
     let mut subscriptions = JoinSet::new();
@@ -55,7 +58,13 @@ async fn talk(socket: WebSocket, console: Console, actor: Actor) {
                 Some(message) => message,
                 None => break,
             },
-            _ = ping.tick() => ServerMessage::Ping,
+            _ = ping.tick() => {
+                // The session may have been ended elsewhere, or its person lost what they had.
+                if !console.session_holds(&session, actor.id()).await {
+                    break;
+                }
+                ServerMessage::Ping
+            }
         };
         let text = match serde_json::to_string(&message) {
             Ok(text) => text,

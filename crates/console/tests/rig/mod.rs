@@ -70,7 +70,7 @@ impl Rig {
             let name = role.as_str();
             let actor = match console.add_person(name, role, PASSWORD).await {
                 Ok(id) => console.actor(id).await,
-                Err(_) => console.sign_in(name, PASSWORD).await,
+                Err(_) => console.sign_in(name, PASSWORD, None).await,
             };
             people.push(actor.unwrap());
         }

@@ -17,7 +17,14 @@ pub async fn fresh() -> (TempDir, Store) {
 }
 
 pub fn revision(parent: Option<RevisionId>, text: &str) -> NewRevision {
-    NewRevision { parent, text: text.into(), author: "ann".into(), message: "why".into(), saved_us: NOW }
+    NewRevision {
+        parent,
+        text: text.into(),
+        author: "ann".into(),
+        message: "why".into(),
+        saved_us: NOW,
+        job: None,
+    }
 }
 
 pub async fn plan(store: &Store) -> PlanId {

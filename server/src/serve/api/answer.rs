@@ -1,6 +1,7 @@
 //! What every route has in common: who asks, what was sent, how a problem is said.
 
 use super::ApiState;
+use crate::serve::session::address;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts};
@@ -69,7 +70,7 @@ impl FromRequestParts<ApiState> for Bearer {
                 fix: "make a token with `paddock token add`, and give it as PADDOCK_TOKEN".into(),
             })
         })?;
-        Ok(Self(state.console.actor_by_token(token).await?))
+        Ok(Self(state.console.actor_by_token(token, address(&parts.extensions)).await?))
     }
 }
 

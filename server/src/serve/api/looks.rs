@@ -1,10 +1,10 @@
 //! Clusters and the inventory, as pages show them.
 
-use super::answer::{Answer, Bearer, Path};
+use super::answer::{Answer, Bearer, Path, Query};
 use axum::Json;
 use axum::extract::State;
 use paddock_console::Console;
-use paddock_events::{ClusterPage, ClusterRow, InventoryPage};
+use paddock_events::{AuditFilter, AuditPage, ClusterPage, ClusterRow, InventoryPage};
 
 /// `GET /clusters`
 pub(super) async fn clusters(
@@ -29,4 +29,13 @@ pub(super) async fn inventory(
     State(console): State<Console>,
 ) -> Answer<Json<InventoryPage>> {
     Ok(Json(console.inventory(&actor).await?))
+}
+
+/// `GET /audit?name=…&act=…&cluster=…&before=N`: newest first; `older` is the next page's `before`.
+pub(super) async fn audit(
+    Bearer(actor): Bearer,
+    State(console): State<Console>,
+    Query(filter): Query<AuditFilter>,
+) -> Answer<Json<AuditPage>> {
+    Ok(Json(console.audit(&actor, filter).await?))
 }

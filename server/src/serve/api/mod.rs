@@ -52,6 +52,7 @@ fn routes() -> Vec<Route> {
         read("/clusters", get(looks::clusters)),
         read("/clusters/{name}", get(looks::cluster)),
         read("/inventory", get(looks::inventory)),
+        read("/audit", get(looks::audit)),
     ]
 }
 

@@ -61,7 +61,7 @@ async fn bench() -> Bench {
     }
     people.close().await;
     let operator = tokens.pop().unwrap();
-    let actor = console.actor_by_token(&operator).await.unwrap();
+    let actor = console.actor_by_token(&operator, None).await.unwrap();
     let saved = console.save_inventory(&actor, None, text.clone(), String::new()).await.unwrap();
     let Saved::Revision { revision } = saved else { panic!("{saved:?}") };
     let config = Config::read(ServeArgs::default()).unwrap();
@@ -140,10 +140,11 @@ async fn events(response: Response) -> Vec<Event> {
 type Row = (&'static str, &'static str, &'static str, [u16; 4]);
 
 /// In an order in which each succeeds: the job is run, looked at, stopped, followed to its end, resumed.
-const ROWS: [Row; 12] = [
+const ROWS: [Row; 13] = [
     ("GET", "/clusters", "", [401, 401, 200, 200]),
     ("GET", "/clusters/{name}", "", [401, 401, 200, 200]),
     ("GET", "/inventory", "", [401, 401, 200, 200]),
+    ("GET", "/audit", "", [401, 401, 403, 403]),
     // The nodes do not answer: the world is in the way of who may plan.
     ("POST", "/plans", r#"{"words":["pgsql-add","pg-test"]}"#, [401, 401, 403, 503]),
     ("GET", "/plans/{id}", "", [401, 401, 200, 200]),

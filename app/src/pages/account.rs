@@ -1,0 +1,64 @@
+//! The signed-in person's own page: another password, the end of all sessions. Plain forms, as for signing in.
+
+use crate::paths;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+/// What came of the form, in words: title, what to do.
+fn words(said: &str) -> (&'static str, &'static str) {
+    match said {
+        "people/wrong-password" => {
+            ("The present password is another one", "Type the password that you signed in with.")
+        }
+        "people/weak-password" => ("The new password was not taken", "It must have 10 to 1024 characters."),
+        "people/passwords-differ" => ("The new password was typed in two ways", "Type it twice the same."),
+        "people/back-off" => ("Too many tries", "Wait half a minute, then try again."),
+        _ => ("That did not work", "Try again; when it happens again, look into the console's log."),
+    }
+}
+
+/// The page of `/account`.
+#[component]
+pub fn AccountView() -> impl IntoView {
+    let query = use_query_map();
+    let said = move || query.with(|query| query.get("said"));
+    let outcome = move || {
+        said().map(|said| {
+            if said == "done" {
+                return view! {
+                    <p class="note" role="status">"Your password was changed, and your other sessions have ended."</p>
+                }
+                .into_any();
+            }
+            let (what, fix) = words(&said);
+            view! { <div class="problem" role="alert"><p class="what">{what}</p><p class="fix">{fix}</p></div> }.into_any()
+        })
+    };
+    view! {
+        <Title text="Your account"/>
+        <div class="head"><h1>"Your account"</h1></div>
+        {outcome}
+        <h2>"Change the password"</h2>
+        <form method="post" action=paths::PASSWORD class="card account">
+            <label>
+                "Present password"
+                <input name="current" type="password" autocomplete="current-password" required/>
+            </label>
+            <label>
+                "New password"
+                <input name="new" type="password" autocomplete="new-password" minlength="10" required/>
+            </label>
+            <label>
+                "New password again"
+                <input name="again" type="password" autocomplete="new-password" minlength="10" required/>
+            </label>
+            <button class="primary">"Change the password"</button>
+        </form>
+        <h2>"Sessions"</h2>
+        <p>"A session ends after 12 hours without use, and after 7 days in any case. Tokens are not touched."</p>
+        <form method="post" action=paths::SIGN_OUT_EVERYWHERE>
+            <button class="danger">"Sign out everywhere"</button>
+        </form>
+    }
+}
