@@ -101,8 +101,9 @@ fn of_cluster(was: &Live, is: &Live, out: &mut BTreeSet<String>) {
             Some(now) if now.role != member.role && !now.leads() && !member.leads() => {
                 out.insert(format!("{} is {} now, and was {}", member.name, now.role, member.role));
             }
-            Some(now) if now.is_well() != member.is_well() => {
-                out.insert(format!("{} is {} now, and was {}", member.name, now.state, member.state));
+            // One that has become well is no reason to ask again.
+            Some(now) if member.is_well() && !now.is_well() => {
+                out.insert(format!("{} does not lead or stream any more: it is {}", member.name, now.state));
             }
             Some(_) => {}
         }
@@ -180,7 +181,7 @@ mod tests {
         );
         check(
             seen(&TWO, |facts| facts.live.as_mut().unwrap().members[1].state = "stopped".into()),
-            &["pg-test-2 is stopped now, and was running"],
+            &["pg-test-2 does not lead or stream any more: it is stopped"],
         );
         check(
             seen(&TWO, |facts| facts.live.as_mut().unwrap().paused = true),
@@ -195,6 +196,8 @@ mod tests {
             seen(&TWO, |facts| facts.backups = Some("[]".into())),
             &["backup 20260101-000000F is not in the repository of 10.10.10.11 any more"],
         );
+        let ill = seen(&TWO, |facts| facts.live.as_mut().unwrap().members[1].state = "stopped".into());
+        assert_eq!(changes(&ill, &then), [] as [String; 0], "it has become well");
         // A newer one beside it changes nothing.
         let newer = r#"[{"backup": [{"label": "20260101-000000F"}, {"label": "20260102-000000F"}]}]"#;
         check(seen(&TWO, |facts| facts.backups = Some(newer.into())), &[]);

@@ -177,6 +177,9 @@ async fn lab_a_clone_has_what_was_before_each_target_and_nothing_after_it() {
     }
     assert_eq!(rows(&lab, A).await, "one two three four five six", "the source is as it was");
 
+    before_a_transaction_in_two_parts(&lab, &xid).await;
+    where_a_backup_ended(&lab).await;
+
     // A target that is nowhere is refused or fails, and says so; a time before every backup is known at once.
     let early = [
         "pgsql-pitr.yml",
@@ -191,7 +194,52 @@ async fn lab_a_clone_has_what_was_before_each_target_and_nothing_after_it() {
     lab.run(&["pgsql-pitr.yml", "-l", "pg-test2", "-t", "archive"]).await.well();
     assert_eq!(sql(&lab, C, "SHOW archive_mode").await, "on");
     in_place(&lab, &time).await;
+    along_the_history_that_was_left(&lab).await;
     lab.pool.close().await;
+}
+
+/// A clone of pg-test on node 13, by these settings and tags.
+async fn clone(lab: &Lab, tags: &[&str], settings: &str) -> String {
+    let pitr = format!("{{\"pg_pitr\": {{\"cluster\": \"pg-test\", {settings}}}}}");
+    let mut words = vec!["pgsql-pitr.yml", "-l", "pg-test2"];
+    words.extend(tags);
+    words.extend(["-e", &pitr]);
+    lab.run(&words).await.well()
+}
+
+/// The target left out, PostgreSQL shut down there: somebody may look at the files; then it goes on.
+async fn before_a_transaction_in_two_parts(lab: &Lab, xid: &str) {
+    let settings = format!("\"xid\": \"{xid}\", \"exclusive\": true, \"action\": \"shutdown\"");
+    clone(lab, &["-t", "down,pitr"], &settings).await;
+    let off = "! pgrep -u postgres -f -- '-D /pg/data( |$)' && ! systemctl is-active -q patroni && /usr/pgsql/bin/pg_controldata /pg/data | grep 'cluster state'";
+    let state = lab.ask(C, off).await;
+    assert!(state.contains("shut down in recovery"), "{state}");
+    clone(lab, &["-t", "up"], &settings).await;
+    assert_eq!(rows(lab, C).await, "one two three", "the transaction itself is left out");
+    is_restored(lab, C).await;
+}
+
+/// Label of the oldest backup of pg-test.
+async fn first_backup(lab: &Lab) -> String {
+    let list = "cd /; runuser -u postgres -- pgbackrest --stanza=pg-test --output=json info | python3 -c 'import json, sys; print(json.load(sys.stdin)[0][\"backup\"][0][\"label\"])'";
+    lab.ask(A, list).await.trim().to_owned()
+}
+
+/// The first backup was made before there was a table.
+async fn where_a_backup_ended(lab: &Lab) {
+    let settings = format!("\"type\": \"immediate\", \"set\": \"{}\"", first_backup(lab).await);
+    clone(lab, &[], &settings).await;
+    let state = "SELECT pg_is_in_recovery() || ' ' || (to_regclass('mark') IS NULL)";
+    assert_eq!(sql(lab, C, state).await, "false true");
+}
+
+/// pg-test was restored to an early time and went on from there; what it had done before is still in the archive.
+async fn along_the_history_that_was_left(lab: &Lab) {
+    let settings = format!("\"timeline\": \"1\", \"set\": \"{}\"", first_backup(lab).await);
+    clone(lab, &[], &settings).await;
+    assert_eq!(rows(lab, C).await, "one two three four five six");
+    assert_eq!(rows(lab, A).await, "one", "the source is as it was");
+    is_restored(lab, C).await;
 }
 
 /// One target in place with a replica; back to what was; and once more for good.
