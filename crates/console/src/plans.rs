@@ -29,7 +29,7 @@ pub(crate) struct KeptPlan {
 impl Console {
     /// Reads facts from the nodes, plans, stores the plan.
     pub async fn plan(&self, actor: &Actor, intent: Intent) -> Result<PlanId, Problem> {
-        let note = actor.note("plan/make", intent.operation.script_form());
+        let note = actor.note("plan", intent.operation.script_form());
         let done = self.make_plan(actor, intent).await;
         self.told(note, done).await
     }
@@ -59,7 +59,7 @@ impl Console {
         let note = NewAudit {
             digest: Some(new.digest.clone()),
             outcome: plan.title.clone(),
-            ..actor.note_on("plan/make", "", plan.cluster.as_ref().map(ToString::to_string))
+            ..actor.note_on("plan", "", plan.cluster.as_ref().map(ToString::to_string))
         };
         let id = self.inner.store.noting(note).add_plan(&new).await.map_err(from_store)?;
         tracing::info!(plan.id = %id, person.id = %actor.id, "planned: {}", plan.title);

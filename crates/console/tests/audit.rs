@@ -109,7 +109,7 @@ async fn every_refusal_names_the_role_and_what_was_wanted() {
         [
             ("inventory/save", "the inventory"),
             ("edit", "an inventory text"),
-            ("plan/make", "bin/pgsql-add pg-test"),
+            ("plan", "bin/pgsql-add pg-test"),
             ("plan", "plan 99"),
             ("job/run", "plan 99"),
             ("job/resume", "job 98"),

@@ -37,6 +37,8 @@ async fn house(secure: bool) -> House {
 }
 
 type Answer = (StatusCode, HeaderMap, String);
+/// Method, path, more headers.
+type Ask<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
 
 impl House {
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], form: &str) -> Answer {
@@ -233,7 +235,7 @@ async fn what_changes_or_listens_comes_from_the_same_site() {
     let house = house(false).await;
     let (cookie, _) = house.signed_in(PASSWORD).await;
     let socket = [("upgrade", "websocket"), ("connection", "upgrade")];
-    let asks: [(&str, &str, &[(&str, &str)]); 5] = [
+    let asks: [Ask<'_>; 5] = [
         ("POST", "/sign-in", &[]),
         ("POST", "/sign-out", &[]),
         ("POST", "/account/password", &[]),
