@@ -288,19 +288,24 @@ impl Console {
             Err(problem) => problem,
         };
         if stale.code == STALE {
-            let id = kept.stored.id;
-            let note = NewAudit {
-                cluster: kept.plan.cluster.as_ref().map(ToString::to_string),
-                digest: Some(kept.stored.digest.clone()),
-                outcome: stale.why.clone(),
-                ..note_by(Way::Console, "approval/void", format!("plan {id}"))
-            };
-            let store = self.inner.store.noting(note);
-            if store.void_approval(id, &stale.why, now_us()).await.map_err(from_store)? {
-                tracing::info!(plan.id = %id, "the approval of plan {id} is void: {}", stale.why);
-            }
+            self.void(kept, &stale.why).await?;
         }
         Err(stale)
+    }
+
+    /// Makes a plan's approval void for good, with the reason, which the audit log has as well.
+    pub(crate) async fn void(&self, kept: &KeptPlan, why: &str) -> Result<(), Problem> {
+        let id = kept.stored.id;
+        let note = NewAudit {
+            cluster: kept.plan.cluster.as_ref().map(ToString::to_string),
+            digest: Some(kept.stored.digest.clone()),
+            outcome: why.to_owned(),
+            ..note_by(Way::Console, "approval/void", format!("plan {id}"))
+        };
+        if self.inner.store.noting(note).void_approval(id, why, now_us()).await.map_err(from_store)? {
+            tracing::info!(plan.id = %id, "the approval of plan {id} is void: {why}");
+        }
+        Ok(())
     }
 
     /// Voids the approvals that the inventory in force has made stale. Called after each save; what is missed here, by a

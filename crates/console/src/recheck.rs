@@ -4,8 +4,7 @@
 
 use crate::Console;
 use crate::case::Case;
-use crate::clock::now_us;
-use crate::problems::{from_store, internal, problem};
+use crate::problems::{internal, problem};
 use paddock_engine::gather_facts;
 use paddock_events::{Problem, ProblemKind};
 use paddock_inventory::NodeAddr;
@@ -37,14 +36,15 @@ impl Console {
         if changes.is_empty() {
             return Ok(());
         }
-        let (id, why) = (kept.stored.id, changes.join("; "));
-        if self.inner.store.void_approval(id, &why, now_us()).await.map_err(from_store)? {
-            tracing::info!(plan.id = %id, "the approval of plan {id} is void: {why}");
-        }
+        let why = changes.join("; ");
+        self.void(kept, &why).await?;
         Err(problem(
             CHANGED,
             ProblemKind::Conflict,
-            format!("plan {id} was not run: it destroys, and what its approver saw has changed"),
+            format!(
+                "plan {} was not run: it destroys, and what its approver saw has changed",
+                kept.stored.id
+            ),
             why,
             "plan again, read it, and ask for its approval anew",
         ))
