@@ -228,7 +228,7 @@ test('a dropped table comes back by a restore in place; archiving goes on, and w
   await on(12, psql('select pg_sleep(1.5); drop table dropped_by_mistake'));
   await tab('operations');
   const restore = await form('Restore in place');
-  await restore.getByLabel('Target').fill(moment);
+  await restore.getByLabel('Target', { exact: true }).fill(moment);
   await pictures(page, 'cluster-restore');
   await plan(restore.getByRole('button', { name: 'Restore in place' }));
   await runApproved(NAME, 'plan-restore');
@@ -358,7 +358,7 @@ test('a node that is in use stays; one that is free leaves the console\'s care',
   await page.waitForLoadState('networkidle');
   await page.getByRole('button', { name: 'Actions for 10.10.10.13' }).click();
   await page.getByRole('button', { name: 'Remove node 10.10.10.13' }).click();
-  await page.getByRole('alert').filter({ hasText: 'pg-dr' }).first().waitFor({ timeout: 60_000 });
+  await page.getByRole('alert').filter({ hasText: '10.10.10.13 (pg-dr-1) has' }).first().waitFor({ timeout: 60_000 });
   await pictures(page, 'nodes-refused');
   // It left the inventory with the cluster; a node that was known is still found.
   await tab('operations', 'pg-dr');

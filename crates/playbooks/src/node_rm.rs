@@ -33,7 +33,10 @@ pub(crate) fn stages(ctx: &Context<'_>, play: &Play, hosts: &[NodeAddr]) -> Resu
             served.map(|cluster| format!("the services of `{}`", cluster.name)).collect();
         units.extend(served.iter().map(String::as_str));
         if !units.is_empty() {
-            alive.push(format!("{host} has {}", units.join(", ")));
+            let mut instances = ctx.inventory.clusters().values().flat_map(|cluster| &cluster.instances);
+            let held = instances.find(|instance| instance.addr == *host);
+            let held = held.map_or_else(String::new, |instance| format!(" ({})", instance.id));
+            alive.push(format!("{host}{held} has {}", units.join(", ")));
         }
         by_host.insert(*host, steps(*host));
     }
