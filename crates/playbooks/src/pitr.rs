@@ -18,6 +18,7 @@ use crate::planning::{Made, clusters_of, warning};
 use crate::{Context, DataDir, InventoryEdit, Play, Refusal, Stage, Step};
 use paddock_inventory::{Cluster, ClusterName, InstanceRole, Map, NodeAddr, Value};
 use restore::Restore;
+pub(crate) use source::moment;
 use source::{Start, Stored};
 use std::collections::BTreeMap;
 use target::{AtTarget, Spec};
@@ -400,7 +401,7 @@ fn blast(ctx: &Context<'_>, restore: &Restore<'_>, start: &Start, made: &mut Mad
     let mut say = |label: &str, value: String| made.blast.push((label.into(), value));
     say("restores", format!("{} to {}", restore.source, restore.spec.target.words()));
     if let Some(backup) = &start.backup {
-        say("from backup", format!("{} (ended {})", backup.label, source::moment(backup.stop_s)));
+        say("from backup", format!("{} (ended {})", backup.label, moment(backup.stop_s)));
     }
     say("overwrites", restore.members.all.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "));
     say(

@@ -71,8 +71,7 @@ fn Table(backups: Vec<BackupRow>, unread: Option<String>) -> impl IntoView {
                     } else {
                         view! { <Badge tone=Tone::Good text="good"/> }.into_any()
                     }}</td>
-                    <td class="num">{time::utc(one.start_us)}</td>
-                    <td class="num">{time::utc(one.stop_us)}<span class="why">{took}</span></td>
+                    <td class="num">{time::utc(one.stop_us)}<span class="why">{format!("took {took}")}</span></td>
                     <td class="num"><When at_us=one.stop_us/></td>
                     <td class="num">{size::bytes(one.size_bytes)}</td>
                     <td class="num">{size::bytes(one.stored_bytes)}</td>
@@ -86,7 +85,7 @@ fn Table(backups: Vec<BackupRow>, unread: Option<String>) -> impl IntoView {
             <table class="backups">
                 <thead><tr>
                     <th scope="col">"Label"</th><th scope="col">"Type"</th><th scope="col">"State"</th>
-                    <th scope="col">"Began"</th><th scope="col">"Ended"</th><th scope="col">"Age"</th>
+                    <th scope="col">"Ended"</th><th scope="col">"Age"</th>
                     <th scope="col" class="num">"Cluster"</th><th scope="col" class="num">"Stored"</th>
                     <th scope="col">"WAL, first and last"</th>
                 </tr></thead>

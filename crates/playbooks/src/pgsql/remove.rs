@@ -9,6 +9,7 @@ use crate::order::{heir, leader_of};
 use crate::params::flag;
 use crate::pgsql::members::{Member, Members};
 use crate::pgsql::{backup, balancers, citus, dns, vip};
+use crate::pitr::moment;
 use crate::planning::{Made, clusters_of, warning};
 use crate::scripts::quote;
 use crate::{Context, InventoryEdit, Play, Refusal, Stage, Step, UnitState};
@@ -475,10 +476,15 @@ fn blast(ctx: &Context<'_>, cluster: &Cluster, going: &[&Member], whole: bool, m
             say("size of databases", format!("{} MiB on {}", bytes / 1_048_576, member.name));
         }
     }
-    let newest = going.iter().filter_map(|member| {
-        let info = ctx.facts.known(member.addr)?.backups.as_deref()?;
-        backup::newest(info, cluster.name.as_str())
+    // Also of who stays: a shared repository, or a local one on another member.
+    let newest = cluster.instances.iter().filter_map(|instance| {
+        let info = ctx.facts.known(instance.addr)?.backups.as_deref()?;
+        Some((backup::newest(info, cluster.name.as_str())?, instance.id.to_string()))
     });
-    let newest = newest.max_by_key(|newest| newest.stop_s);
-    say("last backup", newest.map_or_else(|| "none that can be seen".to_owned(), |newest| newest.label));
+    let newest = newest.max_by_key(|(newest, _)| newest.stop_s);
+    let said = newest.map_or_else(
+        || "none that can be seen".to_owned(),
+        |(newest, of)| format!("{}, ended {}, as {of} lists it", newest.label, moment(newest.stop_s)),
+    );
+    say("last backup", said);
 }

@@ -1,0 +1,96 @@
+// Two people and what is on record of them: a changed password ends the other sessions, a refusal and its reason are kept, the log verifies.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { open, pictures, signedIn } from './browser.mjs';
+
+const ANN = { name: 'ann', password: 'she types it twice a day' };
+let browser;
+let page; // the first admin's
+let errors;
+
+before(async () => {
+  browser = await open();
+  ({ page, errors } = await signedIn(browser));
+  await paddock(['user', 'add', ANN.name, '--role', 'operator', '--password-stdin'], ANN.password);
+});
+after(() => browser?.close());
+
+/** Runs the program on the console's own machine and gives what it printed; a failure carries what it said. */
+function paddock(words, input = '') {
+  return new Promise((done, failed) => {
+    const all = [...words, '--state-dir', process.env.PADDOCK_STATE_DIR];
+    const child = execFile(process.env.PADDOCK_BINARY, all, { timeout: 60_000 }, (error, out, said) =>
+      error ? failed(new Error(`${error.message}\n${said}`)) : done(out));
+    child.stdin.end(input);
+  });
+}
+
+/** A browser of its own, signed in. */
+async function asAnn(password = ANN.password) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: process.env.PADDOCK_URL });
+  const own = await context.newPage();
+  own.setDefaultTimeout(20_000);
+  await own.goto('/');
+  await own.getByLabel('Name').fill(ANN.name);
+  await own.getByLabel('Password').fill(password);
+  await own.getByRole('button', { name: 'Sign in' }).click();
+  return own;
+}
+
+test('a changed password ends the other sessions and not this one', async () => {
+  const here = await asAnn();
+  await here.getByRole('heading', { name: 'Clusters' }).waitFor();
+  const there = await asAnn();
+  await there.getByRole('heading', { name: 'Clusters' }).waitFor();
+  await here.goto('/account');
+  await pictures(here, 'account');
+  const change = async (current, one, two) => {
+    await here.getByLabel('Present password').fill(current);
+    await here.getByLabel('New password', { exact: true }).fill(one);
+    await here.getByLabel('New password again').fill(two);
+    await here.getByRole('button', { name: 'Change the password' }).click();
+  };
+  await change('not that one', 'another good one', 'another good one');
+  await here.getByRole('alert').filter({ hasText: 'The present password is another one' }).waitFor();
+  await change(ANN.password, 'another good one', 'another good one');
+  await here.getByRole('status').filter({ hasText: 'Your password was changed' }).waitFor();
+  await here.goto('/');
+  await here.getByRole('heading', { name: 'Clusters' }).waitFor();
+  await there.goto('/');
+  await there.getByRole('button', { name: 'Sign in' }).waitFor();
+  ANN.password = 'another good one';
+});
+
+test('an operator does not see the audit log; an admin does, and it names what was refused', async () => {
+  const own = await asAnn();
+  await own.getByRole('heading', { name: 'Clusters' }).waitFor();
+  await own.goto('/audit');
+  await own.getByRole('alert').first().waitFor();
+  await page.goto('/audit');
+  const log = page.getByRole('table', { name: 'Audit log' });
+  await log.getByRole('row').filter({ hasText: ANN.name }).filter({ hasText: 'refused' }).first().waitFor();
+  await pictures(page, 'audit');
+  await page.getByLabel('Who').fill(ANN.name);
+  await page.getByRole('button', { name: 'Filter' }).click();
+  await page.waitForURL(/name=ann/);
+  assert.equal(await log.getByRole('row').filter({ hasText: 'admin' }).filter({ hasNotText: ANN.name }).count(), 0);
+  assert.ok(!(await page.content()).includes(ANN.password), 'no password is on record');
+});
+
+test('somebody who is disabled is out at once', async () => {
+  const own = await asAnn();
+  await own.getByRole('heading', { name: 'Clusters' }).waitFor();
+  await paddock(['user', 'disable', ANN.name]);
+  await own.goto('/inventory');
+  await own.getByRole('button', { name: 'Sign in' }).waitFor();
+});
+
+test('the log verifies, and is exported whole', async () => {
+  assert.match(await paddock(['audit', 'verify']), /\d+ rows, each as it was written/);
+  const rows = (await paddock(['audit', 'export'])).trim().split('\n').map((line) => JSON.parse(line));
+  assert.deepEqual(rows.map((row) => row.id), rows.map((_, at) => at + 1));
+  const acts = new Set(rows.map((row) => row.act));
+  assert.ok(acts.has('sign-in'), [...acts].join(' '));
+  assert.deepEqual(errors, []);
+});
