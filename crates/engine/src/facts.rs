@@ -1,11 +1,16 @@
 //! Facts of nodes, read in parallel.
 
-use crate::{Pool, Targets};
+use crate::{Line, Pool, Ran, SshError, Target, Targets};
+use paddock_events::Stream;
 use paddock_inventory::NodeAddr;
 use paddock_playbooks::{Facts, HostFacts, Script};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// How long after a lost connection a node is asked once more.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Asks every node at once; one that does not answer in time is unreachable with its reason.
 pub async fn gather_facts(
@@ -25,22 +30,14 @@ pub async fn gather_facts(
         tasks.spawn(async move {
             let script = Script { text: Facts::probe(), stdin: None, user: "root".to_owned() };
             let mut text = String::new();
-            let asked = async {
-                let mut shell = pool.shell(&target).await?;
-                let ran = shell
-                    .run(&script, Duration::from_secs(30), &mut |line| {
-                        if let crate::Line::Text(paddock_events::Stream::Out, line) = line {
-                            text.push_str(&line);
-                            text.push('\n');
-                        }
-                    })
-                    .await;
-                if ran.is_ok() {
-                    pool.give_back(&target, shell);
-                }
-                ran
-            };
-            let facts = match asked.await {
+            let mut ran = ask(&pool, &target, &script, &mut text).await;
+            // A node that has just started may end the first shell; reading twice harms nothing.
+            if matches!(ran, Err(SshError::Lost { .. })) {
+                sleep(AGAIN).await;
+                text.clear();
+                ran = ask(&pool, &target, &script, &mut text).await;
+            }
+            let facts = match ran {
                 Err(error) => HostFacts::Unreachable { reason: format!("{error}; {}", error.fix()) },
                 Ok(ran) if ran.exit != 0 => {
                     HostFacts::Unreachable { reason: format!("reading its facts failed: {}", ran.said()) }
@@ -59,4 +56,18 @@ pub async fn gather_facts(
         }
     }
     out
+}
+
+async fn ask(pool: &Pool, target: &Target, script: &Script, text: &mut String) -> Result<Ran, SshError> {
+    let mut shell = pool.shell(target).await?;
+    let ran = shell
+        .run(script, Duration::from_secs(30), &mut |line| {
+            if let Line::Text(Stream::Out, line) = line {
+                text.push_str(&line);
+                text.push('\n');
+            }
+        })
+        .await?;
+    pool.give_back(target, shell);
+    Ok(ran)
 }
