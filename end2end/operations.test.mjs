@@ -221,6 +221,36 @@ test('a backup is made on the new leader and listed', async () => {
   await pictures(page, 'cluster-backups');
 });
 
+test('users and databases are listed, one that is absent as dropping, and one is applied', async () => {
+  await tab('accounts');
+  const users = page.getByRole('table', { name: 'Users' });
+  await users.getByRole('row').filter({ hasText: 'gone' }).getByText('dropping').waitFor();
+  assert.ok(!(await page.content()).includes('app-in-a-lab'), 'no password is in the page');
+  await pictures(page, 'cluster-accounts');
+  await plan(page.getByRole('button', { name: 'Apply user app' }));
+  await run();
+  assert.equal(await on(12, psql("select count(*) from pg_roles where rolname = 'app'")), '1');
+});
+
+test('a finished job is downloaded and replayed', async () => {
+  await page.getByRole('link', { name: 'Download recording' }).waitFor();
+  const recording = await page.request.get(await page.getByRole('link', { name: 'Download recording' }).getAttribute('href'));
+  assert.equal(recording.status(), 200);
+  const [header, ...lines] = (await recording.text()).trim().split('\n').map((line) => JSON.parse(line));
+  assert.equal(header.version, 2);
+  assert.ok(lines.length > 5, 'it has lines');
+  await page.getByRole('button', { name: 'Replay' }).click();
+  const replay = page.getByRole('region', { name: 'Replay' });
+  await replay.getByRole('button', { name: 'Pause replay' }).waitFor();
+  await pictures(page, 'job-replay');
+  await replay.getByLabel('Speed').selectOption('20');
+  await replay.getByRole('button', { name: 'Play', exact: true }).waitFor({ timeout: 120_000 });
+  await page.getByRole('region', { name: 'Lines' }).locator('[data-seq]').first().waitFor();
+  await replay.getByLabel('Position').fill('0');
+  await replay.getByRole('button', { name: 'Close replay' }).click();
+  await page.getByRole('region', { name: 'Lines' }).locator('[data-seq]').first().waitFor();
+});
+
 test('a dropped table comes back by a restore in place; archiving goes on, and what was kept aside goes', async () => {
   await on(12, psql('create table dropped_by_mistake as select 42 as v'));
   // A moment between the two, in the words of the server's own clock.
@@ -251,36 +281,6 @@ test('a dropped table comes back by a restore in place; archiving goes on, and w
   await plan(page.getByRole('button', { name: 'Keep the restored data' }));
   await runApproved(NAME);
   await on(leader, '[ ! -e /pg/data-backup ]');
-});
-
-test('users and databases are listed, one that is absent as dropping, and one is applied', async () => {
-  await tab('accounts');
-  const users = page.getByRole('table', { name: 'Users' });
-  await users.getByRole('row').filter({ hasText: 'gone' }).getByText('dropping').waitFor();
-  assert.ok(!(await page.content()).includes('app-in-a-lab'), 'no password is in the page');
-  await pictures(page, 'cluster-accounts');
-  await plan(page.getByRole('button', { name: 'Apply user app' }));
-  await run();
-  assert.equal(await on(12, psql("select count(*) from pg_roles where rolname = 'app'")), '1');
-});
-
-test('a finished job is downloaded and replayed', async () => {
-  await page.getByRole('link', { name: 'Download recording' }).waitFor();
-  const recording = await page.request.get(await page.getByRole('link', { name: 'Download recording' }).getAttribute('href'));
-  assert.equal(recording.status(), 200);
-  const [header, ...lines] = (await recording.text()).trim().split('\n').map((line) => JSON.parse(line));
-  assert.equal(header.version, 2);
-  assert.ok(lines.length > 5, 'it has lines');
-  await page.getByRole('button', { name: 'Replay' }).click();
-  const replay = page.getByRole('region', { name: 'Replay' });
-  await replay.getByRole('button', { name: 'Pause replay' }).waitFor();
-  await pictures(page, 'job-replay');
-  await replay.getByLabel('Speed').selectOption('20');
-  await replay.getByRole('button', { name: 'Play', exact: true }).waitFor({ timeout: 120_000 });
-  await page.getByRole('region', { name: 'Lines' }).locator('[data-seq]').first().waitFor();
-  await replay.getByLabel('Position').fill('0');
-  await replay.getByRole('button', { name: 'Close replay' }).click();
-  await page.getByRole('region', { name: 'Lines' }).locator('[data-seq]').first().waitFor();
 });
 
 test('a replica is removed once somebody else has approved it', async () => {
