@@ -13,10 +13,10 @@ mod target;
 use crate::order::leader_of;
 use crate::params::text;
 use crate::pgsql::members::{Member, Members};
-use crate::pgsql::{balancers, haproxy, steps, verify, vip};
+use crate::pgsql::{balancers, haproxy, repo_host, steps, verify, vip};
 use crate::planning::{Made, clusters_of, warning};
 use crate::{Context, DataDir, InventoryEdit, Play, Refusal, Stage, Step};
-use paddock_inventory::{Cluster, ClusterName, InstanceRole, Map, NodeAddr, Value};
+use paddock_inventory::{Cluster, ClusterName, InstanceRole, Map, NodeAddr};
 use restore::Restore;
 pub(crate) use source::moment;
 use source::{Start, Stored};
@@ -207,7 +207,14 @@ fn one_restore(
     };
     warn(&restore, in_place, &leads, play, &mut made);
     blast(ctx, &restore, &start, &mut made);
-    made.stages = restore_stages(ctx, &restore, etcd, from.leader)?;
+    let repo = spec.repo.as_ref().or(from.repo.as_ref());
+    // In place, it is admitted already.
+    if let Some((host, step)) =
+        repo.filter(|_| !in_place).and_then(|repo| repo_host::admit(ctx, repo, &members))
+    {
+        made.stages.push(stage("Admit at the repository host", [(host, vec![step.tag("pitr")])]));
+    }
+    made.stages.extend(restore_stages(ctx, &restore, etcd, from.leader)?);
     Ok(made)
 }
 
@@ -264,8 +271,7 @@ fn source_of(
     let leader = leader_of(definer, ctx.facts).or_else(|| definer.instances.first().map(|one| one.addr));
     let vars = leader.map(|addr| ctx.vars(addr)).unwrap_or_default();
     let method = text(&vars, "pgbackrest_method", "local");
-    let repo =
-        vars.map("pgbackrest_repo").and_then(|repos| repos.get(&method)).and_then(Value::as_map).cloned();
+    let repo = repo_host::chosen(&vars);
     let local = method == "local" && !explicit;
     let in_place = definer.name == cluster.name && declared.is_some();
     if local && !in_place && in_target.is_empty() {

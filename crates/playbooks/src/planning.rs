@@ -4,7 +4,7 @@ use crate::checks::check_clusters;
 use crate::digest::{digest, secrets};
 use crate::not_done;
 use crate::order;
-use crate::pgsql::balancers;
+use crate::pgsql::{balancers, repo_host};
 use crate::{
     Action, Context, DataDir, Digest, FactSet, Intent, InventoryEdit, Material, Need, Operation, Plan,
     PlannedEdit, Play, Playbook, Refusal, Stage, Warning,
@@ -156,6 +156,10 @@ impl<'a> Planner<'a> {
         for stage in &mut made.stages {
             stage.play = index;
         }
+        // Two clusters must not write the keys of one repository host at a time.
+        let repositories = named.iter().filter_map(|cluster| repo_host::beside(&inventory, cluster));
+        let told = repositories.filter(|host| made.stages.iter().any(|stage| stage.hosts.contains_key(host)));
+        self.locks.extend(told.map(|host| format!("node/{host}")));
         if play.because.is_some() {
             // The play that it was planned in for edits the declared roles itself.
             made.warnings.retain(|warning| warning.code != "plan/declared-roles");
@@ -296,6 +300,9 @@ pub fn hosts_concerned(inventory: &Inventory, intent: &Intent) -> Result<Vec<Nod
     for cluster in clusters_of(inventory, &chosen) {
         hosts.extend(cluster.instances.iter().map(|instance| instance.addr));
         hosts.extend(balancers::beside(inventory, cluster));
+        hosts.extend(
+            repo_host::beside(inventory, cluster).filter(|host| inventory.hosts().contains(host)),
+        );
     }
     hosts.extend(inventory.members_of_group("etcd"));
     let names = |play: &Play| {

@@ -1,7 +1,7 @@
 //! `pg-backup`: a backup on the member that leads.
 
 use super::{Seen, stage};
-use crate::pgsql::{backup as pgbackrest, provision};
+use crate::pgsql::{backup as pgbackrest, provision, repo_host};
 use crate::planning::{Made, warning};
 use crate::{BackupKind, Refusal, Step};
 
@@ -57,7 +57,8 @@ pub(super) fn backup(seen: &Seen<'_>, kind: BackupKind) -> Result<Made, Refusal>
         listing(name.as_str(), &since, kinds)
     );
     let apply = format!(
-        "cd / && set -o pipefail\nrunuser -u postgres -- pgbackrest --stanza={name} --type={} --log-level-console=detail backup 2>&1 | awk '\n  match($0, /, [0-9.]+%\\)/) {{ p = int(substr($0, RSTART + 2)); if (p != last) {{ last = p; print \"::progress \" p \" 100 %\"; fflush() }} next }}\n  / DETAIL: / {{ next }}\n  {{ print; fflush(); if (/ERROR/) print >\"/dev/stderr\" }}'\n",
+        "cd / && set -o pipefail\nrunuser -u postgres -- {} --stanza={name} --type={} --log-level-console=detail backup 2>&1 | awk '\n  match($0, /, [0-9.]+%\\)/) {{ p = int(substr($0, RSTART + 2)); if (p != last) {{ last = p; print \"::progress \" p \" 100 %\"; fflush() }} next }}\n  / DETAIL: / {{ next }}\n  {{ print; fflush(); if (/ERROR/) print >\"/dev/stderr\" }}'\n",
+        repo_host::at_repository(leader),
         kind.as_str()
     );
     let leads = provision::leads(&seen.members, leader);

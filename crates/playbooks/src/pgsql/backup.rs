@@ -2,7 +2,9 @@
 
 use crate::params::{flag, text};
 use crate::pgsql::members::{Member, Members};
+use crate::pgsql::repo_host;
 use crate::{Facts, Step};
+use paddock_inventory::NodeAddr;
 
 /// Whether backups are on.
 pub(crate) fn enabled(member: &Member) -> bool {
@@ -13,29 +15,45 @@ pub(crate) fn enabled(member: &Member) -> bool {
 pub(crate) fn config(members: &Members, member: &Member, facts: &Facts) -> String {
     let cpus = facts.cpus;
     let few = cpus.div_ceil(4).clamp(2, 4);
-    let method = text(&member.vars, "pgbackrest_method", "local");
-    let mut repo = String::new();
-    let declared = member
-        .vars
-        .map("pgbackrest_repo")
-        .and_then(|repos| repos.get(&method))
-        .and_then(|repo| repo.as_map());
-    match declared {
-        Some(map) => {
-            for (key, value) in &map.0 {
-                let key = key.to_text().replace('_', "-");
-                let value = value.to_text().replace("${pg_cluster}", &members.name).replace(['\n', '\r'], "");
-                repo += &format!("repo1-{key}={value}\n");
-            }
-        }
-        None => repo += "repo1-path=/pg/backup\nrepo1-retention-full-type=count\nrepo1-retention-full=2\n",
-    }
+    let repo = repo_host::chosen(&member.vars).map_or_else(
+        || "repo1-path=/pg/backup\nrepo1-retention-full-type=count\nrepo1-retention-full=2\n".to_owned(),
+        |repo| repo_host::lines(&repo, &members.name),
+    );
     format!(
         "# Managed by Paddock\n[global]\n{repo}log-path={}\nlog-level-file=info\nlog-level-console=warn\nlock-path=/tmp/pgbackrest\nspool-path=/pg/spool\narchive-async=y\narchive-push-queue-max=4GiB\nstart-fast=y\nexpire-auto=y\ndelta=y\ncompress-type=zst\nprocess-max={few}\n\n[global:restore]\nprocess-max={}\n\n[{}]\npg1-path=/pg/data\npg1-port={}\npg1-socket-path=/var/run/postgresql\n",
         text(&member.vars, "pgbackrest_log_dir", "/pg/log/pgbackrest"),
         cpus.min(8),
         members.name,
         member.pg_port
+    )
+}
+
+/// What `pg_crontab` calls.
+pub(crate) const PG_BACKUP: &str = "/pg/bin/pg-backup";
+
+/// `pg-backup [full|diff|incr]` with the exit codes of Pigsty's, whose crontabs run it on every member.
+fn pg_backup(member: &Member) -> String {
+    format!(
+        r#"#!/bin/bash
+# Managed by Paddock
+# pg-backup [full|diff|incr]: a backup by pgBackRest, made by the member that leads.
+# Exit: 0 made, 1 this member does not lead, 2 not of group postgres, 3 unknown kind, 4 no stanza, else pgBackRest's.
+say() {{ echo "pg-backup: $*" >&2; }}
+kind=${{1:-incr}}
+id -nG | grep -qw postgres || {{ say "run it as postgres, not as $(id -un)"; exit 2; }}
+case $kind in
+  full|diff|incr) ;;
+  *) say "the kind is full, diff or incr, not '$kind'"; exit 3 ;;
+esac
+stanza=$(sed -n 's/^\[\([^]:]*\)\]$//p' /etc/pgbackrest/pgbackrest.conf 2>/dev/null | grep -vx global | head -n 1)
+[ -n "$stanza" ] || {{ say '/etc/pgbackrest/pgbackrest.conf names no stanza'; exit 4; }}
+cd / || exit 4
+follows=$(/usr/pgsql/bin/psql -XAtq -p {port} -d postgres -c 'SELECT pg_is_in_recovery()') || {{ say 'PostgreSQL does not answer'; exit 1; }}
+[ "$follows" = f ] || {{ say 'this member does not lead'; exit 1; }}
+exec {pgbackrest} --stanza="$stanza" --type="$kind" backup
+"#,
+        port = member.pg_port,
+        pgbackrest = repo_host::at_repository(member),
     )
 }
 
@@ -61,6 +79,10 @@ pub(crate) fn files(members: &Members, member: &Member, facts: &Facts) -> Vec<St
         .mode(0o640)
         .secret()
         .tag("pgbackrest"),
+        Step::file("pgsql/pgbackrest_config/pg-backup", host, PG_BACKUP, pg_backup(member))
+            .owner("postgres:postgres")
+            .mode(0o755)
+            .tag("pgbackrest"),
         own("pgsql/pgbackrest_config/root", &text(&member.vars, "pg_fs_backup", "/data/backups"), 0o700),
         own("pgsql/pgbackrest_config/home", &home, 0o700),
         own("pgsql/pgbackrest_config/repo", &format!("{home}/backup"), 0o700),
@@ -87,7 +109,8 @@ pub(crate) fn stanza_of_the_database(members: &Members, member: &Member, id: &st
         "[ -e /tmp/pgbackrest/{name}.stop ] && {{ echo 'archiving is stopped by /tmp/pgbackrest/{name}.stop'; exit 1; }}\ncd /\nid=$(runuser -u postgres -- /usr/pgsql/bin/pg_controldata /pg/data | sed -n 's/^Database system identifier: *//p')\n[ -n \"$id\" ] || {{ echo 'no data directory to ask' >&2; exit 2; }}\nout=$(runuser -u postgres -- pgbackrest --stanza={name} --output=json info 2>&1) || {{ echo \"$out\"; exit 1; }}\nprintf '%s' \"$out\" | python3 -c 'import json,sys; s=json.load(sys.stdin); d=max((x for one in s for x in one.get(\"db\", [])), key=lambda x: x[\"id\"], default=dict()); sys.exit(0 if str(d.get(\"system-id\")) == sys.argv[1] else 1)' \"$id\" && exit 0\necho \"the repository has no stanza of database $id\"; exit 1\n"
     );
     let apply = format!(
-        "rm -f /tmp/pgbackrest/{name}.stop\ncd /\n{RETRIED}pgbackrest_retried --stanza={name} --no-online stanza-create || pgbackrest_retried --stanza={name} --no-online stanza-upgrade\n"
+        "rm -f /tmp/pgbackrest/{name}.stop\ncd /\n{}pgbackrest_retried --stanza={name} --no-online stanza-create || pgbackrest_retried --stanza={name} --no-online stanza-upgrade\n",
+        retried(&repo_host::at_repository(member))
     );
     Step::command(id, member.addr, &format!("stanza {name} is of the database that runs here"), check, apply)
         .limit(180)
@@ -95,15 +118,19 @@ pub(crate) fn stanza_of_the_database(members: &Members, member: &Member, id: &st
 }
 
 /// Archiving holds the lock for a moment each time it tries: that is waited for, other errors are not.
-pub(crate) const RETRIED: &str = r#"pgbackrest_retried() {
+fn retried(pgbackrest: &str) -> String {
+    format!(
+        r#"pgbackrest_retried() {{
   local n out
   for n in 1 2 3 4 5; do
-    out=$(runuser -u postgres -- pgbackrest "$@" 2>&1) && { echo "$out"; return 0; }
+    out=$(runuser -u postgres -- {pgbackrest} "$@" 2>&1) && {{ echo "$out"; return 0; }}
     case "$out" in *'[050]'*) sleep 3;; *) break;; esac
   done
   echo "$out" >&2; return 1
+}}
+"#
+    )
 }
-"#;
 
 /// WAL arrives in the repository, and a full backup is there. On the member that leads.
 pub(crate) fn first_backup(members: &Members, member: &Member) -> Vec<Step> {
@@ -128,7 +155,8 @@ pub(crate) fn first_backup(members: &Members, member: &Member) -> Vec<Step> {
             "cd /\nrunuser -u postgres -- pgbackrest --stanza={name} --output=json info | python3 -c 'import json,sys; s=json.load(sys.stdin); n=max((d[\"id\"] for x in s for d in x.get(\"db\",[])), default=0); sys.exit(0 if any(b[\"type\"]==\"full\" and b[\"database\"][\"id\"]==n and not b.get(\"error\") for x in s for b in x.get(\"backup\",[])) else 1)' && exit 0\necho 'there is no full backup of this database'; exit 1\n"
         );
         let apply = format!(
-            "cd / && runuser -u postgres -- pgbackrest --stanza={name} --type=full --log-level-console=info backup\n"
+            "cd / && runuser -u postgres -- {} --stanza={name} --type=full --log-level-console=info backup\n",
+            repo_host::at_repository(member)
         );
         steps.push(
             Step::command("pgsql/pgbackrest_init/full", host, "a full backup exists", check, apply)
@@ -144,8 +172,9 @@ pub(crate) fn is_local(member: &Member) -> bool {
     text(&member.vars, "pgbackrest_method", "local") == "local"
 }
 
-/// The stanza and all its backups in a shared repository go. PostgreSQL must not run.
-pub(crate) fn delete_stanza(members: &Members, member: &Member) -> Step {
+/// The stanza and all its backups in a shared repository go; on a host that has the repository or reaches it. PostgreSQL
+/// must not run.
+pub(crate) fn delete_stanza(members: &Members, host: NodeAddr) -> Step {
     let name = &members.name;
     let run = "cd / && runuser -u postgres -- pgbackrest";
     let check = format!(
@@ -153,8 +182,8 @@ pub(crate) fn delete_stanza(members: &Members, member: &Member) -> Step {
     );
     let apply = format!("{run} --stanza={name} stop --force\n{run} --stanza={name} stanza-delete --force\n");
     Step::command(
-        "pgsql/pg_backup/stanza",
-        member.addr,
+        &members.step_id(host, "pgsql/pg_backup/stanza"),
+        host,
         &format!("the repository has no stanza {name}"),
         check,
         apply,

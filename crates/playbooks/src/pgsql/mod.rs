@@ -18,6 +18,7 @@ mod patroni;
 pub(crate) mod pooler;
 pub(crate) mod provision;
 pub(crate) mod remove;
+pub(crate) mod repo_host;
 mod selector;
 pub(crate) mod sql;
 pub(crate) mod steps;
@@ -56,6 +57,7 @@ pub(crate) fn needs(ctx: &Context<'_>, hosts: &[NodeAddr]) -> Vec<Need> {
             });
             out.push(Need::SshKey { name: format!("ssh/{name}") });
         }
+        out.extend(repo_host::needs(ctx, cluster));
     }
     out
 }
@@ -153,6 +155,10 @@ fn cluster_stages(
         install.insert(member.addr, steps::install(ctx, members, member, citus));
     }
     add("Install", install);
+    let present = members.present(ctx, hosts);
+    if let Some(host) = repo_host::of(ctx, members)? {
+        add("Repository host", BTreeMap::from([(host, repo_host::steps(ctx, host, &present))]));
+    }
     let primary = members.primary().filter(|primary| hosts.contains(&primary.addr));
     if let (Some(primary), Some((etcd, _))) = (primary, ctx.etcd_members().first()) {
         add("DCS account", BTreeMap::from([(*etcd, vec![dcs_account(members, primary, *etcd)])]));
@@ -184,7 +190,14 @@ fn cluster_stages(
         replicas.insert(member.addr, launch);
     }
     add("Replicas", replicas);
-    let present = members.present(ctx, hosts);
+    let unknown = steps::unknown_programs(members);
+    if whole_play && !unknown.is_empty() {
+        let list = Vec::from_iter(unknown).join(", ");
+        warnings.push(Warning {
+            code: "plan/cron-program".into(),
+            text: format!("`pg_crontab` of `{}` calls {list}: Paddock puts only {} there, and cron fails without telling anybody unless you put the others there yourself.", members.name, backup::PG_BACKUP),
+        });
+    }
     let mut backups = BTreeMap::new();
     let mut first_backup = BTreeMap::new();
     let mut pooler = BTreeMap::new();

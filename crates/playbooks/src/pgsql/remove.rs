@@ -8,7 +8,7 @@ use crate::etcd::ETCDCTL_ENV;
 use crate::order::{heir, leader_of};
 use crate::params::flag;
 use crate::pgsql::members::{Member, Members};
-use crate::pgsql::{backup, balancers, citus, dns, vip};
+use crate::pgsql::{backup, balancers, citus, dns, repo_host, vip};
 use crate::pitr::moment;
 use crate::planning::{Made, clusters_of, warning};
 use crate::scripts::quote;
@@ -101,6 +101,7 @@ fn one_cluster(
         made.warnings.extend(reason.map(|reason| warning("plan/node-left-uncleaned", format!("The load balancer {host} is not told, since it does not answer ({reason}): it goes on to list what is removed. When it is back: `pgsql-svc {}`, or this removal again.", cluster.name))));
         reason.is_none()
     });
+    let repository = repository_host(ctx, cluster, made);
     let leader = leader_of(cluster, ctx.facts);
     let sort =
         |lead: bool| reachable.iter().copied().filter(move |member| (Some(member.addr) == leader) == lead);
@@ -137,15 +138,13 @@ fn one_cluster(
     add("Stop the primary".into(), by_host(sort(true).collect(), &stop));
     let keep_data = |member: &Member| !flag(&member.vars, "pg_rm_data", true);
     let keep_backup = |member: &Member| !flag(&member.vars, "pg_rm_backup", true);
-    if let (true, Some(first)) = (whole, sort(true).chain(sort(false)).next())
-        && !keep_backup(first)
-        && backup::enabled(first)
-        && !backup::is_local(first)
-    {
-        add(
-            "Delete backups".into(),
-            BTreeMap::from([(first.addr, vec![backup::delete_stanza(&members, first)])]),
-        );
+    let keeps = going.first().is_some_and(|first| keep_backup(first));
+    let shared = going.first().is_some_and(|first| backup::enabled(first) && !backup::is_local(first));
+    if whole && shared && !keeps {
+        let by_members = sort(true).chain(sort(false)).next().map(|first| first.addr);
+        let at = repository.map_or(by_members, |(_, answers)| answers);
+        let delete = at.map(|host| (host, vec![backup::delete_stanza(&members, host)]));
+        add("Delete backups".into(), delete.into_iter().collect());
     }
     if let Some(etcd) = etcd {
         let keys = if whole {
@@ -161,6 +160,11 @@ fn one_cluster(
             clean(&members, member, keep_data(member), whole && keep_backup(member))
         }),
     );
+    if let Some((_, Some(host))) = repository {
+        let staying = Members { all: staying.iter().copied().cloned().collect(), ..members.clone() };
+        let steps = repo_host::after_removal(ctx, host, &staying, keeps);
+        add("Tell the repository host".into(), BTreeMap::from([(host, steps)]));
+    }
     add("Take the names away".into(), dns::gone(ctx, &members, &going, whole));
     let mut left =
         by_host(reachable.clone(), &|member| vec![nothing_left(&members, member, keep_data(member))]);
@@ -201,6 +205,18 @@ fn one_cluster(
         made.warnings.push(warning("plan/loses-backups", format!("With the local repository of a member that goes, the only backups of `{0}` go (newest: {1}). Afterwards make one where it leads then: `pg-backup {0} full`.", cluster.name, last.label)));
     }
     Ok(())
+}
+
+/// The repository host of the cluster, and the same when it answers; when not, that is said.
+fn repository_host(
+    ctx: &Context<'_>,
+    cluster: &Cluster,
+    made: &mut Made,
+) -> Option<(NodeAddr, Option<NodeAddr>)> {
+    let host = repo_host::beside(ctx.inventory, cluster)?;
+    let silent = ctx.facts.unreachable(host);
+    made.warnings.extend(silent.map(|reason| warning("plan/node-left-uncleaned", format!("The repository host {host} is not told, since it does not answer ({reason}): it keeps the configuration, the keys and the backups of what is removed. When it is back, this removal again."))));
+    Some((host, silent.is_none().then_some(host)))
 }
 
 /// Other members' HAProxy sends no new client to who goes; those that are there are served until it stops.

@@ -4,9 +4,21 @@ use crate::params::{flag, password, text};
 use crate::pgsql::haproxy::Service;
 use crate::pgsql::hba::{self as rules, Target};
 use crate::pgsql::members::{Member, Members};
-use crate::pgsql::{backup, patroni};
+use crate::pgsql::{backup, patroni, repo_host};
 use crate::{Context, Fact, Refusal, Step, UnitState};
-use paddock_inventory::{NodeAddr, Value};
+use paddock_inventory::{NodeAddr, Value, Vars};
+use std::collections::BTreeSet;
+
+/// The OS account of PostgreSQL.
+pub(crate) fn dbsu(vars: &Vars) -> Fact {
+    Fact::OsUser {
+        name: "postgres".into(),
+        uid: Some(543),
+        group: "postgres".into(),
+        home: text(vars, "pg_dbsu_home", "/var/lib/pgsql"),
+        shell: "/bin/bash".into(),
+    }
+}
 
 /// Accounts, packages, directories, certificates and configuration: everything before PostgreSQL starts.
 pub(crate) fn install(
@@ -19,14 +31,7 @@ pub(crate) fn install(
     let vars = &member.vars;
     let facts = ctx.facts.of(host);
     let v = members.version;
-    let user = Fact::OsUser {
-        name: "postgres".into(),
-        uid: Some(543),
-        group: "postgres".into(),
-        home: text(vars, "pg_dbsu_home", "/var/lib/pgsql"),
-        shell: "/bin/bash".into(),
-    };
-    let mut steps = vec![Step::new("pgsql/pg_dbsu/user", host, "account postgres", user)];
+    let mut steps = vec![Step::new("pgsql/pg_dbsu/user", host, "account postgres", dbsu(vars))];
     steps.push(sudoers(member));
     steps.extend(ssh(ctx, members, member));
     let mut packages: Vec<String> =
@@ -140,19 +145,26 @@ fn sudoers(member: &Member) -> Step {
         .validate("visudo -cqf {}")
 }
 
+/// Nodes that Paddock sets up answer each other without a question.
+pub(crate) const SSH_CONFIG: &str = "StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n";
+
 /// The dbsu's key, the keys of all members, and no questions about host keys between them.
 fn ssh(ctx: &Context<'_>, members: &Members, member: &Member) -> Vec<Step> {
     if !flag(&member.vars, "pg_dbsu_ssh_exchange", true) {
         return Vec::new();
     }
-    let authorized: String =
-        members.all.iter().map(|m| ctx.material.get(&format!("ssh/{}.pub", m.name)) + "\n").collect();
+    let authorized: String = members
+        .all
+        .iter()
+        .map(|m| ctx.material.get(&format!("ssh/{}.pub", m.name)))
+        .chain(repo_host::admitted(ctx, member))
+        .map(|key| key + "\n")
+        .collect();
     let key = ctx.material.get(&format!("ssh/{}.ssh", member.name));
-    let config = "StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n".to_owned();
-    [("id_ed25519", key, "600"), ("authorized_keys", authorized, "600"), ("config", config, "600")]
+    [("id_ed25519", key), ("authorized_keys", authorized), ("config", SSH_CONFIG.to_owned())]
         .into_iter()
-        .map(|(name, content, mode)| {
-            home_file(member, &format!("pgsql/pg_dbsu/{name}"), &format!(".ssh/{name}"), mode, content)
+        .map(|(name, content)| {
+            home_file(member.addr, &format!("pgsql/pg_dbsu/{name}"), &format!(".ssh/{name}"), "600", content)
         })
         .collect()
 }
@@ -172,11 +184,12 @@ fn pgpass(member: &Member) -> Step {
         let escaped = escape(&password(vars, secret));
         lines += &format!("*:*:*:{}:{escaped}\n", text(vars, user, default));
     }
-    home_file(member, "pgsql/pg_pass/pgpass", ".pgpass", "600", lines)
+    home_file(member.addr, "pgsql/pg_pass/pgpass", ".pgpass", "600", lines)
 }
 
 /// A secret file in the dbsu's home, wherever the distribution put that.
-fn home_file(member: &Member, id: &str, path: &str, mode: &str, content: String) -> Step {
+/// A file in the home of postgres, wherever that is.
+pub(crate) fn home_file(host: NodeAddr, id: &str, path: &str, mode: &str, content: String) -> Step {
     let find = format!(
         "home=$(getent passwd postgres | cut -d: -f6)\n[ -n \"$home\" ] || {{ echo 'no account postgres' >&2; exit 2; }}\nf=$home/{path}\n"
     );
@@ -186,7 +199,7 @@ fn home_file(member: &Member, id: &str, path: &str, mode: &str, content: String)
     let apply = format!(
         "{find}set -e\numask 077\ninstall -d -o postgres -g postgres -m 700 \"$(dirname \"$f\")\" 2>/dev/null || true\nnew=$(mktemp \"$f.XXXXXX\")\ntrap 'rm -f \"$new\"' EXIT\ncat >\"$new\"\nchown postgres:postgres \"$new\"\nchmod {mode} \"$new\"\nmv -f \"$new\" \"$f\"\ntrap - EXIT\n"
     );
-    Step::command(id, member.addr, &format!("~postgres/{path}"), check, apply).stdin(content)
+    Step::command(id, host, &format!("~postgres/{path}"), check, apply).stdin(content)
 }
 
 fn patroni_unit(member: &Member) -> Step {
@@ -336,6 +349,15 @@ fn parameters(member: &Member, psql: &str) -> Vec<Step> {
     ]
 }
 
+/// Programs in `/pg/bin` that the crontab calls and nobody puts there.
+pub(crate) fn unknown_programs(members: &Members) -> BTreeSet<String> {
+    let lines = members.all.iter().flat_map(|one| one.vars.list("pg_crontab").unwrap_or_default());
+    let lines: Vec<String> = lines.map(Value::to_text).collect();
+    let words = lines.iter().flat_map(|line| line.split_whitespace());
+    let programs = words.filter(|word| word.starts_with("/pg/bin/") && *word != backup::PG_BACKUP);
+    programs.map(str::to_owned).collect()
+}
+
 /// The dbsu's crontab, when one is declared.
 pub(crate) fn crontab(member: &Member) -> Vec<Step> {
     let lines: Vec<String> =
@@ -343,7 +365,11 @@ pub(crate) fn crontab(member: &Member) -> Vec<Step> {
     if lines.is_empty() {
         return Vec::new();
     }
-    let content = format!("# Managed by Paddock\n{}\n", lines.join("\n"));
+    // cron's own path has neither pg-backup nor psql.
+    let content = format!(
+        "# Managed by Paddock\nPATH=/pg/bin:/usr/pgsql/bin:/usr/local/bin:/usr/bin:/bin\n{}\n",
+        lines.join("\n")
+    );
     let check = "want=$(cat)\nhave=$(crontab -u postgres -l 2>/dev/null)\n[ \"$have\" = \"$want\" ] && exit 0\ndiff -u --label crontab --label crontab <(echo \"$have\") <(echo \"$want\"); exit 1\n";
     vec![
         Step::command(

@@ -5,6 +5,7 @@
 //! plan was made: the same restore asked for again later is another one.
 
 use crate::pgsql::members::{Member, Members};
+use crate::pgsql::repo_host;
 use crate::pitr::target::{AtTarget, Spec, Target};
 use crate::scripts::quote;
 use crate::{Facts, Step};
@@ -53,13 +54,7 @@ stop_postgres() {
 pub(crate) fn conf(repo: Option<&Map>, source: &str, port: u16, processes: i64, log: &str) -> String {
     let mut lines = String::new();
     match repo {
-        Some(map) => {
-            for (key, value) in &map.0 {
-                let key = key.to_text().replace('_', "-");
-                let value = value.to_text().replace("${pg_cluster}", source).replace(['\n', '\r'], "");
-                lines += &format!("repo1-{key}={value}\n");
-            }
-        }
+        Some(map) => lines += &repo_host::lines(map, source),
         None => lines += "repo1-path=/pg/backup\n",
     }
     format!(
