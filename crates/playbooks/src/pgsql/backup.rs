@@ -45,7 +45,7 @@ case $kind in
   full|diff|incr) ;;
   *) say "the kind is full, diff or incr, not '$kind'"; exit 3 ;;
 esac
-stanza=$(sed -n 's/^\[\([^]:]*\)\]$//p' /etc/pgbackrest/pgbackrest.conf 2>/dev/null | grep -vx global | head -n 1)
+stanza=$(sed -n 's/^\[\([^]:]*\)\]$/\1/p' /etc/pgbackrest/pgbackrest.conf 2>/dev/null | grep -vx global | head -n 1)
 [ -n "$stanza" ] || {{ say '/etc/pgbackrest/pgbackrest.conf names no stanza'; exit 4; }}
 cd / || exit 4
 follows=$(/usr/pgsql/bin/psql -XAtq -p {port} -d postgres -c 'SELECT pg_is_in_recovery()') || {{ say 'PostgreSQL does not answer'; exit 1; }}
