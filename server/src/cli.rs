@@ -3,8 +3,8 @@
 use crate::audit::{self, AuditCommand};
 use crate::client::{self, Name, OperationArgs, PlayArgs};
 use crate::people::{self, TokenCommand, UserCommand};
-use crate::serve::{self, ServeArgs};
-use crate::{links, offline};
+use crate::serve::{self, ServeArgs, StateArgs};
+use crate::{links, offline, own_backup};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -58,6 +58,23 @@ enum Command {
     /// Verifies, exports and signs the audit log; works on the console's state directory, also while it runs.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Backs the console itself up into one file: database, CA, keys; also while it runs. The file holds secrets.
+    Backup {
+        /// The file; never written over.
+        file: PathBuf,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Puts a backup of the console in its place, which must not run. Checks the backup and its audit log first.
+    Restore {
+        /// The file that `paddock backup` has written.
+        file: PathBuf,
+        /// Also where there is a console already: it is kept aside in the state directory.
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        state: StateArgs,
+    },
     /// Makes the script names (`pgsql-add` and so on) in a directory, as links to this program.
     Links {
         /// The directory; made when missing.
@@ -134,6 +151,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::User(command) => people::user(command),
         Command::Token(command) => people::token(command),
         Command::Audit(command) => audit::run(command),
+        Command::Backup { file, state } => own_backup::back_up(&file, state),
+        Command::Restore { file, force, state } => own_backup::restore(&file, force, state),
         Command::Links { directory, to } => links::make(&directory, to),
     }
 }

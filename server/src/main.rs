@@ -5,6 +5,7 @@ mod cli;
 mod client;
 mod links;
 mod offline;
+mod own_backup;
 mod people;
 mod serve;
 

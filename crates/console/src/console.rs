@@ -5,6 +5,7 @@ use crate::audit_log::AuditLog;
 use crate::inventory::Current;
 use crate::keeping::private_dir;
 use crate::live::{Live, keep_house};
+use crate::own_backup::refuse_half_restored;
 use crate::passwords::BackOff;
 use crate::problems::{from_store, internal};
 use crate::recovery::Runner;
@@ -96,6 +97,7 @@ pub(crate) struct Inner {
 impl Console {
     /// Opens (or makes) the state directory and database, marks jobs of a dead console `interrupted`.
     pub async fn open(settings: Settings) -> Result<Self, Problem> {
+        refuse_half_restored(&settings.state_dir)?;
         private_dir(&settings.state_dir)?;
         let ssh_dir = settings.state_dir.join("ssh");
         private_dir(&ssh_dir)?;

@@ -5,6 +5,7 @@
 
 use crate::audit::{NoteOutcome as _, Way, note_by};
 use crate::clock::{now_us, utc};
+use crate::own_backup::refuse_half_restored;
 use crate::passwords::{check_new, hash, new_token, random_text, token_hash};
 use crate::problems::{from_store, problem};
 use crate::{Console, PersonRole};
@@ -23,6 +24,7 @@ pub struct People {
 
 /// The database of a console that has been there before; none is made by mistake.
 pub(crate) async fn open_store(state_dir: &Path) -> Result<Store, Problem> {
+    refuse_half_restored(state_dir)?;
     let path = state_dir.join("paddock.db");
     if !path.is_file() {
         return Err(problem(

@@ -60,6 +60,13 @@ impl Drop for Runner {
     }
 }
 
+/// Whether some console runs on a state directory of this machine.
+pub(crate) fn one_runs(state_dir: &Path) -> bool {
+    let files = std::fs::read_dir(state_dir.join("runners")).into_iter().flatten().flatten();
+    let locked = |path: &Path| File::open(path).is_ok_and(|file| file.try_lock().is_err());
+    files.into_iter().any(|entry| locked(&entry.path()))
+}
+
 impl Console {
     /// Ends every running job whose runner is dead or has let its leases expire.
     pub(crate) async fn end_dead_jobs(&self) -> Result<(), Problem> {
@@ -109,7 +116,7 @@ mod tests {
     fn a_runner_is_dead_when_its_file_is_not_locked() {
         let dir = tempfile::tempdir().unwrap();
         let (one, other) = (Runner::new(dir.path()).unwrap(), Runner::new(dir.path()).unwrap());
-        assert!(!one.is_dead(other.name()), "alive");
+        assert!(!one.is_dead(other.name()) && one_runs(dir.path()), "alive");
         let name = other.name().to_owned();
         drop(other);
         assert!(!one.is_dead(&name), "ended well: no file, nothing known");
@@ -118,5 +125,8 @@ mod tests {
         one.forget("crashed");
         assert!(!one.is_dead("crashed"));
         assert!(!one.is_dead("never-seen"));
+        drop(one);
+        std::fs::write(dir.path().join("runners/crashed"), "").unwrap();
+        assert!(!one_runs(dir.path()), "a file that nobody holds is of a dead one");
     }
 }

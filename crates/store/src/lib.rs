@@ -6,6 +6,7 @@
 
 mod approvals;
 mod audit;
+mod copy;
 mod database;
 mod events;
 mod jobs;
