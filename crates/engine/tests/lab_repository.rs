@@ -61,7 +61,8 @@ async fn kinds(lab: &Lab, stanza: &str) -> Vec<String> {
 }
 
 async fn sql(lab: &Lab, node: &str, query: &str) -> String {
-    let script = format!("cd /; runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d test -c \"{query}\"\n");
+    let script =
+        format!("cd /; runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d test -c \"{query}\"\n");
     lab.ask(node, &script).await.trim().to_owned()
 }
 
@@ -97,7 +98,8 @@ async fn lab_a_repository_host_keeps_the_backups_of_several_clusters() {
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
     lab.ask(A, "crontab -u postgres -r").await;
-    lab.ask(B, "crontab -u postgres -r; while pgrep -f 'pgbackrest.* backup' >/dev/null; do sleep 1; done").await;
+    lab.ask(B, "crontab -u postgres -r; while pgrep -f 'pgbackrest.* backup' >/dev/null; do sleep 1; done")
+        .await;
     let leads = sql(&lab, B, "SELECT NOT pg_is_in_recovery()").await;
     assert_eq!(leads, "t", "the backup by cron was of the new leader");
 

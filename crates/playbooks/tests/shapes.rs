@@ -368,7 +368,9 @@ fn what_is_declared_and_not_done_is_said() {
 /// The fleet's backups on a host of their own.
 fn on_a_host(more: &str) -> String {
     text(
-        &format!("        pgbackrest_method: central\n        pgbackrest_repo: {{ central: {{ host: 10.10.10.7, path: /data/pgbackrest, cipher_pass: 'Of.${{pg_cluster}}', retention_full: 2{more} }} }}"),
+        &format!(
+            "        pgbackrest_method: central\n        pgbackrest_repo: {{ central: {{ host: 10.10.10.7, path: /data/pgbackrest, cipher_pass: 'Of.${{pg_cluster}}', retention_full: 2{more} }} }}"
+        ),
         "",
     )
 }
@@ -391,15 +393,30 @@ fn a_repository_host_has_keys_and_members_and_the_members_only_the_way_there() {
     let keys = written(&plan, "10.10.10.12", "pgsql/pg_dbsu/authorized_keys");
     assert!(keys.ends_with("ssh-ed25519 AAAA ssh/repository-10.10.10.7\n"), "{keys}");
     let script = written(&plan, "10.10.10.11", "pgsql/pgbackrest_config/pg-backup");
-    assert!(script.contains("exec ssh -o BatchMode=yes -o ConnectTimeout=10 postgres@10.10.10.7 pgbackrest --stanza"));
+    assert!(
+        script.contains(
+            "exec ssh -o BatchMode=yes -o ConnectTimeout=10 postgres@10.10.10.7 pgbackrest --stanza"
+        )
+    );
     assert!(plan.locks.contains("node/10.10.10.7"), "{:?}", plan.locks);
 
     let removal = planned(&on_a_host(""), "pgsql-rm pg-far", |_, facts| with_data(facts)).unwrap();
     let told = steps(&removal, "pgsql/pg_repository/");
-    assert_eq!(told, ["10.10.10.7 pgsql/pg_repository/authorized_keys/pg-far", "10.10.10.7 pgsql/pg_repository/gone/pg-far"]);
+    assert_eq!(
+        told,
+        [
+            "10.10.10.7 pgsql/pg_repository/authorized_keys/pg-far",
+            "10.10.10.7 pgsql/pg_repository/gone/pg-far"
+        ]
+    );
     assert_eq!(steps(&removal, "pgsql/pg_backup/stanza"), ["10.10.10.7 pgsql/pg_backup/stanza/pg-far"]);
-    let kept = planned(&on_a_host(""), "pgsql-rm.yml -l pg-far -e pg_rm_backup=false", |_, facts| with_data(facts)).unwrap();
-    assert_eq!(steps(&kept, "pgsql/pg_repository/"), ["10.10.10.7 pgsql/pg_repository/authorized_keys/pg-far"]);
+    let kept =
+        planned(&on_a_host(""), "pgsql-rm.yml -l pg-far -e pg_rm_backup=false", |_, facts| with_data(facts))
+            .unwrap();
+    assert_eq!(
+        steps(&kept, "pgsql/pg_repository/"),
+        ["10.10.10.7 pgsql/pg_repository/authorized_keys/pg-far"]
+    );
     // A user's play does not touch the host, and does not wait for who does.
     let other = planned(&on_a_host(""), "pg restart pg-far", |_, facts| with_data(facts));
     assert!(other.is_err() || !other.unwrap().locks.contains("node/10.10.10.7"));
@@ -412,7 +429,11 @@ fn a_repository_host_that_cannot_be_one_is_refused() {
         (on_a_host("").replace("host: 10.10.10.7", "host: 10.10.10.12"), "is a member of a cluster"),
         (on_a_host(", host_user: pgbackrest"), "`host_user` of the repository is `pgbackrest`"),
         (on_a_host(", host_type: tls"), "`host_type` of the repository is `tls`"),
-        (on_a_host("").replace("pgbackrest_method:", "pg_dbsu_ssh_exchange: false\n        pgbackrest_method:"), "`pg_dbsu_ssh_exchange` is false"),
+        (
+            on_a_host("")
+                .replace("pgbackrest_method:", "pg_dbsu_ssh_exchange: false\n        pgbackrest_method:"),
+            "`pg_dbsu_ssh_exchange` is false",
+        ),
     ];
     for (text, why) in cases {
         let refusal = planned(&text, "pgsql-add pg-far", same).unwrap_err();

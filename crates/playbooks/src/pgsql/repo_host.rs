@@ -128,7 +128,9 @@ pub(crate) fn of(ctx: &Context<'_>, members: &Members) -> Result<Option<NodeAddr
     };
     if ctx.inventory.clusters().values().any(|cluster| cluster.instances.iter().any(|one| one.addr == addr)) {
         return refuse(
-            format!("the repository host {addr} is a member of a cluster, whose own pgBackRest configuration is there"),
+            format!(
+                "the repository host {addr} is a member of a cluster, whose own pgBackRest configuration is there"
+            ),
             "name a node without PostgreSQL",
         );
     }
@@ -136,14 +138,20 @@ pub(crate) fn of(ctx: &Context<'_>, members: &Members) -> Result<Option<NodeAddr
     for (name, value) in supported {
         if let Some(other) = option(&repo, name).filter(|other| other != value) {
             return refuse(
-                format!("`{}` of the repository is `{other}`, and `{value}` is what Paddock sets up", name.replace('-', "_")),
+                format!(
+                    "`{}` of the repository is `{other}`, and `{value}` is what Paddock sets up",
+                    name.replace('-', "_")
+                ),
                 "leave it out",
             );
         }
     }
     if let Some(member) = members.all.iter().find(|one| !flag(&one.vars, "pg_dbsu_ssh_exchange", true)) {
         return refuse(
-            format!("`pg_dbsu_ssh_exchange` is false for {}, and a repository host is reached by SSH as postgres", member.name),
+            format!(
+                "`pg_dbsu_ssh_exchange` is false for {}, and a repository host is reached by SSH as postgres",
+                member.name
+            ),
             "leave it out, or use another repository",
         );
     }
@@ -154,7 +162,8 @@ pub(crate) fn of(ctx: &Context<'_>, members: &Members) -> Result<Option<NodeAddr
 pub(crate) fn steps(ctx: &Context<'_>, host: NodeAddr, present: &Members) -> Vec<Step> {
     let Some(repo) = present.all.first().and_then(|first| chosen(&first.vars)) else { return Vec::new() };
     let id = |what: &str| present.step_id(host, &format!("pgsql/pg_repository/{what}"));
-    let own = |what: &str, path: &str, mode| Step::directory(&id(what), host, path, "postgres:postgres", mode);
+    let own =
+        |what: &str, path: &str, mode| Step::directory(&id(what), host, path, "postgres:postgres", mode);
     let dbsu = steps::dbsu(&ctx.vars(host));
     let packages = ["pgbackrest", "openssh-client"].map(str::to_owned);
     let path = option(&repo, "path").unwrap_or_else(|| DEFAULT_PATH.into());
@@ -164,7 +173,13 @@ pub(crate) fn steps(ctx: &Context<'_>, host: NodeAddr, present: &Members) -> Vec
     let mut out = vec![
         Step::new(id("user"), host, "account postgres", dbsu),
         Step::packages(&id("packages"), host, &packages),
-        steps::home_file(host, &id("key"), ".ssh/id_ed25519", "600", ctx.material.get(&format!("{}.ssh", key_of(host)))),
+        steps::home_file(
+            host,
+            &id("key"),
+            ".ssh/id_ed25519",
+            "600",
+            ctx.material.get(&format!("{}.ssh", key_of(host))),
+        ),
         steps::home_file(host, &id("config"), ".ssh/config", "600", steps::SSH_CONFIG.into()),
         authorised(ctx, host, present, id("authorized_keys")),
         own("dir", "/etc/pgbackrest", 0o750),
@@ -215,8 +230,7 @@ fn global(ctx: &Context<'_>, host: NodeAddr) -> String {
 }
 
 fn stanza_conf(repo: &Map, present: &Members) -> String {
-    let mut out =
-        format!("# Managed by Paddock\n[{}]\n{}", present.name, own_lines(repo, &present.name));
+    let mut out = format!("# Managed by Paddock\n[{}]\n{}", present.name, own_lines(repo, &present.name));
     for (member, number) in present.all.iter().zip(1..) {
         out += &format!(
             "pg{number}-host={}\npg{number}-host-user=postgres\npg{number}-path=/pg/data\npg{number}-port={}\npg{number}-socket-path=/var/run/postgresql\n",

@@ -146,7 +146,8 @@ fn sudoers(member: &Member) -> Step {
 }
 
 /// Nodes that Paddock sets up answer each other without a question.
-pub(crate) const SSH_CONFIG: &str = "StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n";
+pub(crate) const SSH_CONFIG: &str =
+    "StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n";
 
 /// The dbsu's key, the keys of all members, and no questions about host keys between them.
 fn ssh(ctx: &Context<'_>, members: &Members, member: &Member) -> Vec<Step> {

@@ -1,7 +1,7 @@
 //! What may follow a restore: going on with it (archiving, a full backup), keeping it (the old data go), or undoing it.
 
-use crate::pgsql::{backup, repo_host};
 use crate::pgsql::members::{Member, Members};
+use crate::pgsql::{backup, repo_host};
 use crate::pitr::handover;
 use crate::pitr::restore::{POSTGRES, STATE, hash, stop_replica};
 use crate::scripts::quote;
