@@ -7,6 +7,7 @@
 mod rig;
 
 use rig::cut::{Middle, cut, runtime};
+use rig::health::is_healthy;
 use rig::{Rig, leader, members, on, sql, try_on, until};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -87,34 +88,6 @@ fn declare(dir: &Arc<TempDir>, from: &str, to: &str) {
         rig.change(from, to).await;
         rig.console.shut_down().await;
     });
-}
-
-/// One leads, the others stream, failover is on, and no script, no half-written file and no lock of an operation is left.
-fn is_healthy(nodes: &[u8]) {
-    let well = "patronictl -c /etc/patroni/patroni.yml list -f json | python3 -c '
-import json, sys
-rows = json.load(sys.stdin)
-well = [r for r in rows if r[\"State\"] in (\"running\", \"streaming\") and (r[\"Role\"] in (\"Leader\", \"Standby Leader\") or r.get(\"Lag in MB\") == 0)]
-print(rows); sys.exit(0 if len(well) == len(rows) == int(sys.argv[1]) and len({r[\"TL\"] for r in rows}) == 1 else 1)' ";
-    until(nodes[0], &format!("{well}{}", nodes.len()), Duration::from_secs(30));
-    let paused = on(nodes[0], "patronictl -c /etc/patroni/patroni.yml list");
-    assert!(!paused.contains("Maintenance mode"), "{paused}");
-    for node in nodes {
-        until(
-            *node,
-            "! grep -lz '^PADDOCK_FRAME=' /proc/[0-9]*/environ 2>/dev/null",
-            Duration::from_secs(20),
-        );
-        let left = on(
-            *node,
-            "ls -d /pg/data/*.conf.?????? /etc/pgbouncer/*.?????? /etc/haproxy/conf.d.?????? 2>/dev/null | grep -v '[.]backup$'; true",
-        );
-        assert_eq!(left, "", "node {node}");
-        on(
-            *node,
-            "haproxy -c -q -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/conf.d && systemctl is-active -q haproxy pgbouncer patroni",
-        );
-    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod cut;
+pub mod health;
+pub mod kills;
 
 use paddock_console::{Actor, Console, PersonRole, Settings};
 use paddock_events::{EventKind, JobId, JobOutcome, PlanId, PlanPage, Problem, Saved};
