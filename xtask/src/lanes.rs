@@ -20,13 +20,15 @@ pub struct Errand<'a> {
 pub type Run<'a> = Box<dyn FnOnce(&Lab, &mut String) -> Result<Tally> + Send + 'a>;
 
 /// The longest first, as measured: otherwise one lane ends with the longest while the other has nothing left to do.
-const LONGEST: [&str; 8] = [
+const LONGEST: [&str; 10] = [
     "lab_pitr",
     "lab_operations",
     "trouble",
     "lab_interrupted",
     "operations",
+    "lab_repository",
     "lab_shapes",
+    "lab_kills",
     "faults",
     "story",
 ];
