@@ -51,8 +51,9 @@ struct Ground {
     third: bool,
     paused: bool,
     spare: bool,
-    /// Counts what is declared, so that each declaration is another.
-    changes: u32,
+    /// Number what is declared of each kind, so that each declaration is another. What is declared is also made: an
+    /// expansion waits for users that are not there yet.
+    numbers: BTreeMap<&'static str, u32>,
     done: usize,
 }
 
@@ -65,11 +66,20 @@ struct Operation {
 
 impl Ground {
     fn vars(&self) -> String {
-        let n = self.changes;
+        let of = |kind: &str| self.numbers.get(kind).copied().unwrap_or_default();
+        let (port, hba, user, database) = (5_440 + of("service") % 50, of("hba"), of("user"), of("database"));
         format!(
-            "        pg_cluster: pg-test\n        pg_services: [{{ name: reports, port: {}, selector: '[]' }}]\n        pg_hba_rules: [{{ title: guest, user: guest{n}, db: postgres, addr: 10.10.10.10/32, auth: pwd, order: 50 }}]\n        pg_users: [{{ name: app{n}, password: App.Secret.{n}, pgbouncer: true, roles: [dbrole_readwrite] }}]\n        pg_databases: [{{ name: shop{n} }}]\n",
-            5440 + n % 50
+            "        pg_cluster: pg-test\n        pg_services: [{{ name: reports, port: {port}, selector: '[]' }}]\n        pg_hba_rules: [{{ title: guest, user: guest{hba}, db: postgres, addr: 10.10.10.10/32, auth: pwd, order: 50 }}]\n        pg_users: [{{ name: app{user}, password: App.Secret.{user}, pgbouncer: true, roles: [dbrole_readwrite] }}]\n        pg_databases: [{{ name: shop{database} }}]\n"
         )
+    }
+
+    /// Declares another one of a kind: its number, and the edit.
+    fn declare(&mut self, kind: &'static str) -> (u32, Option<(String, String)>) {
+        let before = self.vars();
+        let number = self.numbers.entry(kind).or_default();
+        *number += 1;
+        let number = *number;
+        (number, Some((before, self.vars())))
     }
 
     fn group(&self) -> String {
@@ -83,7 +93,6 @@ impl Ground {
     fn next(&mut self) -> Operation {
         let one = |name, line: &str| Operation { name, line: line.to_owned(), edit: None };
         if !self.exists {
-            self.changes += 1;
             self.exists = true;
             let etcd = "    etcd: {".to_owned();
             let edit = Some((etcd.clone(), format!("{}{etcd}", self.group())));
@@ -93,11 +102,6 @@ impl Ground {
             self.paused = false;
             return one("resume", "pg resume pg-test");
         }
-        let declared = |ground: &mut Self| {
-            let before = ground.vars();
-            ground.changes += 1;
-            Some((before, ground.vars()))
-        };
         match self.rng.random_range(0..15) {
             0 => {
                 (self.exists, self.third) = (false, false);
@@ -112,8 +116,8 @@ impl Ground {
                 self.third = false;
                 one("shrink", "pgsql-rm pg-test 10.10.10.13")
             }
-            3 => Operation { edit: declared(self), ..one("service", "pgsql-svc pg-test") },
-            4 => Operation { edit: declared(self), ..one("hba", "pgsql-hba pg-test") },
+            3 => Operation { edit: self.declare("service").1, ..one("service", "pgsql-svc pg-test") },
+            4 => Operation { edit: self.declare("hba").1, ..one("hba", "pgsql-hba pg-test") },
             5 => {
                 let line =
                     format!("pg edit-config pg-test -p log_min_duration_statement={}", 1_000 + self.done);
@@ -133,12 +137,12 @@ impl Ground {
                 one("pause", "pg pause pg-test")
             }
             11 => {
-                let edit = declared(self);
-                Operation { edit, ..one("user", &format!("pgsql-user pg-test app{}", self.changes)) }
+                let (number, edit) = self.declare("user");
+                Operation { edit, ..one("user", &format!("pgsql-user pg-test app{number}")) }
             }
             12 => {
-                let edit = declared(self);
-                Operation { edit, ..one("database", &format!("pgsql-db pg-test shop{}", self.changes)) }
+                let (number, edit) = self.declare("database");
+                Operation { edit, ..one("database", &format!("pgsql-db pg-test shop{number}")) }
             }
             13 => one("backup", "pg-backup pg-test full"),
             _ => {
@@ -356,7 +360,7 @@ fn lab_a_console_that_is_killed_at_any_moment_loses_nothing() {
         third: false,
         paused: false,
         spare: false,
-        changes: 0,
+        numbers: BTreeMap::new(),
         done: 0,
     };
     while harness.kills < kills || !ground.exists || ground.paused {
