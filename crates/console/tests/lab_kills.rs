@@ -367,7 +367,7 @@ fn lab_a_console_that_is_killed_at_any_moment_loses_nothing() {
         let operation = ground.next();
         harness.operate(&operation);
         ground.done += 1;
-        if ground.exists && !ground.paused && ground.done % 8 == 0 {
+        if ground.exists && !ground.paused && ground.done.is_multiple_of(8) {
             assert_eq!(members(11).len(), ground.nodes().len());
             is_healthy(&ground.nodes());
         }
