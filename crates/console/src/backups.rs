@@ -6,7 +6,7 @@ use crate::{Actor, Console};
 use paddock_engine::gather_facts;
 use paddock_events::{BackupRow, ClusterBackups, MemberRole, Problem};
 use paddock_inventory::{NodeAddr, Value as Var, Vars};
-use paddock_playbooks::FactSet;
+use paddock_playbooks::{FactSet, chosen_repository};
 use serde_json::Value;
 
 impl Console {
@@ -103,16 +103,10 @@ fn backup(value: &Value) -> Option<BackupRow> {
     })
 }
 
-/// The chosen entry of `pgbackrest_repo`.
-fn chosen(vars: &Vars) -> Option<&paddock_inventory::Map> {
-    let method = vars.text("pgbackrest_method").unwrap_or_else(|| "local".into());
-    vars.map("pgbackrest_repo")?.get(&method)?.as_map()
-}
-
 fn repository(vars: &Vars) -> String {
     let method = vars.text("pgbackrest_method").unwrap_or_else(|| "local".into());
-    let repo = chosen(vars);
-    let of = |key: &str| repo.and_then(|repo| repo.get(key)).map(Var::to_text);
+    let repo = chosen_repository(vars);
+    let of = |key: &str| repo.as_ref().and_then(|repo| repo.get(key)).map(Var::to_text);
     let place =
         of("s3_endpoint").zip(of("s3_bucket")).map(|(endpoint, bucket)| format!("{bucket} at {endpoint}"));
     let place = place.or_else(|| of("host")).or_else(|| of("path")).unwrap_or_else(|| "/pg/backup".into());
@@ -121,7 +115,7 @@ fn repository(vars: &Vars) -> String {
 
 /// What is kept, in words. Without a declared repository the built-in one keeps two full backups.
 fn retention(vars: &Vars) -> String {
-    let Some(repo) = chosen(vars) else { return "2 full backups".into() };
+    let Some(repo) = chosen_repository(vars) else { return "2 full backups".into() };
     let of = |key: &str| repo.get(key).map(Var::to_text);
     let by_time = of("retention_full_type").as_deref() == Some("time");
     match (of("retention_full"), of("retention_diff")) {

@@ -2,6 +2,7 @@
 
 use crate::problems::internal;
 use paddock_events::Problem;
+use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -18,16 +19,21 @@ pub(crate) fn private_dir(path: &Path) -> Result<(), Problem> {
     made.map_err(|error| internal(&format!("the directory {} cannot be made", path.display()), &error))
 }
 
+/// To write a file that gets mode 0600 when it is made.
+pub(crate) fn private_options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
 /// Writes a file with mode 0600, whole or not at all.
 pub(crate) fn private_file(path: &Path, content: &str) -> Result<(), Problem> {
     let write = || -> std::io::Result<()> {
         let mut aside = path.as_os_str().to_owned();
         aside.push(".new");
-        let mut options = std::fs::OpenOptions::new();
-        options.create(true).truncate(true).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&aside)?;
+        let mut file = private_options().create(true).truncate(true).open(&aside)?;
         file.write_all(content.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&aside, path)

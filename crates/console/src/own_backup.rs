@@ -8,7 +8,7 @@ use crate::audit::{NoteOutcome as _, Way, note_by};
 use crate::audit_log::AuditLog;
 use crate::clock::{now_us, utc};
 use crate::desk::open_store;
-use crate::keeping::private_dir;
+use crate::keeping::{private_dir, private_options};
 use crate::problems::{from_store, internal, problem};
 use crate::recovery::one_runs;
 use paddock_events::{Problem, ProblemKind};
@@ -240,16 +240,8 @@ fn sum(mut from: impl Read) -> io::Result<Sum> {
     }
 }
 
-fn private(path: &Path) -> io::Result<File> {
-    let mut options = fs::OpenOptions::new();
-    options.create_new(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
 fn write_tar(manifest: &Manifest, sources: &BTreeMap<String, PathBuf>, path: &Path) -> io::Result<u64> {
-    let mut tar = tar::Builder::new(BufWriter::new(private(path)?));
+    let mut tar = tar::Builder::new(BufWriter::new(private_options().create_new(true).open(path)?));
     let header = |bytes: u64| {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes);
@@ -348,7 +340,7 @@ fn unpack(file: &Path, to: &Path) -> Result<Manifest, Problem> {
             private_dir(folder)?;
         }
         let failed = || io_failed(format!("{} cannot be written", target.display()));
-        let mut out = private(&target).map_err(failed())?;
+        let mut out = private_options().create_new(true).open(&target).map_err(failed())?;
         io::copy(&mut entry, &mut out).map_err(no_tar)?;
         out.flush().and_then(|()| out.sync_all()).map_err(failed())?;
         let got = File::open(&target).and_then(sum).map_err(failed())?;

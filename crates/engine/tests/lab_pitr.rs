@@ -103,23 +103,15 @@ async fn store(lab: &Lab) -> Store {
     store
 }
 
-async fn sql(lab: &Lab, node: &str, query: &str) -> String {
-    let script =
-        format!("cd /; runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d test <<'SQL'\n{query}\nSQL\n");
-    lab.ask(node, &script).await.trim().to_owned()
-}
-
 /// Names of the rows that are there, in order.
 async fn rows(lab: &Lab, node: &str) -> String {
-    sql(lab, node, "SELECT string_agg(name, ' ' ORDER BY id) FROM mark").await
+    lab.sql(node, "SELECT string_agg(name, ' ' ORDER BY id) FROM mark").await
 }
 
 /// What must hold after every restore: a leader that takes writes on a later timeline, archiving off, no old data lost
 /// from sight.
 async fn is_restored(lab: &Lab, node: &str) {
-    let state = sql(
-        lab,
-        node,
+    let state = lab.sql(node,
         "SELECT pg_is_in_recovery() || ' ' || current_setting('archive_mode') || ' ' || (timeline_id > 1) FROM pg_control_checkpoint();
          INSERT INTO mark (name) VALUES ('after'); DELETE FROM mark WHERE name = 'after';",
     )
@@ -141,21 +133,21 @@ async fn lab_a_clone_has_what_was_before_each_target_and_nothing_after_it() {
     let _store = store(&lab).await;
     lab.run(&["pgsql-add", "pg-test"]).await.well();
 
-    sql(&lab, A, "CREATE TABLE mark (id serial, name text); GRANT ALL ON mark TO test;").await;
+    lab.sql(A, "CREATE TABLE mark (id serial, name text); GRANT ALL ON mark TO test;").await;
     let note = |name: &'static str| {
         let lab = &lab;
-        async move { sql(lab, A, &format!("INSERT INTO mark (name) VALUES ('{name}');")).await }
+        async move { lab.sql(A, &format!("INSERT INTO mark (name) VALUES ('{name}');")).await }
     };
     note("one").await;
-    let time = sql(&lab, A, "SELECT pg_sleep(1); SELECT clock_timestamp(); SELECT pg_sleep(1);").await;
+    let time = lab.sql(A, "SELECT pg_sleep(1); SELECT clock_timestamp(); SELECT pg_sleep(1);").await;
     note("two").await;
-    sql(&lab, A, "SELECT pg_create_restore_point('before_migration');").await;
+    lab.sql(A, "SELECT pg_create_restore_point('before_migration');").await;
     note("three").await;
-    let xid =
-        sql(&lab, A, "BEGIN; INSERT INTO mark (name) VALUES ('four'); SELECT pg_current_xact_id(); COMMIT;")
-            .await;
+    let xid = lab
+        .sql(A, "BEGIN; INSERT INTO mark (name) VALUES ('four'); SELECT pg_current_xact_id(); COMMIT;")
+        .await;
     note("five").await;
-    let lsn = sql(&lab, A, "SELECT pg_current_wal_lsn();").await;
+    let lsn = lab.sql(A, "SELECT pg_current_wal_lsn();").await;
     note("six").await;
 
     let targets = [
@@ -192,7 +184,7 @@ async fn lab_a_clone_has_what_was_before_each_target_and_nothing_after_it() {
 
     // Going on with the clone: archiving, and a backup of its own.
     lab.run(&["pgsql-pitr.yml", "-l", "pg-test2", "-t", "archive"]).await.well();
-    assert_eq!(sql(&lab, C, "SHOW archive_mode").await, "on");
+    assert_eq!(lab.sql(C, "SHOW archive_mode").await, "on");
     in_place(&lab, &time).await;
     along_the_history_that_was_left(&lab).await;
     lab.pool.close().await;
@@ -230,7 +222,7 @@ async fn where_a_backup_ended(lab: &Lab) {
     let settings = format!("\"type\": \"immediate\", \"set\": \"{}\"", first_backup(lab).await);
     clone(lab, &[], &settings).await;
     let state = "SELECT pg_is_in_recovery() || ' ' || (to_regclass('mark') IS NULL)";
-    assert_eq!(sql(lab, C, state).await, "false true");
+    assert_eq!(lab.sql(C, state).await, "false true");
 }
 
 /// pg-test was restored to an early time and went on from there; what it had done before is still in the archive.
@@ -244,7 +236,7 @@ async fn along_the_history_that_was_left(lab: &Lab) {
 
 /// One target in place with a replica; back to what was; and once more for good.
 async fn in_place(lab: &Lab, time: &str) {
-    sql(lab, A, "ALTER ROLE test CONNECTION LIMIT 77;").await;
+    lab.sql(A, "ALTER ROLE test CONNECTION LIMIT 77;").await;
     lab.ask(A, "cd /; patronictl -c /etc/patroni/patroni.yml edit-config --force -s loop_wait=4 >/dev/null </dev/null").await;
     let pitr = r#"{"pg_pitr": {"name": "before_migration"}}"#;
     let restore = ["pgsql-pitr.yml", "-l", "pg-test", "-e", pitr];

@@ -60,12 +60,6 @@ async fn kinds(lab: &Lab, stanza: &str) -> Vec<String> {
     lab.ask(HOST, &list).await.lines().map(str::to_owned).collect()
 }
 
-async fn sql(lab: &Lab, node: &str, query: &str) -> String {
-    let script =
-        format!("cd /; runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d test -c \"{query}\"\n");
-    lab.ask(node, &script).await.trim().to_owned()
-}
-
 #[tokio::test]
 #[ignore = "needs the lab"]
 async fn lab_a_repository_host_keeps_the_backups_of_several_clusters() {
@@ -100,7 +94,7 @@ async fn lab_a_repository_host_keeps_the_backups_of_several_clusters() {
     lab.ask(A, "crontab -u postgres -r").await;
     lab.ask(B, "crontab -u postgres -r; while pgrep -f 'pgbackrest.* backup' >/dev/null; do sleep 1; done")
         .await;
-    let leads = sql(&lab, B, "SELECT NOT pg_is_in_recovery()").await;
+    let leads = lab.sql(B, "SELECT NOT pg_is_in_recovery()").await;
     assert_eq!(leads, "t", "the backup by cron was of the new leader");
 
     a_clone(&mut lab).await;
@@ -110,15 +104,15 @@ async fn lab_a_repository_host_keeps_the_backups_of_several_clusters() {
 
 /// Another cluster is made from the backups, and has its own from then on.
 async fn a_clone(lab: &mut Lab) {
-    sql(lab, B, "CREATE TABLE mark (name text); INSERT INTO mark VALUES ('before');").await;
-    sql(lab, B, "SELECT pg_create_restore_point('here');").await;
-    sql(lab, B, "INSERT INTO mark VALUES ('after');").await;
+    lab.sql(B, "CREATE TABLE mark (name text); INSERT INTO mark VALUES ('before');").await;
+    lab.sql(B, "SELECT pg_create_restore_point('here');").await;
+    lab.sql(B, "INSERT INTO mark VALUES ('after');").await;
     lab.declare(&inventory("", "        pg_pitr: { cluster: pg-test, name: here }\n"));
     lab.run(&["pgsql-pitr.yml", "-l", "pg-test2"]).await.well();
-    assert_eq!(sql(lab, C, "SELECT string_agg(name, ' ') FROM mark").await, "before");
+    assert_eq!(lab.sql(C, "SELECT string_agg(name, ' ') FROM mark").await, "before");
     lab.run(&["pgsql-pitr.yml", "-l", "pg-test2", "-t", "archive"]).await.well();
     assert_eq!(kinds(lab, "pg-test2").await.last().map(String::as_str), Some("full"));
-    assert_eq!(sql(lab, B, "SELECT string_agg(name, ' ') FROM mark").await, "before after");
+    assert_eq!(lab.sql(B, "SELECT string_agg(name, ' ') FROM mark").await, "before after");
 }
 
 async fn shrink_and_removals(lab: &Lab) {

@@ -29,17 +29,11 @@ all:
   vars: { admin_ip: 10.10.10.10, pg_version: 15, pg_conf: tiny.yml, pg_rto: fast, pg_shared_buffer_ratio: 0.01 }
 ";
 
-async fn sql(lab: &Lab, node: &str, query: &str) -> String {
-    let script =
-        format!("cd /; runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d test <<'SQL'\n{query}\nSQL\n");
-    lab.ask(node, &script).await.trim().to_owned()
-}
-
 /// Waits until a query gives what is expected; WAL may be on its way.
 async fn comes(lab: &Lab, node: &str, query: &str, expect: &str) {
     let mut last = String::new();
     for _ in 0..60 {
-        last = sql(lab, node, query).await;
+        last = lab.sql(node, query).await;
         if last == expect {
             return;
         }
@@ -55,7 +49,7 @@ async fn lab_a_standby_cluster_follows_changes_its_upstream_and_becomes_independ
     let early = lab.plan(&["pgsql-add", "pg-test2"]).await.unwrap_err();
     assert_eq!(early.code, "plan/upstream-empty");
     lab.run(&["pgsql-add", "pg-test"]).await.well();
-    sql(&lab, A, "CREATE TABLE mark (name text); INSERT INTO mark VALUES ('one');").await;
+    lab.sql(A, "CREATE TABLE mark (name text); INSERT INTO mark VALUES ('one');").await;
 
     lab.run(&["pgsql-add", "pg-test2"]).await.well();
     comes(&lab, D, "SELECT string_agg(name, ' ') FROM mark", "one").await;
@@ -67,7 +61,7 @@ async fn lab_a_standby_cluster_follows_changes_its_upstream_and_becomes_independ
 
     lab.run(&["pg", "switchover", "pg-test", "--candidate", "pg-test-2"]).await.well();
     lab.run(&["pg", "change-upstream", "pg-test2", "10.10.10.12"]).await.well();
-    sql(&lab, "10.10.10.12", "INSERT INTO mark VALUES ('two');").await;
+    lab.sql("10.10.10.12", "INSERT INTO mark VALUES ('two');").await;
     comes(&lab, D, "SELECT string_agg(name, ' ') FROM mark", "one two").await;
     assert_eq!(
         lab.plan(&["pg", "change-upstream", "pg-test2", "10.10.10.14"]).await.unwrap_err().code,
@@ -81,14 +75,14 @@ async fn lab_a_standby_cluster_follows_changes_its_upstream_and_becomes_independ
     assert!(!edited.contains("pg_upstream"), "{edited}");
     lab.run_plan(planned).await.well();
     lab.declare(&edited);
-    sql(&lab, C, "INSERT INTO mark VALUES ('three');").await;
+    lab.sql(C, "INSERT INTO mark VALUES ('three');").await;
     comes(&lab, D, "SELECT string_agg(name, ' ') FROM mark", "one two three").await;
-    assert_eq!(sql(&lab, "10.10.10.12", "SELECT string_agg(name, ' ') FROM mark").await, "one two");
+    assert_eq!(lab.sql("10.10.10.12", "SELECT string_agg(name, ' ') FROM mark").await, "one two");
     let backups = lab.ask(C, "cd /; runuser -u postgres -- pgbackrest --stanza=pg-test2 info").await;
     assert!(backups.contains("full backup"), "{backups}");
     assert_eq!(lab.plan(&["pg", "promote-cluster", "pg-test2"]).await.unwrap_err().code, "plan/not-standby");
     // Created again: it stays independent.
     lab.run(&["pgsql-add", "pg-test2"]).await.well();
-    assert_eq!(sql(&lab, C, "SELECT pg_is_in_recovery()").await, "f");
+    assert_eq!(lab.sql(C, "SELECT pg_is_in_recovery()").await, "f");
     lab.pool.close().await;
 }

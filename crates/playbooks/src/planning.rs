@@ -300,7 +300,7 @@ pub fn hosts_concerned(inventory: &Inventory, intent: &Intent) -> Result<Vec<Nod
     for cluster in clusters_of(inventory, &chosen) {
         hosts.extend(cluster.instances.iter().map(|instance| instance.addr));
         hosts.extend(balancers::beside(inventory, cluster));
-        hosts.extend(repo_host::beside(inventory, cluster).filter(|host| inventory.hosts().contains(host)));
+        hosts.extend(repo_host::beside(inventory, cluster));
     }
     hosts.extend(inventory.members_of_group("etcd"));
     let names = |play: &Play| {

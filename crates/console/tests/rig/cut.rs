@@ -120,20 +120,7 @@ impl Rig {
 
     /// The job's events are numbered without a gap, and what it ran does not run a second time.
     async fn is_on_record(&self, plan: PlanId, job: JobId) {
-        let mut next = 0;
-        let mut begun = 0;
-        loop {
-            let events = self.console.job_events(&self.operator, job, next, 10_000).await.unwrap();
-            if events.is_empty() {
-                break;
-            }
-            for event in events {
-                assert_eq!(event.seq, next, "event numbers have no gap");
-                next += 1;
-                begun += usize::from(matches!(event.kind, EventKind::JobStarted { .. }));
-            }
-        }
-        assert_eq!(begun, 2, "the run and its resume");
+        assert_eq!(self.times_begun(job).await, 2, "the run and its resume");
         let again = self.console.run(&self.operator, plan).await.unwrap_err();
         assert_eq!(again.code, "run/already-run", "{again}");
     }

@@ -150,6 +150,22 @@ impl Rig {
         }
     }
 
+    /// How often a job was begun, by its events, whose numbers must have no gap.
+    pub async fn times_begun(&self, job: JobId) -> usize {
+        let (mut next, mut times) = (0, 0);
+        loop {
+            let events = self.console.job_events(&self.operator, job, next, 10_000).await.unwrap();
+            if events.is_empty() {
+                return times;
+            }
+            for event in events {
+                assert_eq!(event.seq, next, "job {job}: event numbers have no gap");
+                next += 1;
+                times += usize::from(matches!(event.kind, EventKind::JobStarted { .. }));
+            }
+        }
+    }
+
     /// Follows a job to its end.
     pub async fn end_of(&self, job: JobId) -> JobOutcome {
         let mut feed = self.console.follow_job(&self.operator, job, 0).await.unwrap();

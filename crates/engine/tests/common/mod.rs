@@ -182,6 +182,14 @@ impl Lab {
         said
     }
 
+    /// What a query of postgres gives in database test; an error ends it.
+    pub async fn sql(&self, node: &str, query: &str) -> String {
+        let script = format!(
+            "cd /; runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d test <<'SQL'\n{query}\nSQL\n"
+        );
+        self.ask(node, &script).await.trim().to_owned()
+    }
+
     /// Exit code and output of a script of root on a node.
     pub async fn try_on(&self, node: &str, script: &str) -> (i32, String) {
         let target = self.targets.get(node.parse().unwrap()).unwrap();

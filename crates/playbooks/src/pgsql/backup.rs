@@ -154,10 +154,7 @@ pub(crate) fn first_backup(members: &Members, member: &Member) -> Vec<Step> {
         let check = format!(
             "cd /\nrunuser -u postgres -- pgbackrest --stanza={name} --output=json info | python3 -c 'import json,sys; s=json.load(sys.stdin); n=max((d[\"id\"] for x in s for d in x.get(\"db\",[])), default=0); sys.exit(0 if any(b[\"type\"]==\"full\" and b[\"database\"][\"id\"]==n and not b.get(\"error\") for x in s for b in x.get(\"backup\",[])) else 1)' && exit 0\necho 'there is no full backup of this database'; exit 1\n"
         );
-        let apply = format!(
-            "cd / && runuser -u postgres -- {} --stanza={name} --type=full --log-level-console=info backup\n",
-            repo_host::at_repository(member)
-        );
+        let apply = make_full(members, member);
         steps.push(
             Step::command("pgsql/pgbackrest_init/full", host, "a full backup exists", check, apply)
                 .limit(14_400)
@@ -165,6 +162,15 @@ pub(crate) fn first_backup(members: &Members, member: &Member) -> Vec<Step> {
         );
     }
     steps
+}
+
+/// Bash that makes a full backup, on the member that leads.
+pub(crate) fn make_full(members: &Members, member: &Member) -> String {
+    format!(
+        "cd / && runuser -u postgres -- {} --stanza={} --type=full --log-level-console=info backup\n",
+        repo_host::at_repository(member),
+        members.name
+    )
 }
 
 /// Whether each member has a repository of its own.

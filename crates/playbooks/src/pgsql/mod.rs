@@ -25,6 +25,8 @@ pub(crate) mod steps;
 pub(crate) mod verify;
 pub(crate) mod vip;
 
+pub use repo_host::chosen as chosen_repository;
+
 use crate::etcd::ETCDCTL_ENV;
 use crate::params::flag;
 use crate::standby;
@@ -190,13 +192,8 @@ fn cluster_stages(
         replicas.insert(member.addr, launch);
     }
     add("Replicas", replicas);
-    let unknown = steps::unknown_programs(members);
-    if whole_play && !unknown.is_empty() {
-        let list = Vec::from_iter(unknown).join(", ");
-        warnings.push(Warning {
-            code: "plan/cron-program".into(),
-            text: format!("`pg_crontab` of `{}` calls {list}: Paddock puts only {} there, and cron fails without telling anybody unless you put the others there yourself.", members.name, backup::PG_BACKUP),
-        });
+    if whole_play {
+        warnings.extend(steps::unknown_programs(members));
     }
     let mut backups = BTreeMap::new();
     let mut first_backup = BTreeMap::new();

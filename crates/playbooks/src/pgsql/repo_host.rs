@@ -15,8 +15,8 @@ use paddock_inventory::{Cluster, Inventory, Map, NodeAddr, Vars};
 /// Options that say how a member reaches the repository; the others are the host's own.
 const REACH: [&str; 6] = ["host", "host-user", "host-type", "host-port", "host-cmd", "host-config"];
 
-/// The repository that `pgbackrest_method` chooses.
-pub(crate) fn chosen(vars: &Vars) -> Option<Map> {
+/// The entry of `pgbackrest_repo` that `pgbackrest_method` chooses; none for the built-in local one.
+pub fn chosen(vars: &Vars) -> Option<Map> {
     let method = text(vars, "pgbackrest_method", "local");
     vars.map("pgbackrest_repo")?.get(&method)?.as_map().cloned()
 }
@@ -62,12 +62,15 @@ fn own_lines(repo: &Map, stanza: &str) -> String {
         }
     }
     if option(repo, "path").is_none() {
-        out += &format!("repo1-path={DEFAULT_PATH}\n");
+        out += &line("path", &path(repo), stanza);
     }
     out
 }
 
-const DEFAULT_PATH: &str = "/var/lib/pgbackrest";
+/// As written, or pgBackRest's own default.
+fn path(repo: &Map) -> String {
+    option(repo, "path").unwrap_or_else(|| "/var/lib/pgbackrest".into())
+}
 
 fn line(key: &str, value: &str, stanza: &str) -> String {
     format!("repo1-{key}={}\n", value.replace("${pg_cluster}", stanza).replace(['\n', '\r'], ""))
@@ -77,17 +80,19 @@ fn line(key: &str, value: &str, stanza: &str) -> String {
 pub(crate) fn at_repository(member: &Member) -> String {
     match address(&member.vars) {
         None => "pgbackrest".into(),
-        Some(host) => format!("{} pgbackrest", ssh(host)),
+        Some(host) => format!("{} pgbackrest", ssh(&host.to_string())),
     }
 }
 
-fn ssh(host: NodeAddr) -> String {
+/// `host` may be a variable of the shell.
+fn ssh(host: &str) -> String {
     format!("ssh -o BatchMode=yes -o ConnectTimeout=10 postgres@{host}")
 }
 
-/// The repository host of a cluster, which is a node beside its members.
+/// The repository host of a cluster, when it is a node of the inventory.
 pub(crate) fn beside(inventory: &Inventory, cluster: &Cluster) -> Option<NodeAddr> {
-    cluster.instances.iter().find_map(|one| address(&inventory.vars(one.addr)))
+    let host = cluster.instances.iter().find_map(|one| address(&inventory.vars(one.addr)));
+    host.filter(|host| inventory.hosts().contains(host))
 }
 
 /// The key with which the host reaches the members.
@@ -166,10 +171,6 @@ pub(crate) fn steps(ctx: &Context<'_>, host: NodeAddr, present: &Members) -> Vec
         |what: &str, path: &str, mode| Step::directory(&id(what), host, path, "postgres:postgres", mode);
     let dbsu = steps::dbsu(&ctx.vars(host));
     let packages = ["pgbackrest", "openssh-client"].map(str::to_owned);
-    let path = option(&repo, "path").unwrap_or_else(|| DEFAULT_PATH.into());
-    let file = |what: &str, path: &str, content: String| {
-        Step::file(&id(what), host, path, content).owner("postgres:postgres").mode(0o640).secret()
-    };
     let mut out = vec![
         Step::new(id("user"), host, "account postgres", dbsu),
         Step::packages(&id("packages"), host, &packages),
@@ -185,9 +186,9 @@ pub(crate) fn steps(ctx: &Context<'_>, host: NodeAddr, present: &Members) -> Vec
         own("dir", "/etc/pgbackrest", 0o750),
         own("conf.d", "/etc/pgbackrest/conf.d", 0o750),
         own("log", "/var/log/pgbackrest", 0o770),
-        own("path", &path.replace("${pg_cluster}", &present.name), 0o750),
-        file("pgbackrest.conf", "/etc/pgbackrest/pgbackrest.conf", global(ctx, host)),
-        file("stanza.conf", &stanza_file(&present.name), stanza_conf(&repo, present)),
+        own("path", &path(&repo).replace("${pg_cluster}", &present.name), 0o750),
+        conf_file(&id("pgbackrest.conf"), host, "/etc/pgbackrest/pgbackrest.conf", global(ctx, host)),
+        conf_file(&id("stanza.conf"), host, &stanza_file(&present.name), stanza_conf(&repo, present)),
     ];
     let members: Vec<String> = present.all.iter().map(|one| one.addr.to_string()).collect();
     out.push(
@@ -195,11 +196,16 @@ pub(crate) fn steps(ctx: &Context<'_>, host: NodeAddr, present: &Members) -> Vec
             &id("reaches"),
             host,
             "postgres reaches every member by SSH",
-            format!("cd /\nfor m in {}; do out=$(runuser -u postgres -- ssh -o BatchMode=yes -o ConnectTimeout=10 postgres@$m true 2>&1) || {{ echo \"$m: $out\"; bad=1; }}; done\nexit ${{bad:-0}}\n", members.join(" ")),
+            format!("cd /\nfor m in {}; do out=$(runuser -u postgres -- {} true 2>&1) || {{ echo \"$m: $out\"; bad=1; }}; done\nexit ${{bad:-0}}\n", members.join(" "), ssh("$m")),
             10,
         ),
     );
     out.into_iter().map(|step| step.tag("pgbackrest")).collect()
+}
+
+/// It may hold a passphrase.
+fn conf_file(id: &str, host: NodeAddr, path: &str, content: String) -> Step {
+    Step::file(id, host, path, content).owner("postgres:postgres").mode(0o640).secret()
 }
 
 fn stanza_file(cluster: &str) -> String {
@@ -285,12 +291,7 @@ pub(crate) fn after_removal(
     let repo = staying.all.first().and_then(|first| chosen(&first.vars));
     let file = stanza_file(&staying.name);
     match repo {
-        Some(repo) => out.push(
-            Step::file(&id("stanza.conf"), host, &file, stanza_conf(&repo, staying))
-                .owner("postgres:postgres")
-                .mode(0o640)
-                .secret(),
-        ),
+        Some(repo) => out.push(conf_file(&id("stanza.conf"), host, &file, stanza_conf(&repo, staying))),
         // Kept backups are listed and restored by what the file says of their place and their encryption.
         None if keep_backup => {}
         None => {

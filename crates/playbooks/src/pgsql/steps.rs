@@ -5,7 +5,8 @@ use crate::pgsql::haproxy::Service;
 use crate::pgsql::hba::{self as rules, Target};
 use crate::pgsql::members::{Member, Members};
 use crate::pgsql::{backup, patroni, repo_host};
-use crate::{Context, Fact, Refusal, Step, UnitState};
+use crate::planning::warning;
+use crate::{Context, Fact, Refusal, Step, UnitState, Warning};
 use paddock_inventory::{NodeAddr, Value, Vars};
 use std::collections::BTreeSet;
 
@@ -350,13 +351,25 @@ fn parameters(member: &Member, psql: &str) -> Vec<Step> {
     ]
 }
 
-/// Programs in `/pg/bin` that the crontab calls and nobody puts there.
-pub(crate) fn unknown_programs(members: &Members) -> BTreeSet<String> {
+/// Names programs in `/pg/bin` that the crontab calls and nobody puts there.
+pub(crate) fn unknown_programs(members: &Members) -> Option<Warning> {
     let lines = members.all.iter().flat_map(|one| one.vars.list("pg_crontab").unwrap_or_default());
     let lines: Vec<String> = lines.map(Value::to_text).collect();
     let words = lines.iter().flat_map(|line| line.split_whitespace());
     let programs = words.filter(|word| word.starts_with("/pg/bin/") && *word != backup::PG_BACKUP);
-    programs.map(str::to_owned).collect()
+    let unknown: BTreeSet<&str> = programs.collect();
+    if unknown.is_empty() {
+        return None;
+    }
+    let list = Vec::from_iter(unknown).join(", ");
+    Some(warning(
+        "plan/cron-program",
+        format!(
+            "`pg_crontab` of `{}` calls {list}: Paddock puts only {} there, and cron fails without telling anybody unless you put the others there yourself.",
+            members.name,
+            backup::PG_BACKUP
+        ),
+    ))
 }
 
 /// The dbsu's crontab, when one is declared.

@@ -1,7 +1,7 @@
 //! What may follow a restore: going on with it (archiving, a full backup), keeping it (the old data go), or undoing it.
 
+use crate::pgsql::backup;
 use crate::pgsql::members::{Member, Members};
-use crate::pgsql::{backup, repo_host};
 use crate::pitr::handover;
 use crate::pitr::restore::{POSTGRES, STATE, hash, stop_replica};
 use crate::scripts::quote;
@@ -39,7 +39,7 @@ pub(crate) fn archive(members: &Members, on: &Member) -> Vec<Stage> {
             on.addr,
             "a full backup of the restored data exists",
             format!("cd /\nsince=$({psql} 'SELECT floor(extract(epoch FROM pg_postmaster_start_time()))::bigint') || exit 2\nrunuser -u postgres -- pgbackrest --stanza={name} --output=json info | python3 -c 'import json,sys; s=json.load(sys.stdin); sys.exit(0 if any(b[\"type\"]==\"full\" and not b.get(\"error\") and b[\"timestamp\"][\"start\"] >= int(sys.argv[1]) for x in s for b in x.get(\"backup\",[])) else 1)' \"$since\" && exit 0\necho 'there is no full backup since archiving is on again'; exit 1\n"),
-            format!("cd / && runuser -u postgres -- {} --stanza={name} --type=full --log-level-console=info backup\n", repo_host::at_repository(on)),
+            backup::make_full(members, on),
         )
         .limit(14_400);
         stages.push(super::stage("Full backup", [(on.addr, vec![arrives, full])]));
