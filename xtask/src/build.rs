@@ -3,14 +3,16 @@
 use crate::toolchain::Toolchain;
 use crate::{command, place, report};
 use anyhow::{Result, anyhow};
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::process::Command;
 use std::time::UNIX_EPOCH;
 
-/// Builds both halves side by side: while the browser's is linked on one core, the server's goes on.
+/// Builds both halves side by side: while the browser's is linked on one core, the server's goes on. One such build at a
+/// time: cargo waits for another one by itself, and two that make the site would take it away from each other.
 pub fn all(toolchain: &Toolchain) -> Result<()> {
+    let _alone = alone()?;
     std::thread::scope(|scope| {
         let browser = scope.spawn(|| report::step("building the browser's half", || browser(toolchain)));
         let server = report::step("building the server", || server(toolchain));
@@ -19,6 +21,21 @@ pub fn all(toolchain: &Toolchain) -> Result<()> {
     })?;
     report::step("making the site", site)?;
     links()
+}
+
+/// Held while this tree is built, by whatever thread or process; other builds are waited for.
+fn alone() -> Result<File> {
+    fs::create_dir_all(place::notes())?;
+    let file = File::create(place::notes().join("build.lock"))?;
+    if let Err(error) = file.try_lock() {
+        match error {
+            TryLockError::WouldBlock => {
+                report::step("waiting for another build of this tree", || Ok(file.lock()?))?;
+            }
+            TryLockError::Error(error) => return Err(error.into()),
+        }
+    }
+    Ok(file)
 }
 
 /// The names by which scripts call the program, beside it: `release/bin/pgsql-add` leads to `release/paddock`.

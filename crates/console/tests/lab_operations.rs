@@ -65,10 +65,14 @@ fn lost() -> (u64, String) {
     (total, missing)
 }
 
+/// Bash that prints the log of each run without its last line, which may still be being written: whole or torn, `cat` would
+/// glue it to the first line of the next file.
+const LOGGED: &str = "cd /tmp/load; for f in run.log.*; do sed '$d' \"$f\"; done";
+
 /// The longest time without a confirmed write since a moment (milliseconds since the epoch, of node 10), in milliseconds.
 fn longest_gap_ms(since: u64) -> u64 {
     let script = format!(
-        "cd /tmp/load; cat run.log.* | awk '{{ printf \"%.0f\\n\", $5 * 1000 + $6 / 1000 }}' | sort -n | awk -v last={since} '$1 < last {{ next }} $1 - last > gap {{ gap = $1 - last }} {{ last = $1 }} END {{ print gap + 0 }}'"
+        "{LOGGED} | awk '{{ printf \"%.0f\\n\", $5 * 1000 + $6 / 1000 }}' | sort -n | awk -v last={since} '$1 < last {{ next }} $1 - last > gap {{ gap = $1 - last }} {{ last = $1 }} END {{ print gap + 0 }}'"
     );
     on(10, &script).parse().unwrap()
 }
@@ -80,9 +84,7 @@ async fn under_load(rig: &Rig, line: &str) -> u64 {
     let mark = on(10, "date +%s");
     until(
         10,
-        &format!(
-            "cat /tmp/load/run.log.* | awk -v at={mark} '$5 > at {{ found = 1 }} END {{ exit !found }}'"
-        ),
+        &format!("{LOGGED} | awk -v at={mark} '$5 > at {{ found = 1 }} END {{ exit !found }}'"),
         Duration::from_secs(30),
     );
     let gap = longest_gap_ms(since);
