@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::{GetUrl, Json};
 use paddock_events::{
     ClusterBackups, ClusterConfig, ClusterDeclared, ConfigChange, ConfigPreview, NewClone, NewInstance,
-    NodesPage, RevisionId,
+    NodesPage, ReachPage, RevisionId,
 };
 
 /// Users, databases and what the forms need, as the inventory declares them.
@@ -50,4 +50,16 @@ pub async fn declare_clone(form: NewClone) -> Result<RevisionId, ApiError> {
 #[server(name = CallNodes, prefix = "/api/app", endpoint = "nodes", input = GetUrl)]
 pub async fn nodes(needle: String) -> Result<NodesPage, ApiError> {
     answer(console().nodes(&actor()?, &needle).await)
+}
+
+/// Signs in to the hosts that contain `needle`.
+#[server(name = CallReachNodes, prefix = "/api/app", endpoint = "reach-nodes", input = Json)]
+pub async fn reach_nodes(needle: String) -> Result<ReachPage, ApiError> {
+    answer(console().reach_nodes(&actor()?, &needle).await)
+}
+
+/// Records a node's host key, whose fingerprint was compared.
+#[server(name = CallTrustHostKey, prefix = "/api/app", endpoint = "trust-host-key", input = Json)]
+pub async fn trust_host_key(addr: String, fingerprint: String) -> Result<(), ApiError> {
+    answer(console().trust_host_key(&actor()?, &addr, &fingerprint).await)
 }

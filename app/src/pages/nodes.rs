@@ -1,13 +1,14 @@
 //! Every host of the inventory: what is on it, and taking it into care or out of it.
 
 use super::operate::{Entry, Menu, refusal};
-use crate::components::load;
+use crate::api::ApiError;
+use crate::components::{Badge, Copyable, ProblemBox, Tone, load};
 use crate::words::size;
 use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
-use paddock_events::{NodeRow, NodesPage, Problem};
+use paddock_events::{NodeReach, NodeRow, NodesPage, Problem, Reach, ReachPage};
 
 /// The page of `/nodes`; the filter is in the address, so that it works without JavaScript.
 #[component]
@@ -27,7 +28,111 @@ pub fn NodesView() -> impl IntoView {
                 <button class="small">"Filter"</button>
             </form>
         </div>
+        <Connections needle=Signal::derive(needle)/>
         {load(page, |page| view! { <Nodes page/> }.into_any())}
+    }
+}
+
+/// Signs in to the nodes when asked, and shows those where that fails; an admin trusts host keys here.
+#[component]
+fn Connections(needle: Signal<String>) -> impl IntoView {
+    let check = Action::new(move |(): &()| api::reach_nodes(needle.get_untracked()));
+    let found = move || match check.value().get()? {
+        Ok(page) => Some(view! { <Reached page check/> }.into_any()),
+        Err(ApiError(problem)) => Some(view! { <ProblemBox problem/> }.into_any()),
+    };
+    view! {
+        <section class="reach" aria-label="Connections">
+            <button type="button" class="small" disabled=move || check.pending().get()
+                on:click=move |_| { check.dispatch(()); }>
+                {move || if check.pending().get() { "Signing in to the nodes…" } else { "Check connections" }}
+            </button>
+            {found}
+        </section>
+    }
+}
+
+#[component]
+fn Reached(page: ReachPage, check: Action<(), Result<ReachPage, ApiError>>) -> impl IntoView {
+    let ReachPage { nodes, well, may_trust } = page;
+    let summary = match (well, nodes.len()) {
+        (0, 0) => "There is no node to sign in to.".to_owned(),
+        (well, 0) => format!("Signed in to {}.", size::count(well, "node")),
+        (well, bad) => format!("Signed in to {}; {bad} cannot be worked on.", size::count(well, "node")),
+    };
+    let locked = refusal(&may_trust);
+    let rows = nodes.into_iter().map(|node| view! { <Unreached node locked=locked.clone() check/> }).collect_view();
+    view! {
+        <p class="note" role="status">{summary}</p>
+        <ul class="unreached">{rows}</ul>
+    }
+}
+
+#[component]
+fn Unreached(
+    node: NodeReach,
+    locked: Option<Problem>,
+    check: Action<(), Result<ReachPage, ApiError>>,
+) -> impl IntoView {
+    let NodeReach { addr, reach } = node;
+    let (badge, text) = match reach {
+        Reach::UnknownKey { host, kind, fingerprint } => {
+            let text = view! { <UnknownKey addr=addr.clone() host kind fingerprint locked check/> }.into_any();
+            ("Unknown host key", text)
+        }
+        Reach::ChangedKey { why, fix } => ("Host key changed", view! { <Told why fix/> }.into_any()),
+        Reach::Failed { why, fix } => ("Cannot sign in", view! { <Told why fix/> }.into_any()),
+    };
+    view! {
+        <li class="card" aria-label=addr.clone()>
+            <h3><span class="num">{addr.clone()}</span>" "<Badge tone=Tone::Bad text=badge/></h3>
+            {text}
+        </li>
+    }
+}
+
+#[component]
+fn Told(why: String, fix: String) -> impl IntoView {
+    view! {
+        <p>{why}</p>
+        <p><b>"What to do: "</b>{fix}</p>
+    }
+}
+
+/// Asks for the comparison that nobody can make for a person, and has the key recorded.
+#[component]
+fn UnknownKey(
+    addr: String,
+    host: String,
+    kind: String,
+    fingerprint: String,
+    locked: Option<Problem>,
+    check: Action<(), Result<ReachPage, ApiError>>,
+) -> impl IntoView {
+    let stopped = locked.is_some();
+    let label = format!("Trust the host key of {host}");
+    let file = match kind.as_str() {
+        "ssh-ed25519" => "ssh_host_ed25519_key.pub",
+        "ssh-rsa" => "ssh_host_rsa_key.pub",
+        _ => "ssh_host_ecdsa_key.pub",
+    };
+    let compare = format!("ssh-keygen -lf /etc/ssh/{file}");
+    let shown = fingerprint.clone();
+    let trust = Action::new(move |(): &()| {
+        let (addr, fingerprint) = (addr.clone(), fingerprint.clone());
+        async move {
+            api::trust_host_key(addr, fingerprint).await?;
+            check.dispatch(());
+            Ok::<(), ApiError>(())
+        }
+    });
+    view! {
+        <p>{format!("{host} shows a key ({kind}) that is not known:")}" "<code>{shown}</code></p>
+        <p class="note">"Compare it with what the host itself says, on its own screen: "<Copyable text=compare/></p>
+        <button type="button" class="small" disabled=move || stopped || trust.pending().get()
+            on:click=move |_| { trust.dispatch(()); }>{label}</button>
+        {locked.map(|problem| view! { <p class="refused-why">{problem.to_string()}</p> })}
+        {move || trust.value().get().and_then(Result::err).map(|ApiError(problem)| view! { <ProblemBox problem/> })}
     }
 }
 

@@ -34,6 +34,7 @@ mod plan_page;
 mod plans;
 mod policy;
 mod problems;
+mod reach;
 mod recheck;
 mod recovery;
 mod runner;

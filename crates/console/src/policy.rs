@@ -23,6 +23,8 @@ pub(crate) enum Action {
     BreakGlass,
     /// Read who did what.
     Audit,
+    /// Take a host key for a node's own, after its fingerprint was compared.
+    TrustHostKey,
 }
 
 impl Action {
@@ -37,6 +39,7 @@ impl Action {
             Self::Approve => "approve",
             Self::BreakGlass => "break-glass",
             Self::Audit => "audit",
+            Self::TrustHostKey => "trust-host-key",
         }
     }
 
@@ -50,6 +53,7 @@ impl Action {
             Self::Approve => "approve or refuse what others ask for",
             Self::BreakGlass => "approve alone what destroys",
             Self::Audit => "read the audit log",
+            Self::TrustHostKey => "trust a host key",
         }
     }
 
@@ -58,7 +62,7 @@ impl Action {
             Self::See => PersonRole::Viewer,
             Self::Edit | Self::Plan | Self::Run | Self::Request => PersonRole::Operator,
             Self::Approve | Self::Audit => PersonRole::Approver,
-            Self::BreakGlass => PersonRole::Admin,
+            Self::BreakGlass | Self::TrustHostKey => PersonRole::Admin,
         }
     }
 }
@@ -106,12 +110,13 @@ mod tests {
             Action::Approve,
             Action::BreakGlass,
             Action::Audit,
+            Action::TrustHostKey,
         ];
         let table = [
-            (Viewer, [true, false, false, false, false, false, false, false]),
-            (Operator, [true, true, true, true, true, false, false, false]),
-            (Approver, [true, true, true, true, true, true, false, true]),
-            (Admin, [true, true, true, true, true, true, true, true]),
+            (Viewer, [true, false, false, false, false, false, false, false, false]),
+            (Operator, [true, true, true, true, true, false, false, false, false]),
+            (Approver, [true, true, true, true, true, true, false, true, false]),
+            (Admin, [true, true, true, true, true, true, true, true, true]),
         ];
         for (role, expected) in table {
             let got = actions.map(|action| may(role, action).is_ok());

@@ -1,14 +1,15 @@
 //! Facts of nodes, read in parallel.
 
-use crate::{Line, Pool, Ran, SshError, Target, Targets};
-use paddock_events::Stream;
+use crate::{Pool, SshError, Targets};
 use paddock_inventory::NodeAddr;
-use paddock_playbooks::{Facts, HostFacts, Script};
+use paddock_playbooks::{Facts, HostFacts};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+/// How long a node may take to tell its facts.
+const LIMIT: Duration = Duration::from_secs(30);
 /// How long after a lost connection a node is asked once more.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -28,21 +29,18 @@ pub async fn gather_facts(
         let pool = pool.clone();
         let node = *node;
         tasks.spawn(async move {
-            let script = Script { text: Facts::probe(), stdin: None, user: "root".to_owned() };
-            let mut text = String::new();
-            let mut ran = ask(&pool, &target, &script, &mut text).await;
+            let mut asked = pool.ask(&target, Facts::probe(), LIMIT).await;
             // A node that has just started may end the first shell; reading twice harms nothing.
-            if matches!(ran, Err(SshError::Lost { .. })) {
+            if matches!(asked, Err(SshError::Lost { .. })) {
                 sleep(AGAIN).await;
-                text.clear();
-                ran = ask(&pool, &target, &script, &mut text).await;
+                asked = pool.ask(&target, Facts::probe(), LIMIT).await;
             }
-            let facts = match ran {
+            let facts = match asked {
                 Err(error) => HostFacts::Unreachable { reason: format!("{error}; {}", error.fix()) },
-                Ok(ran) if ran.exit != 0 => {
+                Ok((ran, _)) if ran.exit != 0 => {
                     HostFacts::Unreachable { reason: format!("reading its facts failed: {}", ran.said()) }
                 }
-                Ok(_) => match Facts::parse(&text) {
+                Ok((_, said)) => match Facts::parse(&said) {
                     Ok(facts) => HostFacts::Known(facts),
                     Err(reason) => HostFacts::Unreachable { reason },
                 },
@@ -56,18 +54,4 @@ pub async fn gather_facts(
         }
     }
     out
-}
-
-async fn ask(pool: &Pool, target: &Target, script: &Script, text: &mut String) -> Result<Ran, SshError> {
-    let mut shell = pool.shell(target).await?;
-    let ran = shell
-        .run(script, Duration::from_secs(30), &mut |line| {
-            if let Line::Text(Stream::Out, line) = line {
-                text.push_str(&line);
-                text.push('\n');
-            }
-        })
-        .await?;
-    pool.give_back(target, shell);
-    Ok(ran)
 }

@@ -1,6 +1,6 @@
 //! Host keys: known, unknown, changed. Nothing is accepted silently.
 
-use russh::keys::{HashAlg, PublicKey};
+use russh::keys::{HashAlg, PublicKey, known_hosts};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Known,
-    Unknown { fingerprint: String },
-    Changed { line: usize, got: String },
+    /// `key` in OpenSSH's words: `ssh-ed25519 AAAA…`.
+    Unknown { fingerprint: String, key: String },
+    Changed { line: usize, known: String, got: String },
     Unreadable { error: String },
 }
 
@@ -32,16 +33,25 @@ impl HostKeyCheck {
     }
 
     fn judge(&self, key: &PublicKey) -> Verdict {
-        let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
+        let fingerprint = fingerprint(key);
+        let unknown = |fingerprint| Verdict::Unknown {
+            fingerprint,
+            key: key.to_openssh().unwrap_or_default(),
+        };
         if !self.known_hosts.exists() {
-            return Verdict::Unknown { fingerprint };
+            return unknown(fingerprint);
         }
-        match russh::keys::known_hosts::check_known_hosts_path(&self.host, self.port, key, &self.known_hosts)
-        {
+        match known_hosts::check_known_hosts_path(&self.host, self.port, key, &self.known_hosts) {
             Ok(true) => Verdict::Known,
-            Ok(false) => Verdict::Unknown { fingerprint },
+            Ok(false) => unknown(fingerprint),
             Err(russh::keys::Error::KeyChanged { line }) => {
-                Verdict::Changed { line: self.line(line), got: fingerprint }
+                let recorded = known_hosts::known_host_keys_path(&self.host, self.port, &self.known_hosts);
+                let known = recorded.unwrap_or_default().into_iter().find(|(at, _)| *at == line);
+                Verdict::Changed {
+                    line: self.line(line),
+                    known: known.map(|(_, key)| self::fingerprint(&key)).unwrap_or_default(),
+                    got: fingerprint,
+                }
             }
             Err(error) => Verdict::Unreadable { error: error.to_string() },
         }
@@ -53,6 +63,11 @@ impl HostKeyCheck {
         let entries = text.lines().enumerate().filter(|(_, line)| !line.starts_with('#'));
         entries.map(|(at, _)| at + 1).nth(counted.saturating_sub(1)).unwrap_or(counted)
     }
+}
+
+/// `SHA256:…`, as `ssh-keygen -l` prints it.
+fn fingerprint(key: &PublicKey) -> String {
+    key.fingerprint(HashAlg::Sha256).to_string()
 }
 
 impl russh::client::Handler for HostKeyCheck {

@@ -2,12 +2,13 @@
 
 use crate::host_key::{HostKeyCheck, Verdict};
 use crate::left::Left;
-use crate::{Shell, SshSettings, Target};
+use crate::{Line, Ran, Shell, SshSettings, Target};
+use paddock_events::Stream;
 use paddock_inventory::NodeAddr;
 use paddock_playbooks::Script;
 use russh::ChannelOpenFailure;
 use russh::client::{self, AuthResult, Handle};
-use russh::keys::PrivateKeyWithHashAlg;
+use russh::keys::{PrivateKeyWithHashAlg, PublicKey, known_hosts};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -30,22 +31,40 @@ pub enum SshError {
         why: String,
     },
     /// The host key is in no known_hosts file.
-    #[error("the host key of {node} is unknown: {fingerprint}")]
+    #[error("the host key of {host} (for {node}) is unknown: {fingerprint}")]
     UnknownHostKey {
         /// The node.
         node: NodeAddr,
+        /// The host that shows the key: the node's, or the one before it (`ProxyJump`).
+        host: String,
+        /// Its port.
+        port: u16,
         /// SHA256 fingerprint of the key it shows.
         fingerprint: String,
+        /// The key: `ssh-ed25519 AAAA…`.
+        key: String,
     },
     /// The host key is another than the known one.
-    #[error("the host key of {node} CHANGED: line {line} of known_hosts has another key, it shows {got}")]
+    #[error("the host key of {node} CHANGED: line {line} of known_hosts has {known}, it shows {got}")]
     HostKeyChanged {
         /// The node.
         node: NodeAddr,
         /// Line of the recorded key.
         line: usize,
+        /// SHA256 fingerprint of the recorded key.
+        known: String,
         /// SHA256 fingerprint of the key it shows.
         got: String,
+    },
+    /// A host key that is trusted cannot be recorded.
+    #[error("the host key of {node} cannot be written to {path}: {why}")]
+    KnownHosts {
+        /// The node.
+        node: NodeAddr,
+        /// The known_hosts file.
+        path: PathBuf,
+        /// What went wrong.
+        why: String,
     },
     /// The node does not take our key.
     #[error("{node} refuses user `{user}` with key {key}")]
@@ -116,9 +135,9 @@ impl SshError {
                     "start {node} or its network, and try again; `ansible_host` and `ansible_port` say where it is sought"
                 )
             }
-            Self::UnknownHostKey { node, fingerprint } => {
+            Self::UnknownHostKey { host, fingerprint, .. } => {
                 format!(
-                    "compare {fingerprint} with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on {node}, then add it to known_hosts"
+                    "compare {fingerprint} with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on {host}; an admin then trusts it on the Nodes page"
                 )
             }
             Self::HostKeyChanged { node, .. } => {
@@ -126,6 +145,7 @@ impl SshError {
                     "find out why {node} has a new key (reinstalled, or another machine); only then replace its line in known_hosts"
                 )
             }
+            Self::KnownHosts { path, .. } => format!("let the console write to {}", path.display()),
             Self::Auth { node, user, .. } => {
                 format!("add the console's public key to ~{user}/.ssh/authorized_keys on {node}")
             }
@@ -219,6 +239,52 @@ impl Pool {
             });
         }
         Ok(self.opened(target, opened)?.into_stream())
+    }
+
+    /// Records the host key that a node, or the host before it, shows, if its fingerprint is the one that somebody has
+    /// compared. A key that is known already is left as it is; another one than the known one is never recorded.
+    pub async fn trust(&self, target: &Target, compared: &str) -> Result<(), SshError> {
+        let error = match self.shell(target).await {
+            Ok(shell) => {
+                self.give_back(target, shell);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let SshError::UnknownHostKey { node, host, port, fingerprint, key } = &error else { return Err(error) };
+        if fingerprint != compared {
+            return Err(error);
+        }
+        let recorded = PublicKey::from_openssh(key).map_err(russh::keys::Error::from).and_then(|key| {
+            known_hosts::learn_known_hosts_path(host, *port, &key, &self.settings.known_hosts)
+        });
+        recorded.map_err(|why| SshError::KnownHosts {
+            node: *node,
+            path: self.settings.known_hosts.clone(),
+            why: why.to_string(),
+        })
+    }
+
+    /// Runs bash that only reads, as root, within a bound. Gives how it ended and what it printed to stdout.
+    pub(crate) async fn ask(
+        &self,
+        target: &Target,
+        bash: String,
+        limit: Duration,
+    ) -> Result<(Ran, String), SshError> {
+        let script = Script { text: bash, stdin: None, user: "root".to_owned() };
+        let mut said = String::new();
+        let mut shell = self.shell(target).await?;
+        let ran = shell
+            .run(&script, limit, &mut |line| {
+                if let Line::Text(Stream::Out, line) = line {
+                    said.push_str(&line);
+                    said.push('\n');
+                }
+            })
+            .await?;
+        self.give_back(target, shell);
+        Ok((ran, said))
     }
 
     /// Signals a script's process group from a channel of its own: TERM, then KILL after five seconds.
@@ -341,11 +407,11 @@ impl Pool {
         };
         let connected = timeout(settings.connect_timeout, connecting).await;
         let mut handle = match (connected, check.taken()) {
-            (_, Some(Verdict::Unknown { fingerprint })) => {
-                return Err(SshError::UnknownHostKey { node, fingerprint });
+            (_, Some(Verdict::Unknown { fingerprint, key })) => {
+                return Err(SshError::UnknownHostKey { node, host: host.to_owned(), port, fingerprint, key });
             }
-            (_, Some(Verdict::Changed { line, got })) => {
-                return Err(SshError::HostKeyChanged { node, line, got });
+            (_, Some(Verdict::Changed { line, known, got })) => {
+                return Err(SshError::HostKeyChanged { node, line, known, got });
             }
             (_, Some(Verdict::Unreadable { error })) => return Err(failed(error)),
             (Ok(Ok(handle)), Some(Verdict::Known) | None) => handle,

@@ -7,12 +7,12 @@ use crate::run::line;
 use crate::{EventSink, Pool, SinkError, Stop, Targets};
 use paddock_inventory::NodeAddr;
 use paddock_playbooks::{
-    ClusterGlance, Effect, Glance, Plan, Script, Stage, clusters_at_a_glance, differences,
+    ClusterGlance, Effect, Glance, Plan, Stage, clusters_at_a_glance, differences,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How often it is worth a look when the next stage does not destroy.
 const EVERY: Duration = Duration::from_secs(5);
@@ -64,8 +64,9 @@ impl<'a> Watch<'a> {
             let said: Vec<String> = at_work
                 .iter()
                 .map(|(node, tools)| {
+                    let verb = if tools.len() == 1 { "runs" } else { "run" };
                     let tools: Vec<&str> = tools.iter().map(String::as_str).collect();
-                    format!("{} runs on {node}, started outside Paddock", tools.join(" and "))
+                    format!("{} {verb} on {node}, started outside Paddock", tools.join(" and "))
                 })
                 .collect();
             if self.at_work != at_work {
@@ -99,25 +100,8 @@ impl<'a> Watch<'a> {
             let Some(target) = self.targets.get(node).cloned() else { continue };
             let pool = self.pool.clone();
             tasks.spawn(async move {
-                let script = Script { text: Glance::probe(), stdin: None, user: "root".to_owned() };
-                let mut text = String::new();
-                let asked = async {
-                    let mut shell = pool.shell(&target).await?;
-                    let ran = shell
-                        .run(&script, LIMIT, &mut |line| {
-                            if let crate::Line::Text(paddock_events::Stream::Out, line) = line {
-                                text.push_str(&line);
-                                text.push('\n');
-                            }
-                        })
-                        .await;
-                    if ran.is_ok() {
-                        pool.give_back(&target, shell);
-                    }
-                    ran
-                };
-                let answered = tokio::time::timeout(LIMIT, asked).await.is_ok_and(|ran| ran.is_ok());
-                (node, answered.then(|| Glance::parse(&text)))
+                let asked = timeout(LIMIT, pool.ask(&target, Glance::probe(), LIMIT)).await;
+                (node, asked.ok().and_then(Result::ok).map(|(_, said)| Glance::parse(&said)))
             });
         }
         let mut out = BTreeMap::new();

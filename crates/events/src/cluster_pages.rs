@@ -201,6 +201,54 @@ pub struct NodeRow {
     pub remove: Option<Offer>,
 }
 
+/// What stands between the console and a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reach {
+    /// A host key that nobody has trusted yet.
+    UnknownKey {
+        /// The host that shows it: the node's, or the one before it.
+        host: String,
+        /// `ssh-ed25519` …
+        kind: String,
+        /// `SHA256:…`
+        fingerprint: String,
+    },
+    /// Another host key than the known one: nothing is done there.
+    ChangedKey {
+        /// Both fingerprints, and the line of the known one.
+        why: String,
+        /// What to do.
+        fix: String,
+    },
+    /// Anything else.
+    Failed {
+        /// What the attempt came to.
+        why: String,
+        /// What to do.
+        fix: String,
+    },
+}
+
+/// A node to which the console cannot sign in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeReach {
+    /// Its address.
+    pub addr: String,
+    /// Why.
+    pub reach: Reach,
+}
+
+/// What an attempt to sign in to the nodes came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReachPage {
+    /// Those that cannot be worked on, by address.
+    pub nodes: Vec<NodeReach>,
+    /// How many answered and took our key.
+    pub well: usize,
+    /// Whether this person may trust a host key.
+    pub may_trust: Verdict,
+}
+
 /// The nodes page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodesPage {

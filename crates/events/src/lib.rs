@@ -21,7 +21,7 @@ pub use approval::{ApprovalRow, ApprovalStage, ApprovalState, ApprovalsPage, Pla
 pub use audit::{AuditFilter, AuditPage, AuditRow};
 pub use cluster_pages::{
     BackupRow, ClusterBackups, ClusterConfig, ClusterDeclared, ConfigChange, ConfigPreview, DeclaredDatabase,
-    DeclaredUser, NewClone, NewInstance, NodeRow, NodesPage, Offer,
+    DeclaredUser, NewClone, NewInstance, NodeReach, NodeRow, NodesPage, Offer, Reach, ReachPage,
 };
 pub use event::{Event, EventKind, JobOutcome, Outcome, Stream};
 pub use ids::{ApprovalId, JobId, PersonId, PlanId, RevisionId, TokenId};

@@ -3,10 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Bash that prints `at_work=` lines for tools that change the node now, started outside Paddock. A `patronictl` that only
-/// shows something is none.
+/// Bash that prints `at_work=` lines for tools that change the node now, started outside Paddock: by their processes, and
+/// by the lock files that a process holds (a file that nobody has locked is left over, and says nothing). A `patronictl`
+/// that only shows something is none.
 pub(crate) const AT_WORK: &str = r#"pgrep -f AnsiballZ >/dev/null 2>&1 && echo at_work=ansible
 pgrep -af '/patronictl' 2>/dev/null | grep -qvE ' (list|topology|history|show-config|query|dsn|version)( |$)' && echo at_work=patronictl
+awk '$2 != "->" && $4 == "WRITE" && $5 > 0 { print $5 }' /proc/locks 2>/dev/null | sort -u | while read -r pid; do
+  grep -qz '^PADDOCK_FRAME=' "/proc/$pid/environ" 2>/dev/null && continue
+  for fd in /proc/$pid/fd/*; do case "$(readlink "$fd")" in
+    /var/lib/dpkg/lock*|/var/lib/apt/lists/lock) echo 'at_work=apt or dpkg' ;;
+    /tmp/pgbackrest/*-backup*.lock) echo 'at_work=a backup of pgBackRest' ;;
+    /run/lock/ansible*|/run/lock/pigsty*|/run/lock/autobase*|/run/lock/semaphore*|/run/lock/patroni*|/run/lock/pg*|/run/lock/postgres*)
+      echo "at_work=$(cat "/proc/$pid/comm") with the lock $(readlink "$fd")" ;;
+  esac; done
+done | sort -u
 "#;
 
 const CLUSTER: &str = r#"[ -e /etc/patroni/patroni.yml ] && command -v python3 >/dev/null && timeout 6 python3 - <<'PADDOCK'

@@ -446,7 +446,7 @@ fn at_work(facts: &FactSet) -> Vec<Warning> {
         let crate::HostFacts::Known(known) = known else { continue };
         if !known.others_at_work.is_empty() {
             let tools: Vec<&str> = known.others_at_work.iter().map(String::as_str).collect();
-            out.push(warning("plan/others-at-work", format!("{} runs on {host} right now, started outside Paddock: wait for it, or the two may undo each other.", tools.join(" and "))));
+            out.push(warning("plan/others-at-work", format!("At work on {host} right now, started outside Paddock: {}. Wait for it, or the two may undo each other.", tools.join(" and "))));
         }
     }
     out

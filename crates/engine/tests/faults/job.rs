@@ -112,6 +112,8 @@ async fn lab_nothing_is_destroyed_beside_somebody_else_s_tool() {
         plan.locks.insert(format!("node/{}", address(node)));
         Job::start(plan)
     };
+    // A lock that somebody holds, beside one that nobody does.
+    nodes[0].sh("touch /run/lock/pigsty-old.lock; setsid -f flock /run/lock/pigsty.lock sleep 6 </dev/null >/dev/null 2>&1");
     for (node, seconds) in nodes.iter().zip([6, 90]) {
         // A stand-in with the tool's name; one that only looks is nobody's harm.
         node.sh("rm -f /root/destroyed");
@@ -123,7 +125,9 @@ async fn lab_nothing_is_destroyed_beside_somebody_else_s_tool() {
     let (short, long) = tokio::join!(job(12).end(60 * SECOND), job(13).end(90 * SECOND));
     assert_eq!(short.0, JobOutcome::Succeeded, "{:?}", short.1.events());
     let said = short.1.lines(Stream::Engine);
-    assert!(said.iter().any(|line| line.contains("patronictl runs on")), "{said:?}");
+    let other = "flock with the lock /run/lock/pigsty.lock and patronictl run on";
+    assert!(said.iter().any(|line| line.contains(other)), "{said:?}");
+    assert!(!said.iter().any(|line| line.contains("pigsty-old")), "{said:?}");
     let JobOutcome::Failed { reason, step: None } = &long.0 else { panic!("{:?}", long.0) };
     assert!(reason.contains("patronictl runs on") && reason.contains("was not begun"), "{reason}");
     assert_eq!(nodes[1].sh("ls /root/destroyed 2>/dev/null"), "");

@@ -57,15 +57,28 @@ async fn lab_an_unknown_and_a_changed_host_key_are_refused_before_signing_in() {
     assert!(shown.contains(fingerprint), "{fingerprint} is not in {shown}");
 
     let changed = refusal(with(format!("# a note\n{} {}\n", address(12), line_of(13)))).await;
-    let SshError::HostKeyChanged { node, line, got } = &changed else { panic!("{changed:?}") };
+    let SshError::HostKeyChanged { node, line, known, got } = &changed else { panic!("{changed:?}") };
     assert_eq!((*node, *line, got), (address(12), 2, fingerprint));
+    let other = Node(13).sh("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub");
+    assert!(other.contains(known.as_str()), "{known} is not in {other}");
+
+    // Trusted is what was compared, and never in the place of another key.
+    let target = target(&settings("root"), 12);
+    let changed = Pool::new(with(format!("{} {}\n", address(12), line_of(13))));
+    assert!(matches!(changed.trust(&target, fingerprint).await, Err(SshError::HostKeyChanged { .. })));
+    let empty = Pool::new(with(String::new()));
+    assert!(matches!(empty.trust(&target, known).await, Err(SshError::UnknownHostKey { .. })));
+    assert_eq!(fs::read_to_string(&known_hosts).unwrap(), "", "nothing was recorded");
+    empty.trust(&target, fingerprint).await.unwrap();
+    empty.shell(&target).await.unwrap();
+    empty.trust(&target, fingerprint).await.unwrap();
+    assert_eq!(fs::read_to_string(&known_hosts).unwrap().lines().filter(|line| !line.is_empty()).count(), 1);
 
     // `HashKnownHosts yes` is what Debian's ssh writes.
     let plain = with(format!("{} {}\n", address(12), line_of(12)));
     let hashed = std::process::Command::new("ssh-keygen").args(["-q", "-H", "-f"]).arg(&known_hosts).output();
     assert!(hashed.unwrap().status.success());
     assert!(fs::read_to_string(&known_hosts).unwrap().starts_with("|1|"));
-    let target = target(&plain, 12);
     Pool::new(plain).shell(&target).await.unwrap();
 }
 
