@@ -247,15 +247,19 @@ fn user_list(member: &Member, dbsu: &str, roles: &[Role], must_have: impl Fn(&st
         within(&all)
     );
     let count = must.len();
-    let wanted = format!(
-        "cd /\nlist=$(runuser -u {dbsu} -- psql -X -q -A -t -w -v ON_ERROR_STOP=1 -p {} -d postgres -f -) || exit 2\n[ \"$(head -n 1 <<<\"$list\")\" = {count} ] || {{ echo 'PostgreSQL here does not have all {count} pooled users with a password yet'; exit 1; }}\nlist=$(tail -n +2 <<<\"$list\")\nwant=$(printf '\"{dbsu}\" \"\"\\n%s' \"$list\")\n",
+    // A replica that has just come back may take a moment to replay what the primary has: the apply waits for that.
+    let ask = format!(
+        "cd /\nquery=$(cat)\nask() {{ list=$(runuser -u {dbsu} -- psql -X -q -A -t -w -v ON_ERROR_STOP=1 -p {} -d postgres -f - <<<\"$query\") || exit 2; [ \"$(head -n 1 <<<\"$list\")\" = {count} ]; }}\n",
         member.pg_port
     );
+    let wanted = format!(
+        "ask || {{ echo 'PostgreSQL here does not have all {count} pooled users with a password yet'; exit 1; }}\nlist=$(tail -n +2 <<<\"$list\")\nwant=$(printf '\"{dbsu}\" \"\"\\n%s' \"$list\")\n"
+    );
     let check = format!(
-        "{wanted}f=/etc/pgbouncer/userlist.txt\n[ -f $f ] && [ \"$(cat $f)\" = \"$want\" ] && [ \"$(stat -c '%U %a' $f)\" = 'postgres 640' ] && exit 0\necho 'the user list differs (hashes, not shown)'; exit 1\n"
+        "{ask}{wanted}f=/etc/pgbouncer/userlist.txt\n[ -f $f ] && [ \"$(cat $f)\" = \"$want\" ] && [ \"$(stat -c '%U %a' $f)\" = 'postgres 640' ] && exit 0\necho 'the user list differs (hashes, not shown)'; exit 1\n"
     );
     let apply = format!(
-        "{wanted}umask 077\nnew=$(mktemp /etc/pgbouncer/userlist.XXXXXX) && printf '%s\\n' \"$want\" >\"$new\" && chown postgres:postgres \"$new\" && chmod 640 \"$new\" && mv -f \"$new\" /etc/pgbouncer/userlist.txt\n"
+        "{ask}for i in $(seq 60); do ask && break; sleep 0.5; done\n{wanted}umask 077\nnew=$(mktemp /etc/pgbouncer/userlist.XXXXXX) && printf '%s\\n' \"$want\" >\"$new\" && chown postgres:postgres \"$new\" && chmod 640 \"$new\" && mv -f \"$new\" /etc/pgbouncer/userlist.txt\n"
     );
     Step::command(
         "pgsql/pgbouncer_user/userlist.txt",
