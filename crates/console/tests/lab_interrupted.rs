@@ -1,12 +1,13 @@
-//! Operations that are cut short: a console that dies, connections that break, a node that loses its power. Afterwards
-//! resume completes them, and the cluster is as planned.
+//! Nodes and clusters that come and go, cut short: a console that dies, connections that break, a node that loses its
+//! power. Afterwards resume completes them, and the cluster is as planned.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
 mod rig;
 
 use paddock_events::{JobId, JobOutcome};
-use rig::cut::{Middle, break_connections, cut, runtime};
-use rig::{Rig, lab, members, on};
+use rig::cut::{Cut, break_connections, cut, runtime};
+use rig::health::is_healthy;
+use rig::{Rig, members, on};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -96,34 +97,39 @@ fn lab_an_operation_that_is_cut_short_is_resumed_to_its_end() {
     assert_eq!(cut_short(&dir, "pgsql-add pg-test", 60, &[10, 11, 12]), JobOutcome::Succeeded);
     assert_eq!(members(11).len(), 2);
 
-    // A node that loses its power while it clones: the job ends in time and says so; with power it is completed.
+    // From here on the console is a process that is killed: on the same machine that is seen at once.
+    let third = "        10.10.10.12: { pg_seq: 2, pg_role: replica }\n        10.10.10.13: { pg_seq: 3, pg_role: replica }\n";
     runtime().block_on(async {
         let rig = Rig::open(Arc::clone(&dir)).await;
-        rig.change(
-            "        10.10.10.12: { pg_seq: 2, pg_role: replica }\n",
-            "        10.10.10.12: { pg_seq: 2, pg_role: replica }\n        10.10.10.13: { pg_seq: 3, pg_role: replica }\n",
-        )
-        .await;
-        let job = rig.start("pgsql-add pg-test 10.10.10.13").await;
-        tokio::time::sleep(Duration::from_secs(6)).await;
-        lab(&["kill", "13"]);
-        let outcome = tokio::time::timeout(Duration::from_secs(90), rig.end_of(job)).await.unwrap();
-        assert!(matches!(&outcome, JobOutcome::Failed { reason, .. } if reason.contains("10.10.10.13")), "{outcome:?}");
-        lab(&["start", "13"]);
-        rig.console.resume(&rig.operator, job).await.unwrap();
-        assert_eq!(rig.end_of(job).await, JobOutcome::Succeeded);
+        rig.change("        10.10.10.12: { pg_seq: 2, pg_role: replica }\n", third).await;
         rig.console.shut_down().await;
     });
+    let at = |at, after_ms, node, broken| Cut { at, after_ms, power: ("", 0, node), broken, led: false };
+    let cloning = at("pgsql/patroni", 500, 13, &[11, 13]);
+    cut(&dir, "node-add 10.10.10.13", at("node/", 50, 13, &[13]));
+    cut(&dir, "pgsql-add pg-test 10.10.10.13", Cut { power: ("pgsql/patroni", 1_500, 13), ..cloning });
     assert_eq!(members(11).len(), 3);
 
-    // From here on the console is a process that is killed: on the same machine that is seen at once.
-    let middle = Middle::ConsoleDies { at: "pgsql/patroni/", after_ms: 300 };
-    cut(&dir, "pgsql-rm pg-test 10.10.10.13", middle, &[11, 13]);
+    cut(&dir, "pgsql-rm pg-test 10.10.10.13", at("pgsql/patroni/", 300, 13, &[11, 13]));
     assert_eq!(members(11).len(), 2);
     on(13, "! pgrep -u postgres -x postgres && [ ! -e /pg/data ]");
+    cut(&dir, "node-rm 10.10.10.13", at("node", 50, 13, &[13]));
+    on(13, "! systemctl is-active -q haproxy && [ ! -e /etc/haproxy ] && [ ! -e /etc/paddock ]");
 
-    let middle = Middle::ConsoleDies { at: "pgsql/pg_data/gone", after_ms: 0 };
-    cut(&dir, "pgsql-rm pg-test", middle, &[10, 11]);
+    cut(&dir, "pgsql-rm pg-test", at("pgsql/pg_data/gone", 0, 12, &[10, 11]));
+    is_cleared();
+
+    runtime().block_on(async {
+        let rig = Rig::open(Arc::clone(&dir)).await;
+        rig.declare(PG_TEST).await;
+        rig.console.shut_down().await;
+    });
+    cut(&dir, "pgsql-add pg-test", at("pg_primary", 300, 12, &[11, 12]));
+    is_healthy(&[11, 12]);
+}
+
+/// Nothing of the cluster is left on its nodes or in the DCS.
+fn is_cleared() {
     for node in [11, 12] {
         on(
             node,

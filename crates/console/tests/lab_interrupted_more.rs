@@ -1,12 +1,12 @@
-//! Operations on a cluster that runs, cut short in their middle: the console dies (SIGKILL), SSH connections break while
-//! the job is resumed, a node loses its power. Afterwards each is as planned, and nothing of it is left behind.
+//! Operations on a cluster that runs, each cut short three times in its middle: the console dies (SIGKILL), a node loses
+//! its power, SSH connections break. Afterwards each is as planned, and nothing of it is left behind.
 //!
 //! Creating, expanding, shrinking and removing are in `lab_interrupted.rs`.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
 mod rig;
 
-use rig::cut::{Middle, cut, runtime};
+use rig::cut::{Cut, cut, runtime};
 use rig::health::is_healthy;
 use rig::{Rig, leader, members, on, sql, try_on, until};
 use std::process::{Child, Command, Stdio};
@@ -110,8 +110,9 @@ fn lab_an_operation_on_a_running_cluster_that_is_cut_short_is_resumed_to_its_end
     points_in_time(&dir);
 }
 
-fn dies(at: &'static str, after_ms: u64) -> Middle {
-    Middle::ConsoleDies { at, after_ms }
+/// The console dies at a step, the node when the resume has begun.
+fn dies(at: &'static str, after_ms: u64, node: u8, broken: &'static [u8]) -> Cut {
+    Cut { at, after_ms, power: ("", 0, node), broken, led: false }
 }
 
 fn configuration(dir: &Arc<TempDir>) {
@@ -121,7 +122,7 @@ fn configuration(dir: &Arc<TempDir>) {
         vars,
         &format!("{vars}        pg_services: [{{ name: reports, port: 5440, selector: '[]' }}]\n"),
     );
-    cut(dir, "pgsql-svc pg-test", dies("pg_service/files", 30), &[11]);
+    cut(dir, "pgsql-svc pg-test", dies("pg_service/files", 30, 12, &[11]));
     for node in [11, 12] {
         on(node, "ss -ltn | grep -q ':5440 '");
     }
@@ -133,7 +134,7 @@ fn configuration(dir: &Arc<TempDir>) {
             "{vars}        pg_hba_rules: [{{ title: guest, user: guest, db: postgres, addr: 10.10.10.10/32, auth: pwd, order: 50 }}]\n"
         ),
     );
-    cut(dir, "pgsql-hba pg-test", dies("pg_hba/pg_hba.conf", 30), &[12]);
+    cut(dir, "pgsql-hba pg-test", dies("pg_hba/pg_hba.conf", 30, 12, &[11]));
     for node in [11, 12] {
         assert_eq!(
             sql(node, "SELECT count(*) FROM pg_hba_file_rules WHERE user_name = '{guest}' AND error IS NULL"),
@@ -141,14 +142,10 @@ fn configuration(dir: &Arc<TempDir>) {
         );
     }
 
-    cut(dir, "pg edit-config pg-test -p max_connections=77", dies("pg/edit_config", 100), &[11, 12]);
+    cut(dir, "pg edit-config pg-test -p max_connections=77", dies("pg/edit_config", 100, 12, &[11, 12]));
     // The replica loses its power while the primary restarts.
-    cut(
-        dir,
-        "pg restart pg-test --pending",
-        Middle::PowerGoes { at: "pg/restart/pg-test-1", after_ms: 300, node: 12 },
-        &[11],
-    );
+    let restart = dies("pg/restart/pg-test-2", 300, 12, &[11]);
+    cut(dir, "pg restart pg-test --pending", Cut { power: ("pg/restart/pg-test-1", 300, 12), ..restart });
     for node in [11, 12] {
         assert_eq!(sql(node, "SHOW max_connections"), "77");
     }
@@ -157,11 +154,11 @@ fn configuration(dir: &Arc<TempDir>) {
 
 /// Node 12 leads from here on.
 fn leadership(dir: &Arc<TempDir>) {
-    cut(dir, "pg switchover pg-test --candidate pg-test-2", dies("pg/switchover", 1_000), &[12]);
+    cut(dir, "pg switchover pg-test --candidate pg-test-2", dies("pg/switchover", 1_000, 11, &[12]));
     assert_eq!(leader(11), "pg-test-2");
-    cut(dir, "pg reinit pg-test pg-test-1", dies("pg/reinit", 500), &[11]);
-    cut(dir, "pg pause pg-test", dies("pg/pause", 50), &[]);
-    cut(dir, "pg resume pg-test", dies("pg/resume", 50), &[12]);
+    cut(dir, "pg reinit pg-test pg-test-1", dies("pg/reinit", 500, 11, &[11]));
+    cut(dir, "pg pause pg-test", dies("pg/pause", 50, 11, &[]));
+    cut(dir, "pg resume pg-test", dies("pg/resume", 50, 11, &[12]));
     is_healthy(&[11, 12]);
 }
 
@@ -174,8 +171,8 @@ fn provisioning(dir: &Arc<TempDir>) {
             "{vars}        pg_users: [{{ name: app, password: App.Secret, pgbouncer: true, roles: [dbrole_readwrite] }}]\n        pg_databases: [{{ name: shop, owner: app }}]\n"
         ),
     );
-    cut(dir, "pgsql-user pg-test app", dies("pgsql/pg_user", 100), &[11]);
-    cut(dir, "pgsql-db pg-test shop", dies("pgsql/pg_db", 50), &[12]);
+    cut(dir, "pgsql-user pg-test app", dies("pgsql/pg_user", 100, 11, &[12]));
+    cut(dir, "pgsql-db pg-test shop", dies("pgsql/pg_db", 50, 11, &[12]));
     for node in [11, 12] {
         until(
             10,
@@ -185,7 +182,15 @@ fn provisioning(dir: &Arc<TempDir>) {
             Duration::from_secs(20),
         );
     }
-    cut(dir, "pg-backup pg-test full", dies("pg/backup/backup", 1_500), &[12]);
+    let backup = dies("pg/backup/backup", 1_500, 12, &[12]);
+    cut(dir, "pg-backup pg-test full", Cut { led: true, ..backup });
+    if leader(11) != "pg-test-2" {
+        runtime().block_on(async {
+            let rig = Rig::open(Arc::clone(dir)).await;
+            rig.done("pg switchover pg-test --candidate pg-test-2").await;
+            rig.console.shut_down().await;
+        });
+    }
     let stanza = on(12, "cd /; runuser -u postgres -- pgbackrest --stanza=pg-test --output=json info");
     let stanza: serde_json::Value = serde_json::from_str(&stanza).unwrap();
     assert_eq!(stanza[0]["status"]["code"], 0, "{stanza}");
@@ -196,12 +201,12 @@ fn provisioning(dir: &Arc<TempDir>) {
 fn standby_cluster(dir: &Arc<TempDir>) {
     sql(12, "CREATE TABLE mark (name text); INSERT INTO mark VALUES ('one');");
     declare(dir, "    pg-test:\n", &format!("{PG_TEST2}    pg-test:\n"));
-    cut(dir, "pgsql-add pg-test2", dies("pg_primary", 1_000), &[12, 13]);
+    cut(dir, "pgsql-add pg-test2", dies("pg_primary", 1_000, 13, &[12, 13]));
     assert_eq!(
         sql(13, "SELECT pg_is_in_recovery() || ' ' || (SELECT string_agg(name, ' ') FROM mark)"),
         "true one"
     );
-    cut(dir, "pg promote-cluster pg-test2", dies("pg/promote-cluster", 800), &[13]);
+    cut(dir, "pg promote-cluster pg-test2", dies("pg/promote-cluster", 800, 13, &[13]));
     assert_eq!(sql(13, "INSERT INTO mark VALUES ('own'); SELECT pg_is_in_recovery()"), "f");
     let text = runtime().block_on(async {
         let rig = Rig::open(Arc::clone(dir)).await;
@@ -218,18 +223,18 @@ fn points_in_time(dir: &Arc<TempDir>) {
     sql(12, "INSERT INTO mark VALUES ('two');");
     let clone =
         r#"pgsql-pitr.yml -l pg-test2 -e '{"pg_pitr": {"cluster": "pg-test", "name": "before_migration"}}'"#;
-    cut(dir, clone, dies("restore/files", 1_500), &[13]);
+    cut(dir, clone, dies("restore/files", 1_500, 13, &[13]));
     assert_eq!(sql(13, "SELECT string_agg(name, ' ') || ' ' || pg_is_in_recovery() FROM mark"), "one false");
     is_healthy(&[13]);
 
     let in_place = r#"pgsql-pitr.yml -l pg-test -e '{"pg_pitr": {"name": "before_migration"}}'"#;
-    cut(dir, in_place, Middle::PowerGoes { at: "up/promote", after_ms: 500, node: 12 }, &[]);
+    cut(dir, in_place, Cut { power: ("up/promote", 500, 12), ..dies("restore/files", 1_500, 12, &[11, 12]) });
     for node in [11, 12] {
         assert_eq!(sql(node, "SELECT string_agg(name, ' ') FROM mark"), "one");
     }
     assert_eq!(members(11).len(), 2);
     is_healthy(&[11, 12]);
-    cut(dir, "pgsql-pitr.yml -l pg-test -t rollback", dies("rollback/swap", 200), &[11, 12]);
+    cut(dir, "pgsql-pitr.yml -l pg-test -t rollback", dies("rollback/swap", 200, 12, &[11, 12]));
     for node in [11, 12] {
         assert_eq!(sql(node, "SELECT string_agg(name, ' ') FROM mark"), "one two");
     }

@@ -130,6 +130,25 @@ async fn changes_that_lose_nothing(rig: &Rig) {
     assert_eq!(leader(12), "pg-test-2");
 }
 
+/// Between the yes and the run somebody switches over by hand: what was approved is not run, and asks for a new yes.
+async fn is_not_run_after_the_leader_has_changed(rig: &Rig) {
+    let (id, page) = rig.plan("pgsql-rm pg-test 10.10.10.11").await.unwrap();
+    rig.approve(id, &page).await;
+    let by_hand = |to: u8| {
+        on(
+            11,
+            &format!("patronictl -c /etc/patroni/patroni.yml switchover pg-test --candidate pg-test-{to} --force"),
+        );
+    };
+    by_hand(3);
+    let refused = rig.console.run(&rig.operator, id).await.unwrap_err();
+    assert_eq!(refused.code, "run/changed-since", "{refused}");
+    assert!(refused.why.contains("pg-test-3 leads pg-test now, and pg-test-2 did then"), "{refused}");
+    by_hand(2);
+    assert!(rig.console.run(&rig.operator, id).await.is_err(), "its approval is void, also when all is as it was");
+    assert_eq!(members(11).len(), 4, "nothing was removed");
+}
+
 /// Neither the node, nor the inventory, nor the other members have anything of a removed instance.
 async fn is_gone(rig: &Rig, node: u8, name: &str, stay: &[u8]) {
     let left = members(stay[0]);
@@ -208,6 +227,8 @@ async fn lab_a_cluster_grows_shrinks_and_goes_without_a_lost_transaction() {
     }
 
     changes_that_lose_nothing(&rig).await;
+
+    is_not_run_after_the_leader_has_changed(&rig).await;
 
     // Shrink by the former leader, which alone has backups, then by the member that leads, which hands over first.
     let (_, page) = rig.plan("pgsql-rm pg-test 10.10.10.11").await.unwrap();

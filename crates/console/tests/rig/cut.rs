@@ -1,6 +1,6 @@
 //! A console in a process of its own that dies in the middle of a job: SIGKILL, nothing closed, nothing said.
 
-use super::{Rig, lab, try_on};
+use super::{Rig, lab, on, try_on};
 use paddock_events::{EventKind, JobId, JobOutcome, PlanId};
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -22,13 +22,19 @@ pub fn break_connections(nodes: &[u8]) {
     }
 }
 
-/// What happens in the middle of the first run; `at` is a part of the id of the step that has just begun then.
+/// How an operation is cut short, thrice: the console dies in its first run, a node loses its power in its second, SSH
+/// connections break in its third. `at` is a part of the id of the step that has just begun then.
 #[derive(Clone, Copy, Debug)]
-pub enum Middle {
-    /// The console dies.
-    ConsoleDies { at: &'static str, after_ms: u64 },
-    /// A node loses its power, and has it again when the job has ended.
-    PowerGoes { at: &'static str, after_ms: u64, node: u8 },
+pub struct Cut {
+    /// Where the console dies.
+    pub at: &'static str,
+    pub after_ms: u64,
+    /// Where which node loses its power; it has it again when the job has ended.
+    pub power: (&'static str, u64, u8),
+    /// The nodes whose connections break as soon as the third run has begun.
+    pub broken: &'static [u8],
+    /// The node without power may have led: who leads then is not who the plan names, and a new one is needed.
+    pub led: bool,
 }
 
 const DIR: &str = "PADDOCK_CUT_DIR";
@@ -100,60 +106,67 @@ impl Rig {
         }
     }
 
-    /// Runs a line whose node loses its power in the middle: the job ends in time and names the node, which then starts.
-    async fn without_power(&self, line: &str, at: &str, after_ms: u64, node: u8) -> (PlanId, JobId) {
-        let (plan, job) = self.start_plan(line).await;
-        self.begins(job, 0, at).await;
+    /// Resumes a job whose node loses its power in the middle: it ends in time and names the node, which then starts.
+    /// False where the job was through before it missed the node.
+    async fn without_power(&self, job: JobId, (at, after_ms, node): (&str, u64, u8)) -> bool {
+        let seq = self.console.job(&self.operator, job).await.unwrap().view.next_seq;
+        self.console.resume(&self.operator, job).await.unwrap();
+        self.begins(job, seq, at).await;
         tokio::time::sleep(Duration::from_millis(after_ms)).await;
         lab(&["kill", &node.to_string()]);
         let end = tokio::time::timeout(Duration::from_secs(150), self.end_of(job)).await;
         let outcome = end.expect("a job ends in time without one of its nodes");
-        println!("{line}: {outcome:?}");
-        let named = format!("10.10.10.{node}");
-        assert!(
-            matches!(&outcome, JobOutcome::Failed { reason, .. } if reason.contains(&named)),
-            "{outcome:?}"
-        );
+        println!("  without node {node}: {outcome:?}");
         lab(&["start", &node.to_string()]);
-        (plan, job)
+        let named = format!("10.10.10.{node}");
+        match outcome {
+            JobOutcome::Succeeded => return false,
+            JobOutcome::Failed { reason, .. } => assert!(reason.contains(&named), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+        // What somebody does who resumes a job: they look whether the node is back.
+        let back = format!(
+            "for i in $(seq 30); do systemctl is-active -q patroni || exit 0; curl -so /dev/null -f http://{named}:8008/health && exit 0; sleep 0.5; done"
+        );
+        on(node, &back);
+        true
     }
 
     /// The job's events are numbered without a gap, and what it ran does not run a second time.
-    async fn is_on_record(&self, plan: PlanId, job: JobId) {
-        assert_eq!(self.times_begun(job).await, 2, "the run and its resume");
+    async fn is_on_record(&self, plan: PlanId, job: JobId, runs: usize) {
+        assert_eq!(self.times_begun(job).await, runs, "the run and its resumes");
         let again = self.console.run(&self.operator, plan).await.unwrap_err();
         assert_eq!(again.code, "run/already-run", "{again}");
     }
 }
 
-/// Runs a line that something happens to in its middle, then resumes it while the connections to `broken` break; it must
-/// succeed then.
-pub fn cut(dir: &Arc<TempDir>, line: &str, middle: Middle, broken: &[u8]) {
+/// Runs a line that is cut short three times and resumed as often; it must succeed then.
+pub fn cut(dir: &Arc<TempDir>, line: &str, cut: Cut) {
     let begun = Instant::now();
-    let dead = match middle {
-        Middle::ConsoleDies { at, after_ms } => {
-            Some(until_it_dies(dir, line, at, Duration::from_millis(after_ms)))
-        }
-        Middle::PowerGoes { .. } => None,
-    };
+    let (plan, job) = until_it_dies(dir, line, cut.at, Duration::from_millis(cut.after_ms));
     runtime().block_on(async {
         let rig = Rig::open(Arc::clone(dir)).await;
-        let (plan, job) = match middle {
-            Middle::ConsoleDies { .. } => dead.unwrap(),
-            Middle::PowerGoes { at, after_ms, node } => rig.without_power(line, at, after_ms, node).await,
-        };
         let stopped = rig.console.job(&rig.operator, job).await.unwrap();
-        if dead.is_some() {
-            assert_eq!(stopped.row.outcome, Some(JobOutcome::Interrupted), "{line}: at once");
+        assert_eq!(stopped.row.outcome, Some(JobOutcome::Interrupted), "{line}: at once");
+        let missed = rig.without_power(job, cut.power).await;
+        // One request is all there is to these.
+        let short = ["pg pause", "pg resume", "pg edit-config"].iter().any(|short| line.starts_with(short));
+        assert!(missed || short, "{line}: the node was not missed");
+        if missed {
+            let seq = rig.console.job(&rig.operator, job).await.unwrap().view.next_seq;
+            rig.console.resume(&rig.operator, job).await.unwrap();
+            rig.begins(job, seq, "").await;
+            break_connections(cut.broken);
+            let end = rig.end_of(job).await;
+            println!("  resumed: {end:?}");
+            if cut.led && end != JobOutcome::Succeeded {
+                rig.done(line).await;
+            } else {
+                assert_eq!(end, JobOutcome::Succeeded, "{line}: resumed");
+            }
         }
-        rig.console.resume(&rig.operator, job).await.unwrap();
-        if !broken.is_empty() {
-            rig.begins(job, stopped.view.next_seq, "").await;
-            break_connections(broken);
-        }
-        assert_eq!(rig.end_of(job).await, JobOutcome::Succeeded, "{line}: resumed");
-        rig.is_on_record(plan, job).await;
+        rig.is_on_record(plan, job, if missed { 3 } else { 2 }).await;
         rig.console.shut_down().await;
     });
-    println!("== {line}: resumed after {middle:?}, {:.1} s", begun.elapsed().as_secs_f32());
+    println!("== {line}: done after {cut:?}, {:.1} s", begun.elapsed().as_secs_f32());
 }
