@@ -1,0 +1,122 @@
+// What two people do in the console: one asks, the other approves what destroys.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { pictures, signedIn } from './browser.mjs';
+import { on } from './lab.mjs';
+
+const APPROVER = { name: 'ben', password: 'a second pair of eyes' };
+/** The first admin's, who asks. */
+export let page;
+/** What went wrong in it. */
+export let errors;
+/** The approver's. */
+let other;
+
+/** Signs both in. */
+export async function sitDown(browser) {
+  ({ page, errors } = await signedIn(browser));
+  await addPerson(APPROVER, 'approver');
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: process.env.PADDOCK_URL });
+  other = await context.newPage();
+  other.setDefaultTimeout(20_000);
+  await other.goto('/');
+  await other.getByLabel('Name').fill(APPROVER.name);
+  await other.getByLabel('Password').fill(APPROVER.password);
+  await other.getByRole('button', { name: 'Sign in' }).click();
+  await other.getByRole('heading', { name: 'Clusters' }).waitFor();
+}
+
+/** Adds somebody as an admin does on the console's own machine; the password goes through standard input. */
+function addPerson({ name, password }, role) {
+  return new Promise((done, failed) => {
+    const words = ['user', 'add', name, '--role', role, '--password-stdin', '--state-dir', process.env.PADDOCK_STATE_DIR];
+    const child = execFile(process.env.PADDOCK_BINARY, words, { timeout: 60_000 }, (error, _, said) =>
+      error ? failed(new Error(`${error.message}\n${said}`)) : done());
+    child.stdin.end(password);
+  });
+}
+
+/** Opens a tab of a cluster's page; before it is live, what is pressed is not seen. */
+export async function tab(name, cluster) {
+  await page.goto(`/clusters/${cluster}${name ? `?tab=${name}` : ''}`);
+  await page.waitForLoadState('networkidle');
+}
+
+/** Presses a button and waits for the plan that it makes; a refusal fails with its words. */
+export async function plan(button) {
+  await button.click();
+  const refused = page.getByRole('alert').first();
+  await Promise.race([
+    page.waitForURL(/\/plans\/\d+/, { timeout: 90_000 }),
+    refused.waitFor({ timeout: 90_000 }).then(async () => {
+      throw new Error(`refused: ${await refused.innerText()}`);
+    }),
+  ]);
+  await page.waitForLoadState('networkidle');
+}
+
+/** Runs the plan that is shown and waits for its job to succeed. */
+export async function run(timeout = 240_000) {
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
+  await page.waitForURL(/\/jobs\/\d+/, { timeout: 60_000 });
+  const good = page.getByText('Every step and every post-condition holds');
+  const bad = page.getByRole('alert').filter({ hasText: 'It failed' });
+  await good.or(bad).first().waitFor({ timeout });
+  assert.equal(await bad.count(), 0, (await bad.count()) ? await bad.innerText() : '');
+}
+
+/** Asks for the approval of the plan that is shown; the second person types the name and approves; the first one runs it. */
+export async function runApproved(confirm, picture) {
+  assert.ok(await page.getByRole('button', { name: 'Run', exact: true }).isDisabled(), 'what destroys waits for an approval');
+  await page.getByLabel('Why it should run').fill('the test wants it gone');
+  await page.getByRole('button', { name: 'Request approval' }).click();
+  await page.getByRole('status').filter({ hasText: 'Waits for an approver' }).waitFor();
+  if (picture) await pictures(page, picture);
+  await other.goto(page.url());
+  await other.waitForLoadState('networkidle');
+  await other.getByLabel(`Type ${confirm} to approve`).fill(confirm);
+  await other.getByRole('button', { name: 'Approve', exact: true }).click();
+  await other.getByText('It may run once').first().waitFor();
+  await page.reload();
+  await page.waitForLoadState('networkidle');
+  await run();
+}
+
+/** Opens a form of the operations tab and gives it. */
+export async function form(title) {
+  await page.locator('summary').filter({ hasText: title }).click();
+  return page.getByRole('form', { name: title, exact: true });
+}
+
+/** The action of a member, from its menu in the table. */
+export async function memberAction(member, action) {
+  await page.getByRole('button', { name: `Actions for ${member}` }).click();
+  return page.getByRole('button', { name: action, exact: true });
+}
+
+/** `patronictl list` on a node: member to role. */
+export async function roles(node) {
+  const members = JSON.parse(await on(node, 'patronictl -c /etc/patroni/patroni.yml list -f json'));
+  return Object.fromEntries(members.map((one) => [one.Member, one.Role]));
+}
+
+/** Waits, with a bound, until a command on a node succeeds. */
+export const until = (node, command, seconds) =>
+  on(node, `for i in $(seq ${seconds * 2}); do ${command} && exit 0; sleep 0.5; done; echo "not within ${seconds} s" >&2; exit 1`);
+
+export const psql = (sql) => `cd / && sudo -u postgres psql -XAtqc "${sql}"`;
+export const inventory = async () => {
+  await page.goto('/inventory');
+  await page.waitForLoadState('networkidle');
+  return page.getByRole('textbox', { name: 'Inventory text' });
+};
+
+export async function saveInventory(change) {
+  const editor = await inventory();
+  const text = await editor.inputValue();
+  const changed = change(text);
+  assert.notEqual(changed, text, 'the edit found its place');
+  await editor.fill(changed);
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText(/Saved as revision \d+/).waitFor();
+}
