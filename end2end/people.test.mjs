@@ -1,8 +1,11 @@
 // Two people and what is on record of them: a changed password ends the other sessions, a refusal and its reason are kept, the log verifies.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { open, pictures, signedIn } from './browser.mjs';
+import { on } from './lab.mjs';
 
 const ANN = { name: 'ann', password: 'she types it twice a day' };
 let browser;
@@ -76,6 +79,34 @@ test('an operator does not see the audit log; an admin does, and it names what w
   await page.waitForURL(/name=ann/);
   assert.equal(await log.getByRole('row').filter({ hasText: 'admin' }).filter({ hasNotText: ANN.name }).count(), 0);
   assert.ok(!(await page.content()).includes(ANN.password), 'no password is on record');
+});
+
+test('a host key that nobody knows is compared and trusted by an admin, and by nobody else', async () => {
+  const file = join(process.env.PADDOCK_STATE_DIR, 'ssh/known_hosts');
+  const known = await readFile(file, 'utf8');
+  await writeFile(file, known.replace(/^10\.10\.10\.10 .*\n/m, ''));
+  assert.notEqual(await readFile(file, 'utf8'), known);
+  const own = await asAnn();
+  await own.getByRole('heading', { name: 'Clusters' }).waitFor();
+  const shown = async (who) => {
+    await who.goto('/nodes');
+    await who.waitForLoadState('networkidle');
+    await who.getByRole('button', { name: 'Check connections' }).click();
+    const node = who.getByRole('listitem', { name: '10.10.10.10' });
+    await node.getByText('Unknown host key').waitFor();
+    return node;
+  };
+  const button = { name: 'Trust the host key of 10.10.10.10' };
+  assert.ok(await (await shown(own)).getByRole('button', button).isDisabled());
+  const node = await shown(page);
+  const printed = await on(10, 'ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub');
+  await node.getByText(printed.split(' ')[1]).waitFor();
+  await pictures(page, 'nodes-host-key');
+  await node.getByRole('button', button).click();
+  await page.getByText(/^Signed in to \d+ nodes?\.$/).waitFor();
+  assert.deepEqual((await readFile(file, 'utf8')).split('\n').filter(Boolean).sort(), known.split('\n').filter(Boolean).sort());
+  await page.goto('/audit?act=host-key');
+  await page.getByRole('row').filter({ hasText: 'host-key/trust' }).filter({ hasText: printed.split(' ')[1] }).waitFor();
 });
 
 test('somebody who is disabled is out at once', async () => {

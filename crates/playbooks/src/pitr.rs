@@ -105,6 +105,12 @@ fn after(
     tag: &str,
 ) -> Result<Made, Refusal> {
     let mut made = Made::default();
+    let name = &cluster.name;
+    made.title = Some(match tag {
+        "archive" => format!("Archive {name} again after its restore"),
+        "confirm" => format!("Keep the restored data of {name}, and delete what was kept aside"),
+        _ => format!("Roll {name} back to the data it had before its restore"),
+    });
     match tag {
         "archive" => {
             made.stages = after::archive(members, leads);
@@ -205,6 +211,11 @@ fn one_restore(
             &text(&on.vars, "pgbackrest_log_dir", "/pg/log/pgbackrest"),
         ),
     };
+    made.title = Some(if in_place {
+        format!("Restore {name} in place to {}", spec.target.words())
+    } else {
+        format!("Restore {name} from the backups of {source} to {}", spec.target.words())
+    });
     warn(&restore, in_place, &leads, play, &mut made);
     blast(ctx, &restore, &start, &mut made);
     let repo = spec.repo.as_ref().or(from.repo.as_ref());

@@ -48,6 +48,7 @@ struct Planner<'a> {
     instances: BTreeMap<NodeAddr, String>,
     locks: BTreeSet<String>,
     clusters: BTreeSet<ClusterName>,
+    title: Option<String>,
     /// Instances with data on which the whole of `pgsql.yml` runs.
     made_again: BTreeMap<ClusterName, Vec<String>>,
 }
@@ -63,6 +64,8 @@ pub(crate) struct Made {
     pub(crate) warnings: Vec<Warning>,
     /// What an approver looks at: label and value.
     pub(crate) blast: Vec<(String, String)>,
+    /// What it comes to, where the command line alone does not say it to a person.
+    pub(crate) title: Option<String>,
 }
 
 impl<'a> Planner<'a> {
@@ -79,6 +82,7 @@ impl<'a> Planner<'a> {
             instances: BTreeMap::new(),
             locks: BTreeSet::new(),
             clusters: BTreeSet::new(),
+            title: None,
             made_again: BTreeMap::new(),
         }
     }
@@ -165,6 +169,7 @@ impl<'a> Planner<'a> {
             made.warnings.retain(|warning| warning.code != "plan/declared-roles");
         }
         self.stages.extend(made.stages);
+        self.title = made.title.or(self.title.take());
         self.warnings.extend(made.warnings);
         self.blast.extend(made.blast);
         for edit in made.edits {
@@ -218,7 +223,10 @@ impl<'a> Planner<'a> {
         self.warnings.extend(left_pitr(inventory, &self.clusters, &self.plays));
         let cluster = (self.clusters.len() == 1).then(|| self.clusters.first().cloned()).flatten();
         let mut plan = Plan {
-            title: title(&intent.operation, hosts),
+            title: match (&intent.operation, self.title) {
+                (Operation::Play(_), Some(title)) => title,
+                (operation, _) => title(operation, hosts),
+            },
             intent: intent.clone(),
             plays: self.plays,
             stages: self.stages,

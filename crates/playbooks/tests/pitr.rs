@@ -211,6 +211,7 @@ fn one_member_is_restored_and_the_others_are_cloned_from_it() {
     };
     let line = ["pgsql-pitr.yml", "-l", "pg-test", "-e", r#"{"pg_pitr": {"name": "a"}}"#];
     let plan = planned(SEED, &known(&both("1.1")), &line).unwrap();
+    assert_eq!(plan.title, "Restore pg-test in place to name a");
     let all = ids(&plan);
     // pg-test-2 leads, whatever is declared.
     let order = [
