@@ -20,16 +20,18 @@ pub struct Errand<'a> {
 pub type Run<'a> = Box<dyn FnOnce(&Lab, &mut String) -> Result<Tally> + Send + 'a>;
 
 /// The longest first, as measured: otherwise one lane ends with the longest while the other has nothing left to do.
-const LONGEST: [&str; 10] = [
+const LONGEST: [&str; 12] = [
+    "lab_interrupted_more",
     "lab_pitr",
-    "lab_operations",
-    "trouble",
     "lab_interrupted",
+    "lab_operations",
     "operations",
+    "trouble",
+    "restore",
     "lab_repository",
     "lab_shapes",
-    "lab_kills",
     "faults",
+    "lab_kills",
     "story",
 ];
 

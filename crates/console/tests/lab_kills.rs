@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Kills when nobody says how many.
-const FEW: usize = 8;
+const FEW: usize = 4;
 /// How long each takes, roughly, until it was seen: kills are spread over so long.
 const SECONDS: [(&str, f32); 17] = [
     ("create", 30.0),
