@@ -89,6 +89,8 @@ pub struct Group {
     pub children: Vec<GroupName>,
     /// Its own `vars`.
     pub vars: Map,
+    /// Where its name is written.
+    pub key: Span,
     /// Where its entry is written.
     pub span: Span,
 }

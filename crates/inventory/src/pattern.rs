@@ -158,6 +158,38 @@ impl Inventory {
     }
 }
 
+/// A shell-style pattern of whole names, as grants name clusters by: `pg-test`, `pg-prod-*`; `*` is every name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamePattern(String);
+
+impl NamePattern {
+    /// Parses a pattern of letters, digits, `-`, `_`, `.`, `*`, `?` and `[…]`; none when it holds anything else, is
+    /// longer than 100 characters, or has more than 8 stars.
+    pub fn parse(text: &str) -> Option<Self> {
+        let good = |c: char| c.is_ascii_alphanumeric() || "-_.*?[]!".contains(c);
+        let short = (1..=100).contains(&text.len()) && text.matches('*').count() <= MOST_STARS;
+        (short && text.chars().all(good)).then(|| Self(text.to_owned()))
+    }
+
+    /// The pattern as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is `*`: every name there is and will be.
+    pub fn is_all(&self) -> bool {
+        self.0 == "*"
+    }
+
+    /// Whether it matches a whole name.
+    pub fn matches(&self, name: &str) -> bool {
+        glob(&self.0, name)
+    }
+}
+
+/// Stars of a pattern; each multiplies the work.
+const MOST_STARS: usize = 8;
+
 /// Shell-style match of a whole name: `*`, `?`, `[abc]`, `[!abc]`, `[a-c]`.
 fn glob(pattern: &str, name: &str) -> bool {
     fn go(pattern: &[char], name: &[char]) -> bool {
@@ -183,8 +215,42 @@ fn glob(pattern: &str, name: &str) -> bool {
     // Stars multiply the work; a run of them means the same as one.
     let mut chars: Vec<char> = pattern.chars().collect();
     chars.dedup_by(|a, b| *a == '*' && *b == '*');
-    if chars.iter().filter(|c| **c == '*').count() > 8 || chars.len() > 200 {
+    if chars.iter().filter(|c| **c == '*').count() > MOST_STARS || chars.len() > 200 {
         return false;
     }
     go(&chars, &name.chars().collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_pattern_matches_whole_names() {
+        for (pattern, name, matches) in [
+            ("*", "pg-test", true),
+            ("pg-test", "pg-test", true),
+            ("pg-test", "pg-test-2", false),
+            ("pg-test*", "pg-test-2", true),
+            ("pg-test*", "x-pg-test", false),
+            ("pg-?", "pg-a", true),
+            ("pg-[ab]", "pg-c", false),
+            ("pg-[!ab]", "pg-c", true),
+            ("PG-test", "pg-test", false),
+            ("", "pg-test", false),
+            ("all", "pg-test", false),
+        ] {
+            let got = NamePattern::parse(pattern).is_some_and(|pattern| pattern.matches(name));
+            assert_eq!(got, matches, "{pattern} on {name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_not_taken_and_only_a_star_alone_is_everything() {
+        for bad in ["", "a b", "a,b", "a\nb", "*a*a*a*a*a*a*a*a*", &"a".repeat(101)] {
+            assert_eq!(NamePattern::parse(bad), None, "{bad:?}");
+        }
+        assert!(NamePattern::parse("*").is_some_and(|pattern| pattern.is_all()));
+        assert!(!NamePattern::parse("pg*").is_some_and(|pattern| pattern.is_all()));
+    }
 }

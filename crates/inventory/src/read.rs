@@ -184,6 +184,7 @@ impl Inventory {
                 hosts: group.hosts.iter().map(|host| host.addr).collect(),
                 children: group.children.iter().map(|name| GroupName((*name).to_owned())).collect(),
                 vars: group.vars.map(typing::map).unwrap_or_default(),
+                key: group.key,
                 span: group.node.span,
             })
             .collect();
