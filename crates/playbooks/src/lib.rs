@@ -4,6 +4,7 @@
 //! It knows what a step's check and apply are (shell text), but not how they reach a node.
 
 mod checks;
+mod concern;
 mod context;
 mod digest;
 mod edit;
@@ -30,6 +31,7 @@ mod scripts;
 mod standby;
 mod step;
 
+pub use concern::{clusters_concerned, clusters_of_plan};
 pub use context::Context;
 pub use edit::{InventoryEdit, PlannedEdit};
 pub use facts::{DataDir, FactSet, Facts, HostFacts};

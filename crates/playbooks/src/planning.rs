@@ -286,25 +286,8 @@ pub fn needs(inventory: &Inventory, intent: &Intent) -> Result<Vec<Need>, Refusa
 /// and etcd.
 pub fn hosts_concerned(inventory: &Inventory, intent: &Intent) -> Result<Vec<NodeAddr>, Refusal> {
     let asked = intent.operation.plays(&intent.extra_vars);
-    let selected = select_all(inventory, &asked)?;
-    let mut hosts: BTreeSet<NodeAddr> = selected.iter().copied().collect();
-    for host in selected {
-        let vars = inventory.vars_with(host, &intent_vars(&asked));
-        hosts.extend(
-            vars.text("pg_upstream")
-                .and_then(|ip| ip.parse::<NodeAddr>().ok())
-                .filter(|ip| inventory.hosts().contains(ip)),
-        );
-        let source = vars.map("pg_pitr").and_then(|pitr| pitr.get("cluster")).and_then(Value::as_str);
-        let source = source.and_then(|name| name.parse::<ClusterName>().ok());
-        if let Some(cluster) = source.and_then(|name| inventory.cluster(&name)) {
-            hosts.extend(cluster.instances.iter().map(|one| one.addr));
-        }
-    }
-    if let Some(Action::ChangeUpstream { host, .. }) = asked.first().and_then(|play| play.action.as_ref()) {
-        hosts.extend(host.parse::<NodeAddr>().ok().filter(|ip| inventory.hosts().contains(ip)));
-    }
-    let chosen: Vec<NodeAddr> = hosts.iter().copied().collect();
+    let chosen = chosen(inventory, &asked)?;
+    let mut hosts: BTreeSet<NodeAddr> = chosen.iter().copied().collect();
     for cluster in clusters_of(inventory, &chosen) {
         hosts.extend(cluster.instances.iter().map(|instance| instance.addr));
         hosts.extend(balancers::beside(inventory, cluster));
@@ -321,7 +304,30 @@ pub fn hosts_concerned(inventory: &Inventory, intent: &Intent) -> Result<Vec<Nod
     Ok(hosts.into_iter().collect())
 }
 
-fn intent_vars(plays: &[Play]) -> Map {
+/// The hosts of the limits, and one or all of each cluster that they are cloned from or shall follow.
+pub(crate) fn chosen(inventory: &Inventory, asked: &[Play]) -> Result<Vec<NodeAddr>, Refusal> {
+    let selected = select_all(inventory, asked)?;
+    let mut hosts: BTreeSet<NodeAddr> = selected.iter().copied().collect();
+    for host in selected {
+        let vars = inventory.vars_with(host, &intent_vars(asked));
+        hosts.extend(
+            vars.text("pg_upstream")
+                .and_then(|ip| ip.parse::<NodeAddr>().ok())
+                .filter(|ip| inventory.hosts().contains(ip)),
+        );
+        let source = vars.map("pg_pitr").and_then(|pitr| pitr.get("cluster")).and_then(Value::as_str);
+        let source = source.and_then(|name| name.parse::<ClusterName>().ok());
+        if let Some(cluster) = source.and_then(|name| inventory.cluster(&name)) {
+            hosts.extend(cluster.instances.iter().map(|one| one.addr));
+        }
+    }
+    if let Some(Action::ChangeUpstream { host, .. }) = asked.first().and_then(|play| play.action.as_ref()) {
+        hosts.extend(host.parse::<NodeAddr>().ok().filter(|ip| inventory.hosts().contains(ip)));
+    }
+    Ok(hosts.into_iter().collect())
+}
+
+pub(crate) fn intent_vars(plays: &[Play]) -> Map {
     plays.first().map(|play| play.extra_vars.clone()).unwrap_or_default()
 }
 
