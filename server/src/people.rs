@@ -3,7 +3,7 @@
 use crate::client::show_problem;
 use crate::serve::{Config, ServeArgs, StateArgs};
 use clap::{Args, Subcommand};
-use paddock_console::{People, PersonRole};
+use paddock_console::{Grant, People, PersonRole};
 use paddock_events::{Problem, ProblemKind, TokenId};
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
@@ -24,16 +24,42 @@ pub(crate) enum UserCommand {
         #[arg(long, value_parser = role)]
         role: PersonRole,
         #[command(flatten)]
+        scope: ScopeArgs,
+        #[command(flatten)]
         password: PasswordArgs,
         #[command(flatten)]
         state: StateArgs,
     },
-    /// Lists everybody.
+    /// Lists everybody with what was granted to them.
     List {
         #[command(flatten)]
         state: StateArgs,
     },
-    /// Gives a person another role. Their sessions end, for their tokens it holds at once.
+    /// Gives a person a role on some clusters, besides what they have. Their sessions end, for their tokens it holds at once.
+    Grant {
+        /// Sign-in name.
+        name: String,
+        /// viewer, operator, approver or admin.
+        #[arg(value_parser = role)]
+        role: PersonRole,
+        #[command(flatten)]
+        scope: ScopeArgs,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Takes one grant from a person, as `user list` shows it. Their sessions end, for their tokens it holds at once.
+    Revoke {
+        /// Sign-in name.
+        name: String,
+        /// viewer, operator, approver or admin.
+        #[arg(value_parser = role)]
+        role: PersonRole,
+        #[command(flatten)]
+        scope: ScopeArgs,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Gives a person one role on everything, instead of all that they have.
     Role {
         /// Sign-in name.
         name: String,
@@ -112,6 +138,13 @@ pub(crate) enum TokenCommand {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ScopeArgs {
+    /// Pattern of the names of the clusters: pg-test, 'pg-prod-*'. Without it everything.
+    #[arg(long, default_value = "*")]
+    clusters: String,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct PasswordArgs {
     /// Reads the password from standard input instead of making one.
     #[arg(long)]
@@ -144,22 +177,37 @@ fn lasts(word: &str) -> Result<Duration, String> {
 pub(crate) fn user(command: UserCommand) -> ExitCode {
     end(async {
         let people = match command {
-            UserCommand::Add { name, role, password, state } => {
+            UserCommand::Add { name, role, scope, password, state } => {
+                let grant = Grant::new(role, &scope.clusters)?;
                 let people = open(state).await?;
                 let (password, made) = password.take()?;
-                people.add(&name, role, &password).await?;
+                people.add(&name, grant, &password).await?;
                 say_password(&name, made.then_some(&password))?;
                 people
             }
             UserCommand::List { state } => {
                 let people = open(state).await?;
-                let mut rows = vec![["NAME", "ROLE", "ADDED", "TOKENS", "STATE"].map(str::to_owned)];
+                let mut rows = vec![["NAME", "GRANTS", "ADDED", "TOKENS", "STATE"].map(str::to_owned)];
                 for one in people.list().await? {
                     let state =
                         one.disabled_us.map_or_else(String::new, |since| format!("disabled {}", day(since)));
-                    rows.push([one.name, one.role, day(one.created_us), one.tokens.to_string(), state]);
+                    let grants = one.grants.iter().map(|one| format!("{} on {}", one.role, one.clusters));
+                    let grants = grants.collect::<Vec<_>>().join(", ");
+                    rows.push([one.name, grants, day(one.created_us), one.tokens.to_string(), state]);
                 }
                 print(&table(&rows))?;
+                people
+            }
+            UserCommand::Grant { name, role, scope, state } => {
+                let grant = Grant::new(role, &scope.clusters)?;
+                let people = open(state).await?;
+                people.grant(&name, &grant).await?;
+                people
+            }
+            UserCommand::Revoke { name, role, scope, state } => {
+                let grant = Grant::new(role, &scope.clusters)?;
+                let people = open(state).await?;
+                people.revoke(&name, &grant).await?;
                 people
             }
             UserCommand::Role { name, role, state } => {

@@ -24,8 +24,8 @@ pub use error::ApiError;
 pub use inventory::{check_inventory, inventory, preview_new_cluster, save_inventory};
 pub use jobs::{cancel, job, job_events, jobs, resume};
 pub use operations::{
-    cluster_backups, cluster_config, cluster_declared, declare_clone, declare_instance, nodes, preview_config,
-    reach_nodes, trust_host_key,
+    cluster_backups, cluster_config, cluster_declared, declare_clone, declare_instance, nodes,
+    preview_config, reach_nodes, trust_host_key,
 };
 pub use plans::{dry_run, make_plan, plan, run};
 #[cfg(feature = "ssr")]

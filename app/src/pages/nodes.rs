@@ -61,7 +61,8 @@ fn Reached(page: ReachPage, check: Action<(), Result<ReachPage, ApiError>>) -> i
         (well, bad) => format!("Signed in to {}; {bad} cannot be worked on.", size::count(well, "node")),
     };
     let locked = refusal(&may_trust);
-    let rows = nodes.into_iter().map(|node| view! { <Unreached node locked=locked.clone() check/> }).collect_view();
+    let rows =
+        nodes.into_iter().map(|node| view! { <Unreached node locked=locked.clone() check/> }).collect_view();
     view! {
         <p class="note" role="status">{summary}</p>
         <ul class="unreached">{rows}</ul>
@@ -77,7 +78,8 @@ fn Unreached(
     let NodeReach { addr, reach } = node;
     let (badge, text) = match reach {
         Reach::UnknownKey { host, kind, fingerprint } => {
-            let text = view! { <UnknownKey addr=addr.clone() host kind fingerprint locked check/> }.into_any();
+            let text =
+                view! { <UnknownKey addr=addr.clone() host kind fingerprint locked check/> }.into_any();
             ("Unknown host key", text)
         }
         Reach::ChangedKey { why, fix } => ("Host key changed", view! { <Told why fix/> }.into_any()),
@@ -138,7 +140,7 @@ fn UnknownKey(
 
 #[component]
 fn Nodes(page: NodesPage) -> impl IntoView {
-    let NodesPage { rows, matching, all, may_plan } = page;
+    let NodesPage { rows, matching, all } = page;
     if rows.is_empty() {
         let words = if all == 0 {
             "The inventory names no host yet. Add a cluster there, or a group with hosts."
@@ -147,7 +149,6 @@ fn Nodes(page: NodesPage) -> impl IntoView {
         };
         return view! { <p class="empty">{words}</p> }.into_any();
     }
-    let locked = refusal(&may_plan);
     let count = match (rows.len(), matching) {
         (shown, matching) if shown < matching => {
             format!("The first {shown} of {matching}; filter to find others.")
@@ -155,7 +156,7 @@ fn Nodes(page: NodesPage) -> impl IntoView {
         (_, matching) if matching < all => format!("{matching} of {}", size::count(all, "node")),
         _ => size::count(all, "node"),
     };
-    let rows = rows.into_iter().map(|row| view! { <Row row locked=locked.clone()/> }).collect_view();
+    let rows = rows.into_iter().map(|row| view! { <Row row/> }).collect_view();
     view! {
         <p class="note">{count}</p>
         <div class="table-box">
@@ -172,8 +173,9 @@ fn Nodes(page: NodesPage) -> impl IntoView {
 }
 
 #[component]
-fn Row(row: NodeRow, locked: Option<Problem>) -> impl IntoView {
-    let NodeRow { addr, groups, modules, instance, add, remove } = row;
+fn Row(row: NodeRow) -> impl IntoView {
+    let NodeRow { addr, groups, modules, instance, add, remove, may_plan } = row;
+    let locked = refusal(&may_plan);
     let chips = |texts: Vec<String>| {
         texts.into_iter().map(|one| view! { <span class="chip">{one}</span> }).collect_view()
     };

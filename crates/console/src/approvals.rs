@@ -7,9 +7,9 @@ use crate::audit::{Way, note_by};
 use crate::case::{Case, check_reason, check_typed, signed, state};
 use crate::clock::now_us;
 use crate::plans::{KeptPlan, STALE};
-use crate::policy::{Action, authorise, may, verdict};
+use crate::policy::{Action, Target, authorise, may, seen_by, verdict};
 use crate::problems::{from_store, problem};
-use crate::{Actor, Console, PersonRole};
+use crate::{Actor, Console};
 use paddock_engine::RunnablePlan;
 use paddock_events::{
     ApprovalRow, ApprovalsPage, JobOutline, PlanId, PlanStanding, Problem, ProblemKind, RevisionId,
@@ -37,8 +37,7 @@ impl Console {
     }
 
     async fn request(&self, actor: &Actor, id: PlanId, reason: &str, now_us: i64) -> Result<(), Problem> {
-        authorise(actor, Action::Request)?;
-        let case = self.case(id).await?;
+        let case = self.case_for(actor, Action::Request, id).await?;
         refused(case.against_request(now_us))?;
         let new = case.new_request(actor, check_reason(reason)?, now_us);
         self.refuse_stale(&case.kept).await?;
@@ -57,8 +56,7 @@ impl Console {
     }
 
     async fn withdraw(&self, actor: &Actor, id: PlanId) -> Result<(), Problem> {
-        authorise(actor, Action::Request)?;
-        let case = self.case(id).await?;
+        let case = self.case_for(actor, Action::Request, id).await?;
         let now_us = now_us();
         refused(case.against_withdrawal(actor, now_us))?;
         let store = self.inner.store.noting(case.note(actor, "approval/withdraw", ""));
@@ -86,11 +84,11 @@ impl Console {
     }
 
     async fn decide(&self, actor: &Actor, id: PlanId, typed_name: &str, now_us: i64) -> Result<(), Problem> {
-        authorise(actor, Action::Approve)?;
-        let case = self.case(id).await?;
+        let case = self.case_for(actor, Action::Approve, id).await?;
         refused(case.against_decision(actor, now_us))?;
         check_typed(&case.kept.plan, typed_name)?;
         self.refuse_stale_for_good(&case.kept).await?;
+        self.refuse_grown(actor, Action::Approve, &case.kept).await?;
         let signed = signed(actor, now_us);
         let outcome = format!("typed {}", typed_name.trim());
         let store = self.inner.store.noting(case.note(actor, "approval/approve", outcome));
@@ -108,8 +106,7 @@ impl Console {
     }
 
     async fn refuse_request(&self, actor: &Actor, id: PlanId, reason: &str) -> Result<(), Problem> {
-        authorise(actor, Action::Approve)?;
-        let case = self.case(id).await?;
+        let case = self.case_for(actor, Action::Approve, id).await?;
         let now_us = now_us();
         refused(case.against_decision(actor, now_us))?;
         let why = check_reason(reason)?;
@@ -142,13 +139,13 @@ impl Console {
         typed_name: &str,
         reason: &str,
     ) -> Result<(), Problem> {
-        authorise(actor, Action::BreakGlass)?;
-        let case = self.case(id).await?;
+        let case = self.case_for(actor, Action::BreakGlass, id).await?;
         let now_us = now_us();
         refused(case.against_break_glass(actor, now_us))?;
         check_typed(&case.kept.plan, typed_name)?;
         let new = case.new_request(actor, check_reason(reason)?, now_us);
         self.refuse_stale(&case.kept).await?;
+        self.refuse_grown(actor, Action::BreakGlass, &case.kept).await?;
         let store = self.inner.store.noting(case.note(actor, "approval/break-glass", &new.reason));
         if store.break_glass(&new, typed_name.trim()).await.map_err(from_store)?.is_none() {
             return Err(self.why_not(id, |case| case.against_break_glass(actor, now_us)).await);
@@ -160,29 +157,35 @@ impl Console {
         Ok(())
     }
 
-    /// What waits for a decision, and the newest decided requests.
+    /// What waits for a decision, and the newest decided requests, as far as the actor sees their clusters.
     pub async fn approvals(&self, actor: &Actor) -> Result<ApprovalsPage, Problem> {
-        self.gate(actor, Action::See, "the approvals").await?;
+        self.gate(actor, Action::See, Target::Anywhere, "the approvals").await?;
         let now_us = now_us();
         let rows = |all: Vec<StoredApproval>| all.iter().map(|one| row(one, now_us)).collect();
+        let decided = self.inner.store.newest_approvals_decided(now_us, seen_by(actor), DECIDED);
         Ok(ApprovalsPage {
-            waiting: rows(self.inner.store.approvals_waiting(now_us).await.map_err(from_store)?),
-            decided: rows(
-                self.inner.store.newest_approvals_decided(now_us, DECIDED).await.map_err(from_store)?,
-            ),
+            waiting: rows(self.waiting_for(actor, now_us).await?),
+            decided: rows(decided.await.map_err(from_store)?),
         })
     }
 
-    /// How many requests wait for a decision.
+    /// How many requests wait for a decision that the actor sees: none for who sees none. Every page's head asks again
+    /// and again, which is nothing to refuse and to write down.
     pub async fn approvals_waiting(&self, actor: &Actor) -> Result<u32, Problem> {
-        self.gate(actor, Action::See, "the approvals").await?;
-        self.inner.store.count_approvals_waiting(now_us()).await.map_err(from_store)
+        let waiting = self.waiting_for(actor, now_us()).await?;
+        Ok(u32::try_from(waiting.len()).unwrap_or(u32::MAX))
+    }
+
+    async fn waiting_for(&self, actor: &Actor, now_us: i64) -> Result<Vec<StoredApproval>, Problem> {
+        let mut waiting = self.inner.store.approvals_waiting(now_us).await.map_err(from_store)?;
+        let seen = seen_by(actor);
+        waiting.retain(|one| seen(&one.clusters));
+        Ok(waiting)
     }
 
     /// What may happen to a plan now: what an open plan page asks for again and again.
     pub async fn plan_standing(&self, actor: &Actor, id: PlanId) -> Result<PlanStanding, Problem> {
-        self.gate(actor, Action::See, format!("plan {id}")).await?;
-        let case = self.case(id).await?;
+        let case = self.gate_plan(actor, Action::See, id).await?;
         self.standing(actor, &case).await
     }
 
@@ -194,6 +197,7 @@ impl Console {
             None => self.refuse_stale(&case.kept).await.err(),
         };
         let or_stale = |against: Option<Problem>| against.or_else(|| stale.clone());
+        let judged = |action, against| verdict(actor, action, case.target(), against);
         let may_run = match case.already_run().or_else(|| stale.clone()) {
             Some(problem) => Some(problem),
             None => self.ready(case, now_us).await.err(),
@@ -201,16 +205,20 @@ impl Console {
         Ok(PlanStanding {
             job: case.kept.stored.job,
             approval: case.asked.as_ref().map(|asked| state(asked, now_us)),
-            may_run: verdict(actor, Action::Run, may_run),
-            may_request: verdict(actor, Action::Request, or_stale(case.against_request(now_us))),
-            may_withdraw: verdict(actor, Action::Request, case.against_withdrawal(actor, now_us)),
-            may_approve: verdict(actor, Action::Approve, or_stale(case.against_decision(actor, now_us))),
-            may_break_glass: verdict(
-                actor,
-                Action::BreakGlass,
-                or_stale(case.against_break_glass(actor, now_us)),
-            ),
+            may_run: judged(Action::Run, may_run),
+            may_request: judged(Action::Request, or_stale(case.against_request(now_us))),
+            may_withdraw: judged(Action::Request, case.against_withdrawal(actor, now_us)),
+            may_approve: judged(Action::Approve, or_stale(case.against_decision(actor, now_us))),
+            may_break_glass: judged(Action::BreakGlass, or_stale(case.against_break_glass(actor, now_us))),
         })
+    }
+
+    /// The plan that somebody wants to do something to; refused when they may not, there or anywhere.
+    pub(crate) async fn case_for(&self, actor: &Actor, action: Action, id: PlanId) -> Result<Case, Problem> {
+        authorise(actor, action, Target::Anywhere)?;
+        let case = self.case(id).await?;
+        authorise(actor, action, case.target())?;
+        Ok(case)
     }
 
     /// A plan with the newest request for it.
@@ -226,7 +234,7 @@ impl Console {
         let open = case.asked.as_ref().filter(|asked| asked.state == ApprovalState::Approved);
         let plan = case.runnable(open, now_us)?;
         if let Some(open) = open {
-            self.refuse_lost_approver(open).await?;
+            self.refuse_lost_approver(case, open).await?;
         }
         Ok(plan)
     }
@@ -261,14 +269,17 @@ impl Console {
         Ok(self.ready_again(&self.case(plan).await?).err())
     }
 
-    /// An approver who is gone, or has lost the role since, approves nothing any more.
-    async fn refuse_lost_approver(&self, asked: &StoredApproval) -> Result<(), Problem> {
+    /// An approver who is gone, or has lost the role on the plan's clusters since, approves nothing any more.
+    async fn refuse_lost_approver(&self, case: &Case, asked: &StoredApproval) -> Result<(), Problem> {
         let Some(decided) = &asked.decided else { return Ok(()) };
         let action = if asked.break_glass { Action::BreakGlass } else { Action::Approve };
         let person = self.inner.store.person(decided.by).await.map_err(from_store)?;
         let enabled = person.filter(|person| person.disabled_us.is_none());
-        let role = enabled.and_then(|person| PersonRole::parse(&person.role));
-        if role.is_some_and(|role| may(role, action).is_ok()) {
+        let grants = match enabled {
+            Some(person) => self.grants_of(person.id()).await?,
+            None => Vec::new(),
+        };
+        if may(&grants, action, case.target()).is_ok() {
             return Ok(());
         }
         Err(problem(

@@ -3,12 +3,15 @@
 //! What is done is written by the store, in the transaction that does it; what is refused is written here, on its way
 //! out. A refusal that cannot be written stays a refusal.
 
+use crate::case::Case;
 use crate::clock::now_us;
-use crate::policy::{Action, authorise};
+use crate::policy::{Action, Target, authorise};
 use crate::problems::from_store;
 use crate::{Actor, Console};
-use paddock_events::{AuditFilter, AuditPage, AuditRow, JobId, PersonId, PlanId, Problem, TokenId};
-use paddock_store::{Decision, NewAudit, Store, StoredAudit};
+use paddock_events::{
+    AuditFilter, AuditPage, AuditRow, JobId, PersonId, PlanId, Problem, ProblemKind, TokenId,
+};
+use paddock_store::{Decision, NewAudit, Store, StoredAudit, StoredJob};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -129,10 +132,35 @@ impl Console {
         &self,
         actor: &Actor,
         action: Action,
+        target: Target<'_>,
         subject: impl Into<String>,
     ) -> Result<(), Problem> {
-        let decided = authorise(actor, action);
-        if let Err(problem) = &decided {
+        self.gated(actor, action, subject, authorise(actor, action, target)).await
+    }
+
+    /// The same, for a plan.
+    pub(crate) async fn gate_plan(&self, actor: &Actor, action: Action, id: PlanId) -> Result<Case, Problem> {
+        let found = self.case_for(actor, action, id).await;
+        self.gated(actor, action, format!("plan {id}"), found).await
+    }
+
+    /// The same, for a job that is to be looked at.
+    pub(crate) async fn gate_job(&self, actor: &Actor, id: JobId) -> Result<StoredJob, Problem> {
+        let found = self.job_for(actor, Action::See, id).await;
+        self.gated(actor, Action::See, format!("job {id}"), found).await
+    }
+
+    async fn gated<T>(
+        &self,
+        actor: &Actor,
+        action: Action,
+        subject: impl Into<String>,
+        decided: Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        // Who asks for what is not there was not refused.
+        if let Err(problem) = decided.as_ref().map(drop)
+            && problem.kind == ProblemKind::Forbidden
+        {
             tell(&self.inner.store, actor.note(action.as_str(), subject), problem).await;
         }
         decided
@@ -182,7 +210,7 @@ impl Console {
 
     /// The audit log, newest first, as far as the filter takes it.
     pub async fn audit(&self, actor: &Actor, filter: AuditFilter) -> Result<AuditPage, Problem> {
-        self.gate(actor, Action::Audit, "the audit log").await?;
+        self.gate(actor, Action::Audit, Target::Everything, "the audit log").await?;
         let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let asked = paddock_store::AuditFilter {
             name: given(&filter.name),

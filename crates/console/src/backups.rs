@@ -1,7 +1,7 @@
 //! The backups of a cluster: what pgBackRest's repository holds, and what the inventory says of it.
 
 use crate::clock::now_us;
-use crate::policy::Action;
+use crate::policy::{Action, Target};
 use crate::{Actor, Console};
 use paddock_engine::gather_facts;
 use paddock_events::{BackupRow, ClusterBackups, MemberRole, Problem};
@@ -12,7 +12,7 @@ use serde_json::Value;
 impl Console {
     /// What the repository holds, as the member that leads sees it (any that answers, when none leads).
     pub async fn cluster_backups(&self, actor: &Actor, name: &str) -> Result<ClusterBackups, Problem> {
-        self.gate(actor, Action::See, format!("cluster {name}")).await?;
+        self.gate(actor, Action::See, Target::Cluster(name), format!("cluster {name}")).await?;
         let (current, name) = self.declared(name).await?;
         let instances = current.inventory.cluster(&name).map(|cluster| cluster.instances.clone());
         let instances = instances.unwrap_or_default();

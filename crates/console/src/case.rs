@@ -5,6 +5,7 @@
 use crate::Actor;
 use crate::clock::utc;
 use crate::plans::KeptPlan;
+use crate::policy::Target;
 use crate::problems::problem;
 use paddock_engine::{Approval, NotRunnable, RunnablePlan};
 use paddock_events::{ApprovalStage, PlanId, Problem, ProblemKind};
@@ -25,6 +26,11 @@ pub(crate) struct Case {
 impl Case {
     fn id(&self) -> PlanId {
         self.kept.stored.id
+    }
+
+    /// What the plan is about.
+    pub(crate) fn target(&self) -> Target<'_> {
+        (&self.kept.stored.clusters).into()
     }
 
     /// The request that is waiting or approved and has not expired.

@@ -4,7 +4,7 @@ use crate::clock::now_us;
 use crate::inventory::Current;
 use crate::jobs::row as job_row;
 use crate::offers::of_cluster;
-use crate::policy::{Action, verdict};
+use crate::policy::{Action, Target, seen_by, verdict};
 use crate::problems::{from_store, no_cluster, problem};
 use crate::{Actor, Console, TopologyFeed};
 use paddock_events::{
@@ -20,20 +20,22 @@ const JOBS: u32 = 10;
 impl Console {
     /// All clusters in the actor's scope.
     pub async fn clusters(&self, actor: &Actor) -> Result<Vec<ClusterRow>, Problem> {
-        self.gate(actor, Action::See, "the clusters").await?;
+        self.gate(actor, Action::See, Target::Anywhere, "the clusters").await?;
         let Some(current) = self.current().await? else { return Ok(Vec::new()) };
         let busy = self.clusters_in_work().await?;
-        let clusters = current.inventory.clusters().values();
+        let seen = |cluster: &&Cluster| actor.may(Action::See, Target::Cluster(cluster.name.as_str()));
+        let clusters = current.inventory.clusters().values().filter(seen);
         Ok(clusters.map(|cluster| self.cluster_row(&current, cluster, &busy)).collect())
     }
 
     /// One cluster.
     pub async fn cluster(&self, actor: &Actor, name: &str) -> Result<ClusterPage, Problem> {
-        self.gate(actor, Action::See, format!("cluster {name}")).await?;
+        self.gate(actor, Action::See, Target::Cluster(name), format!("cluster {name}")).await?;
         let (current, name) = self.declared(name).await?;
         let cluster = current.inventory.cluster(&name).ok_or_else(|| no_cluster(name.as_str()))?;
         let row = self.cluster_row(&current, cluster, &self.clusters_in_work().await?);
-        let jobs = self.inner.store.newest_jobs_of(name.as_str(), JOBS).await.map_err(from_store)?;
+        let jobs = self.inner.store.newest_jobs_of(name.as_str(), seen_by(actor), JOBS).await;
+        let jobs = jobs.map_err(from_store)?;
         let busy = row.running_job.map(|job| {
             problem(
                 "run/locked",
@@ -46,7 +48,7 @@ impl Console {
         Ok(ClusterPage {
             topology: self.inner.live.last(name.as_str()),
             jobs: jobs.iter().map(job_row).collect(),
-            may_operate: verdict(actor, Action::Run, busy),
+            may_operate: verdict(actor, Action::Run, Target::Cluster(name.as_str()), busy),
             offers: of_cluster(cluster),
             row,
         })
@@ -54,7 +56,7 @@ impl Console {
 
     /// Watches a cluster; the poller runs while somebody watches.
     pub async fn follow_cluster(&self, actor: &Actor, name: &str) -> Result<TopologyFeed, Problem> {
-        self.gate(actor, Action::See, format!("cluster {name}")).await?;
+        self.gate(actor, Action::See, Target::Cluster(name), format!("cluster {name}")).await?;
         let (_, name) = self.declared(name).await?;
         Ok(self.watch_cluster(&name))
     }

@@ -2,7 +2,7 @@
 
 use crate::clock::now_us;
 use crate::offers::offer;
-use crate::policy::Action;
+use crate::policy::{Action, Target};
 use crate::problems::{from_refusal, internal, problem};
 use crate::{Actor, Console};
 use paddock_events::{ClusterConfig, ConfigChange, ConfigPreview, Problem, ProblemKind};
@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 impl Console {
     /// The dynamic configuration, as a member that lives gives it.
     pub async fn cluster_config(&self, actor: &Actor, name: &str) -> Result<ClusterConfig, Problem> {
-        self.gate(actor, Action::See, format!("cluster {name}")).await?;
+        self.gate(actor, Action::See, Target::Cluster(name), format!("cluster {name}")).await?;
         let (seen_from, config) = self.read_config(name).await?;
         Ok(ClusterConfig { seen_from, at_us: now_us(), yaml: yaml(&masked(config)) })
     }
@@ -26,7 +26,7 @@ impl Console {
         name: &str,
         change: ConfigChange,
     ) -> Result<ConfigPreview, Problem> {
-        self.gate(actor, Action::Plan, format!("cluster {name}")).await?;
+        self.gate(actor, Action::Plan, Target::Cluster(name), format!("cluster {name}")).await?;
         let (_, name) = self.declared(name).await?;
         let patch = patch_of(&name, &change)?;
         let (_, before) = self.read_config(name.as_str()).await?;

@@ -2,24 +2,26 @@
 
 use crate::audit::NoteOutcome;
 use crate::inventory::Current;
-use crate::policy::{Action, authorise, verdict};
+use crate::policy::{Action, Target, authorise, verdict};
 use crate::problems::{from_store, problem};
 use crate::{Actor, Console};
 use paddock_engine::SshError;
-use paddock_events::{NodeReach, Problem, ProblemKind, Reach, ReachPage};
+use paddock_events::{NodeReach, Problem, ProblemKind, Reach, ReachPage, Verdict};
 use paddock_inventory::NodeAddr;
 use tokio::task::JoinSet;
 
 impl Console {
-    /// Signs in to the hosts that the nodes page shows for `needle`, all at once; what stands against it is told by host.
+    /// Signs in to the hosts that the nodes page shows for `needle` and the actor plans for, all at once; what stands against it is told by host.
     pub async fn reach_nodes(&self, actor: &Actor, needle: &str) -> Result<ReachPage, Problem> {
-        self.gate(actor, Action::Plan, "whether the nodes answer").await?;
+        self.gate(actor, Action::Plan, Target::Anywhere, "whether the nodes answer").await?;
         let rows = self.nodes(actor, needle).await?.rows;
-        let mut page =
-            ReachPage { nodes: Vec::new(), well: 0, may_trust: verdict(actor, Action::TrustHostKey, None) };
+        // A key may be the jump host's, which stands before all of them.
+        let may_trust = verdict(actor, Action::TrustHostKey, Target::Everything, None);
+        let mut page = ReachPage { nodes: Vec::new(), well: 0, may_trust };
         let Some(Current { inventory, .. }) = self.current().await? else { return Ok(page) };
         let targets = self.targets(&inventory);
-        let nodes = rows.iter().filter_map(|row| row.addr.parse::<NodeAddr>().ok());
+        let planned = rows.iter().filter(|row| row.may_plan == Verdict::Allowed);
+        let nodes = planned.filter_map(|row| row.addr.parse::<NodeAddr>().ok());
         let mut tasks = JoinSet::new();
         for target in nodes.filter_map(|node| targets.get(node).cloned()) {
             let pool = self.inner.pool.clone();
@@ -44,12 +46,7 @@ impl Console {
     }
 
     /// Records the host key that stands before a node, when it still is the one whose fingerprint was compared.
-    pub async fn trust_host_key(
-        &self,
-        actor: &Actor,
-        addr: &str,
-        fingerprint: &str,
-    ) -> Result<(), Problem> {
+    pub async fn trust_host_key(&self, actor: &Actor, addr: &str, fingerprint: &str) -> Result<(), Problem> {
         let note = actor.note("host-key/trust", format!("node {addr}")).with(fingerprint);
         let done = self.record_host_key(actor, addr, fingerprint).await;
         self.told(note.clone(), done).await?;
@@ -59,7 +56,7 @@ impl Console {
     }
 
     async fn record_host_key(&self, actor: &Actor, addr: &str, fingerprint: &str) -> Result<(), Problem> {
-        authorise(actor, Action::TrustHostKey)?;
+        authorise(actor, Action::TrustHostKey, Target::Everything)?;
         let inventory = self.inventory_in_force().await?.inventory;
         let targets = self.targets(&inventory);
         let target = addr.parse::<NodeAddr>().ok().and_then(|node| targets.get(node)).ok_or_else(|| {

@@ -7,6 +7,7 @@ use crate::keeping::private_dir;
 use crate::live::{Live, keep_house};
 use crate::own_backup::refuse_half_restored;
 use crate::passwords::BackOff;
+use crate::policy::Grant;
 use crate::problems::{from_store, internal};
 use crate::recovery::Runner;
 use crate::runner::Running;
@@ -41,7 +42,7 @@ pub enum PersonRole {
 pub struct Actor {
     pub(crate) id: PersonId,
     pub(crate) name: String,
-    pub(crate) role: PersonRole,
+    pub(crate) grants: Vec<Grant>,
     pub(crate) origin: Origin,
 }
 

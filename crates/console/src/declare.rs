@@ -2,7 +2,7 @@
 
 use crate::clock::now_us;
 use crate::inventory::read;
-use crate::policy::{Action, authorise};
+use crate::policy::{Action, Target, authorise};
 use crate::problems::{from_edit, from_name, from_store, internal, no_cluster, problem};
 use crate::{Actor, Console};
 use paddock_events::{FindingLevel, FindingRow, NewClone, NewInstance, Problem, ProblemKind, RevisionId};
@@ -11,6 +11,7 @@ use paddock_inventory::{
     add_instance, set_var,
 };
 use paddock_store::{NewAudit, NewRevision};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Console {
@@ -19,8 +20,9 @@ impl Console {
         let note = actor.note_on("inventory/save", "the inventory", Some(form.cluster.clone()));
         let message = format!("declared {} in {}", form.addr.trim(), form.cluster);
         let base = form.base;
-        let done =
-            self.declare(actor, base, message, &note, move |inventory| with_instance(inventory, &form)).await;
+        let about = BTreeSet::from([form.cluster.clone()]);
+        let edit = move |inventory: &Inventory| with_instance(inventory, &form);
+        let done = self.declare(actor, base, message, &note, about, edit).await;
         self.told(note, done).await
     }
 
@@ -29,12 +31,14 @@ impl Console {
         let note = actor.note_on("inventory/save", "the inventory", Some(form.name.trim().to_owned()));
         let message = format!("declared {}, a clone of {}", form.name.trim(), form.source);
         let base = form.base;
-        let done =
-            self.declare(actor, base, message, &note, move |inventory| with_clone(inventory, &form)).await;
+        // A clone reads all that its source has.
+        let about = BTreeSet::from([form.name.trim().to_owned(), form.source.clone()]);
+        let edit = move |inventory: &Inventory| with_clone(inventory, &form);
+        let done = self.declare(actor, base, message, &note, about, edit).await;
         self.told(note, done).await
     }
 
-    /// Makes one edit of the revision that the form was made from; refuses a text that is broken, or newer than it,
+    /// Makes one edit, which is about some clusters, of the revision that the form was made from; refuses a text that is broken, or newer than it,
     /// and an edit that brings an error into it.
     async fn declare(
         &self,
@@ -42,9 +46,10 @@ impl Console {
         base: RevisionId,
         message: String,
         note: &NewAudit,
+        about: BTreeSet<String>,
         edit: impl FnOnce(&Inventory) -> Result<String, Problem> + Send + 'static,
     ) -> Result<RevisionId, Problem> {
-        authorise(actor, Action::Edit)?;
+        authorise(actor, Action::Edit, Target::Clusters(&about))?;
         let current = self.inventory_in_force().await?;
         if current.revision != base {
             return Err(stale(base));
@@ -63,6 +68,7 @@ impl Console {
         let text = edited.map_err(|error| internal("the inventory could not be edited", &error))??;
         let (_, findings) = read(text.clone()).await?;
         refuse_new_errors(&current.findings, &findings)?;
+        self.refuse_reach(actor, Some(current.inventory.text()), &text).await?;
         let new = NewRevision {
             parent: Some(base),
             text,

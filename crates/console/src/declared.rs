@@ -2,7 +2,7 @@
 
 use crate::inventory::Current;
 use crate::offers::{groups_of, offer};
-use crate::policy::{Action, verdict};
+use crate::policy::{Action, Target, verdict};
 use crate::problems::no_cluster;
 use crate::{Actor, Console};
 use paddock_events::{ClusterDeclared, DeclaredDatabase, DeclaredUser, NodeRow, NodesPage, Problem};
@@ -25,7 +25,7 @@ const MODULES: [(&str, &str); 5] = [
 impl Console {
     /// Users, databases and what the forms of a cluster's page need.
     pub async fn cluster_declared(&self, actor: &Actor, name: &str) -> Result<ClusterDeclared, Problem> {
-        self.gate(actor, Action::See, format!("cluster {name}")).await?;
+        self.gate(actor, Action::See, Target::Cluster(name), format!("cluster {name}")).await?;
         let (Current { revision, inventory, .. }, name) = self.declared(name).await?;
         let cluster = inventory.cluster(&name).ok_or_else(|| no_cluster(name.as_str()))?;
         let first = cluster.instances.first().map(|first| inventory.vars(first.addr)).unwrap_or_default();
@@ -34,11 +34,14 @@ impl Console {
         let primary = cluster.instances.iter().zip(upstreams).find_map(|(one, upstream)| {
             upstream.filter(|_| one.role == paddock_inventory::InstanceRole::Primary)
         });
+        let edits = actor.may(Action::Edit, Target::Cluster(name.as_str()));
+        let sees_hosts = edits || actor.may(Action::See, Target::Everything);
         Ok(ClusterDeclared {
             base: revision,
             users: maps(&first, "pg_users").filter_map(|map| user(name.as_str(), map)).collect(),
             databases: maps(&first, "pg_databases").filter_map(|map| database(name.as_str(), map)).collect(),
-            free_hosts: free_hosts(&inventory),
+            // They are of no cluster; who adds an instance must choose one all the same.
+            free_hosts: if sees_hosts { free_hosts(&inventory) } else { Vec::new() },
             next_seq: cluster.instances.iter().map(|one| one.id.seq).max().unwrap_or(0).saturating_add(1),
             safeguarded: cluster
                 .instances
@@ -49,19 +52,19 @@ impl Console {
             others: inventory
                 .clusters()
                 .keys()
-                .filter(|one| **one != name)
+                .filter(|one| **one != name && actor.may(Action::See, Target::Cluster(one.as_str())))
                 .map(ToString::to_string)
                 .collect(),
-            may_edit: verdict(actor, Action::Edit, None),
+            may_edit: verdict(actor, Action::Edit, Target::Cluster(name.as_str()), None),
         })
     }
 
-    /// The inventory's hosts whose address, group or instance contains `needle`.
+    /// The hosts that the actor sees whose address, group or instance contains `needle`. One without a cluster is seen
+    /// with everything only.
     pub async fn nodes(&self, actor: &Actor, needle: &str) -> Result<NodesPage, Problem> {
-        self.gate(actor, Action::See, "the nodes").await?;
-        let may_plan = verdict(actor, Action::Plan, None);
+        self.gate(actor, Action::See, Target::Anywhere, "the nodes").await?;
         let Some(current) = self.current().await? else {
-            return Ok(NodesPage { rows: Vec::new(), matching: 0, all: 0, may_plan });
+            return Ok(NodesPage { rows: Vec::new(), matching: 0, all: 0 });
         };
         let inventory = &current.inventory;
         let mut groups: BTreeMap<NodeAddr, Vec<String>> = BTreeMap::new();
@@ -77,10 +80,12 @@ impl Console {
                     .insert(one.addr, (cluster.name.to_string(), one.id.to_string(), one.role.to_string()));
             }
         }
-        let hosts: BTreeSet<NodeAddr> = inventory.hosts().into_iter().collect();
+        let hosts = inventory.hosts().into_iter().map(|host| (host, inventory.cluster_on(host)));
+        let hosts: Vec<_> =
+            hosts.filter(|(_, cluster)| actor.may(Action::See, Target::node(cluster.as_ref()))).collect();
         let needle = needle.trim().to_lowercase();
-        let mut page = NodesPage { rows: Vec::new(), matching: 0, all: hosts.len(), may_plan };
-        for host in hosts {
+        let mut page = NodesPage { rows: Vec::new(), matching: 0, all: hosts.len() };
+        for (host, cluster) in hosts {
             let addr = host.to_string();
             let groups = groups.remove(&host).unwrap_or_default();
             let instance = instances.remove(&host);
@@ -91,12 +96,15 @@ impl Console {
             }
             page.matching += 1;
             if page.rows.len() < SHOWN {
+                // The planner counts a node that all lean on as everything, whatever cluster is there.
+                let target = Target::node(cluster.as_ref().filter(|_| !inventory.is_shared(host)));
                 page.rows.push(NodeRow {
                     modules: modules(&inventory.vars(host)),
                     instance,
                     groups,
                     add: offer("add", &["bin/node-add", &addr]),
                     remove: offer("remove", &["bin/node-rm", &addr]),
+                    may_plan: verdict(actor, Action::Plan, target, None),
                     addr,
                 });
             }

@@ -8,9 +8,11 @@ use crate::clock::{now_us, utc};
 use crate::own_backup::refuse_half_restored;
 use crate::passwords::{check_new, hash, new_token, random_text, token_hash};
 use crate::problems::{from_store, problem};
-use crate::{Console, PersonRole};
+use crate::{Console, Grant, PersonRole};
 use paddock_events::{PersonId, Problem, ProblemKind, TokenId};
-use paddock_store::{ListedPerson, NewAudit, NewPerson, NewToken, Store, StoredPerson, StoredToken};
+use paddock_store::{
+    ListedPerson, NewAudit, NewPerson, NewToken, Store, StoredGrant, StoredPerson, StoredToken,
+};
 use std::path::Path;
 use std::time::Duration;
 
@@ -60,19 +62,25 @@ impl People {
         random_text(20)
     }
 
-    /// Adds a person.
-    pub async fn add(&self, name: &str, role: PersonRole, password: &str) -> Result<PersonId, Problem> {
+    /// Adds a person with one grant; a role alone is on everything.
+    pub async fn add(
+        &self,
+        name: &str,
+        grant: impl Into<Grant>,
+        password: &str,
+    ) -> Result<PersonId, Problem> {
+        let grant = grant.into();
         check_name(name)?;
         check_new(password)?;
         let person = NewPerson {
             name: name.into(),
-            role: role.as_str().into(),
+            grant: stored(&grant),
             password_hash: hash(password).await?,
             created_us: now_us(),
         };
-        let note = self.note("person/add", name, format!("role {}", role.as_str()));
+        let note = self.note("person/add", name, grant.to_string());
         let id = self.store.noting(note).add_person(&person).await.map_err(from_store)?;
-        tracing::info!(person.id = %id, person.role = role.as_str(), "added person `{name}`");
+        tracing::info!(person.id = %id, "added person `{name}`, {grant}");
         Ok(id)
     }
 
@@ -94,14 +102,41 @@ impl People {
         Err(unknown(name))
     }
 
-    /// Gives a person another role and ends their sessions; it holds for their tokens at once.
+    /// Gives a person one role on everything instead of all their grants, and ends their sessions; it holds for their
+    /// tokens at once, as do the next two.
     pub async fn set_role(&self, name: &str, role: PersonRole) -> Result<(), Problem> {
         let person = self.named(name).await?;
-        let outcome = format!("role {} instead of {}", role.as_str(), person.role);
-        let store = self.store.noting(self.note("person/role", &person.name, outcome));
-        let set = store.set_role(person.id(), role.as_str()).await.map_err(from_store)?;
-        tracing::info!(person.id = %person.id(), "`{}` has role {}", person.name, role.as_str());
-        if set { Ok(()) } else { Err(as_it_is(name, "has that role")) }
+        let grant = Grant::from(role);
+        let note = self.note("person/role", &person.name, format!("{grant} instead of all before"));
+        let set =
+            self.store.noting(note).set_grant(person.id(), &stored(&grant)).await.map_err(from_store)?;
+        if !set {
+            return Err(as_it_is(name, "has that role"));
+        }
+        tracing::info!(person.id = %person.id(), "`{}` is {grant} alone", person.name);
+        Ok(())
+    }
+
+    /// Gives a person one more grant and ends their sessions.
+    pub async fn grant(&self, name: &str, grant: &Grant) -> Result<(), Problem> {
+        let person = self.named(name).await?;
+        let store = self.store.noting(self.note("person/grant", &person.name, grant.to_string()));
+        if !store.add_grant(person.id(), &stored(grant)).await.map_err(from_store)? {
+            return Err(as_it_is(name, &format!("is {grant}")));
+        }
+        tracing::info!(person.id = %person.id(), "`{}` is {grant}", person.name);
+        Ok(())
+    }
+
+    /// Takes one grant, as it was given, from a person and ends their sessions.
+    pub async fn revoke(&self, name: &str, grant: &Grant) -> Result<(), Problem> {
+        let person = self.named(name).await?;
+        let store = self.store.noting(self.note("person/revoke", &person.name, grant.to_string()));
+        if !store.remove_grant(person.id(), &stored(grant)).await.map_err(from_store)? {
+            return Err(as_it_is(name, &format!("is not {grant}")));
+        }
+        tracing::info!(person.id = %person.id(), "`{}` is not {grant} any more", person.name);
+        Ok(())
     }
 
     /// Keeps a person from everything, their tokens and approvals included, and ends their sessions.
@@ -203,6 +238,10 @@ impl People {
     async fn named(&self, name: &str) -> Result<StoredPerson, Problem> {
         self.store.person_named(name).await.map_err(from_store)?.ok_or_else(|| unknown(name))
     }
+}
+
+pub(crate) fn stored(grant: &Grant) -> StoredGrant {
+    StoredGrant { role: grant.role.as_str().into(), clusters: grant.clusters.as_str().into() }
 }
 
 fn micros(lasts: Duration) -> i64 {

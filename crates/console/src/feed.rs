@@ -1,6 +1,5 @@
 //! Following a job: first what is stored, then what is stored next. No gap, no double.
 
-use crate::policy::Action;
 use crate::{Actor, Console, EventFeed};
 use paddock_events::{Event, JobId, Problem};
 use paddock_store::JobState;
@@ -22,8 +21,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 impl Console {
     /// Stored and live events from `from_seq` on. A reader too slow for the channel loses the feed, not events.
     pub async fn follow_job(&self, actor: &Actor, id: JobId, from_seq: u64) -> Result<EventFeed, Problem> {
-        self.gate(actor, Action::See, format!("job {id}")).await?;
-        self.stored_job(id).await?;
+        self.gate_job(actor, id).await?;
         let (sender, feed) = mpsc::channel(WAITING);
         let follower = Follower { console: self.clone(), job: id, next: from_seq, sender };
         self.inner.tasks.spawn(async move { follower.follow().await });

@@ -2,10 +2,10 @@
 
 use crate::audit::{Way, note_by};
 use crate::clock::now_us;
-use crate::masking::mask_inventory;
 use crate::passwords::random_text;
-use crate::policy::{Action, authorise, may, verdict};
+use crate::policy::{Action, Target, authorise, verdict};
 use crate::problems::{from_edit, from_name, from_store, internal, problem};
+use crate::reach::shown;
 use crate::{Actor, Console};
 use paddock_events::{
     CheckedText, FindingLevel, FindingRow, InventoryPage, NewCluster, Problem, ProblemKind, RevisionId, Saved,
@@ -135,8 +135,8 @@ impl Console {
 
     /// The newest inventory with its findings.
     pub async fn inventory(&self, actor: &Actor) -> Result<InventoryPage, Problem> {
-        self.gate(actor, Action::See, "the inventory").await?;
-        let may_save = verdict(actor, Action::Edit, None);
+        self.gate(actor, Action::See, Target::Everything, "the inventory").await?;
+        let may_save = verdict(actor, Action::Edit, Target::Anywhere, None);
         let Some(current) = self.current().await? else {
             return Ok(InventoryPage {
                 revision: None,
@@ -147,13 +147,11 @@ impl Console {
             });
         };
         let mut findings = current.findings.as_ref().clone();
-        let text = if may(actor.role, Action::Edit).is_ok() {
-            current.inventory.text().to_owned()
-        } else {
+        if !actor.may(Action::Edit, Target::Everything) {
             // A fix is a whole text, passwords and all.
             findings.iter_mut().for_each(|finding| finding.fixed_text = None);
-            mask_inventory(&current.inventory)
-        };
+        }
+        let text = shown(actor, &current.inventory);
         Ok(InventoryPage {
             revision: Some(current.revision),
             text,
@@ -165,14 +163,15 @@ impl Console {
 
     /// Findings of a text that is not saved.
     pub async fn check_inventory(&self, actor: &Actor, text: String) -> Result<CheckedText, Problem> {
-        self.gate(actor, Action::Edit, "an inventory text").await?;
+        self.gate(actor, Action::Edit, Target::Anywhere, "an inventory text").await?;
         check_size(&text)?;
         Ok(CheckedText { findings: read(text).await?.1 })
     }
 
     /// Saves a revision. A stale `base` is merged when the edits do not touch, else it is a conflict.
     /// A text that cannot be read as YAML is refused; other findings do not hinder saving.
-    /// An unchanged text makes no revision: the newest one is given.
+    /// An unchanged text makes no revision: the newest one is given. Who may not edit everything saves what reaches
+    /// clusters of theirs only; passwords that were masked for them stay as they are.
     pub async fn save_inventory(
         &self,
         actor: &Actor,
@@ -191,8 +190,12 @@ impl Console {
         text: String,
         message: String,
     ) -> Result<Saved, Problem> {
-        authorise(actor, Action::Edit)?;
+        authorise(actor, Action::Edit, Target::Anywhere)?;
+        // Who saves the whole text has read it.
+        authorise(actor, Action::See, Target::Everything)?;
         check_size(&text)?;
+        let typed = text.clone();
+        let text = self.unmasked(actor, base, text).await?;
         refuse_broken(&text).await?;
         let mut message = message.trim().to_owned();
         if message.is_empty() {
@@ -205,8 +208,8 @@ impl Console {
                 Some(newest) if Some(newest.id()) != base => {
                     let merged = self.merged(base, &text, newest).await?;
                     let Some(merged) = merged else {
-                        let (newest, theirs) = (newest.id(), newest.text.clone());
-                        return Ok(Saved::Conflict { newest, theirs, yours: text });
+                        let (newest, (theirs, _)) = (newest.id(), read(newest.text.clone()).await?);
+                        return Ok(Saved::Conflict { newest, theirs: shown(actor, &theirs), yours: typed });
                     };
                     refuse_broken(&merged).await?;
                     merged
@@ -216,6 +219,7 @@ impl Console {
             if let Some(newest) = newest.as_ref().filter(|newest| newest.text == merged) {
                 return Ok(Saved::Revision { revision: newest.id() });
             }
+            self.refuse_reach(actor, newest.as_ref().map(|newest| newest.text.as_str()), &merged).await?;
             let new = NewRevision {
                 parent: newest.map(|newest| newest.id()),
                 text: merged,
@@ -263,7 +267,8 @@ impl Console {
         text: String,
         form: NewCluster,
     ) -> Result<String, Problem> {
-        self.gate(actor, Action::Edit, "an inventory text").await?;
+        let target = Target::Cluster(form.name.trim());
+        self.gate(actor, Action::Edit, target, "an inventory text").await?;
         check_size(&text)?;
         let group = new_group(&form)?;
         let (inventory, _) = read(text).await?;

@@ -46,20 +46,28 @@ pub(crate) async fn bench() -> Bench {
 impl Bench {
     /// Keeps a plan from assumed facts: the nodes are never asked.
     pub(crate) async fn plan(&self) -> PlanId {
-        self.keep(|_| {}).await
+        self.plan_of("pg-test").await
+    }
+
+    pub(crate) async fn plan_of(&self, cluster: &str) -> PlanId {
+        self.keep(cluster, |_| {}).await
     }
 
     /// The same, of which the last step destroys.
     pub(crate) async fn destroying(&self) -> PlanId {
+        self.destroying_of("pg-test").await
+    }
+
+    pub(crate) async fn destroying_of(&self, cluster: &str) -> PlanId {
         let destroy = |plan: &mut Plan| {
             let last = plan.stages.last_mut().unwrap().hosts.values_mut().last().unwrap().last_mut().unwrap();
             last.effect = Effect::Destroys("the data of pg-test-1".into());
         };
-        self.keep(destroy).await
+        self.keep(cluster, destroy).await
     }
 
-    async fn keep(&self, change: impl FnOnce(&mut Plan)) -> PlanId {
-        let words = ["pgsql-add".to_owned(), "pg-test".to_owned()];
+    async fn keep(&self, cluster: &str, change: impl FnOnce(&mut Plan)) -> PlanId {
+        let words = ["pgsql-add", cluster].map(str::to_owned);
         let intent = Intent::parse(&words).unwrap();
         let (inventory, _) = Inventory::read(self.text.clone());
         let mut plan =
@@ -70,6 +78,7 @@ impl Bench {
             digest: plan.digest.0.clone(),
             plan: serde_json::to_string(&plan).unwrap(),
             facts: serde_json::to_string(&FactSet::default()).unwrap(),
+            clusters: Some([cluster.to_owned()].into()),
             author: "ann".into(),
             created_us: now_us(),
         };

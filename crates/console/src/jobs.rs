@@ -1,7 +1,7 @@
 //! Jobs as people see and steer them.
 
 use crate::clock::now_us;
-use crate::policy::{Action, authorise, verdict};
+use crate::policy::{Action, Target, authorise, seen_by, verdict};
 use crate::problems::{from_store, internal, no_job, no_plan, problem};
 use crate::runner::LEASE_US;
 use crate::{Actor, Console};
@@ -57,12 +57,12 @@ impl Console {
     }
 
     async fn start(&self, actor: &Actor, id: PlanId) -> Result<JobId, Problem> {
-        authorise(actor, Action::Run)?;
-        let case = self.case(id).await?;
+        let case = self.case_for(actor, Action::Run, id).await?;
         if let Some(problem) = case.already_run() {
             return Err(problem);
         }
         let under = self.refuse_stale_for_good(&case.kept).await?;
+        self.refuse_grown(actor, Action::Run, &case.kept).await?;
         let plan = self.ready(&case, now_us()).await?;
         self.refuse_closing()?;
         self.refuse_changed(&case).await?;
@@ -103,9 +103,9 @@ impl Console {
     }
 
     async fn go_on(&self, actor: &Actor, id: JobId) -> Result<(), Problem> {
-        authorise(actor, Action::Run)?;
+        let stored = self.job_for(actor, Action::Run, id).await?;
         self.end_dead_jobs().await?;
-        let stored = self.stored_job(id).await?;
+        let stored = self.stored_job(stored.id).await?;
         if let Some(problem) = not_resumable(&stored) {
             return Err(problem);
         }
@@ -140,8 +140,7 @@ impl Console {
     }
 
     async fn ask_to_stop(&self, actor: &Actor, id: JobId, now: bool) -> Result<(), Problem> {
-        authorise(actor, Action::Run)?;
-        let stored = self.stored_job(id).await?;
+        let stored = self.job_for(actor, Action::Run, id).await?;
         if let Some(problem) = not_cancellable(&stored) {
             return Err(problem);
         }
@@ -177,17 +176,17 @@ impl Console {
         Ok(())
     }
 
-    /// Newest jobs first.
+    /// Newest jobs first, as far as the actor sees their clusters.
     pub async fn jobs(&self, actor: &Actor, limit: u32) -> Result<Vec<JobRow>, Problem> {
-        self.gate(actor, Action::See, "the jobs").await?;
-        let jobs = self.inner.store.newest_jobs(limit.min(1_000)).await.map_err(from_store)?;
+        self.gate(actor, Action::See, Target::Anywhere, "the jobs").await?;
+        let jobs =
+            self.inner.store.newest_jobs(seen_by(actor), limit.min(1_000)).await.map_err(from_store)?;
         Ok(jobs.iter().map(row).collect())
     }
 
     /// One job with its last lines.
     pub async fn job(&self, actor: &Actor, id: JobId) -> Result<JobPage, Problem> {
-        self.gate(actor, Action::See, format!("job {id}")).await?;
-        let stored = self.stored_job(id).await?;
+        let stored = self.gate_job(actor, id).await?;
         let view = self.job_view(&stored).await?;
         let before =
             self.inner.store.last_lines(id, stored.next_seq, LAST_LINES).await.map_err(from_store)?;
@@ -196,13 +195,14 @@ impl Console {
             Some(problem) => Some(problem),
             None => self.approval_lost(stored.plan, &view.outline).await?,
         };
+        let target = Target::from(&stored.clusters);
         Ok(JobPage {
             row: row(&stored),
             lines: before.lines,
             earlier_lines: before.earlier,
             earlier_ms,
-            may_cancel: verdict(actor, Action::Run, not_cancellable(&stored)),
-            may_resume: verdict(actor, Action::Run, not_resumable),
+            may_cancel: verdict(actor, Action::Run, target, not_cancellable(&stored)),
+            may_resume: verdict(actor, Action::Run, target, not_resumable),
             view,
         })
     }
@@ -215,9 +215,21 @@ impl Console {
         from_seq: u64,
         limit: u32,
     ) -> Result<Vec<Event>, Problem> {
-        self.gate(actor, Action::See, format!("job {id}")).await?;
-        self.stored_job(id).await?;
+        self.gate_job(actor, id).await?;
         self.inner.store.events(id, from_seq, limit.min(MAX_EVENTS)).await.map_err(from_store)
+    }
+
+    /// The job that somebody wants to do something to; refused when they may not, there or anywhere.
+    pub(crate) async fn job_for(
+        &self,
+        actor: &Actor,
+        action: Action,
+        id: JobId,
+    ) -> Result<StoredJob, Problem> {
+        authorise(actor, action, Target::Anywhere)?;
+        let stored = self.stored_job(id).await?;
+        authorise(actor, action, (&stored.clusters).into())?;
+        Ok(stored)
     }
 
     pub(crate) async fn stored_job(&self, id: JobId) -> Result<StoredJob, Problem> {

@@ -35,9 +35,12 @@ mod plan_page;
 mod plans;
 mod policy;
 mod problems;
+mod reach;
 mod recheck;
 mod recovery;
 mod runner;
+#[cfg(test)]
+mod scope_tests;
 mod sessions;
 mod ssh_keys;
 mod words;
@@ -46,3 +49,4 @@ pub use audit_log::AuditLog;
 pub use console::{Actor, Console, EventFeed, PersonRole, Settings, TopologyFeed};
 pub use desk::People;
 pub use own_backup::{back_up, restore};
+pub use policy::Grant;

@@ -21,6 +21,7 @@ async fn started() -> (TempDir, Store, JobId) {
         revision,
         digest: "d".into(),
         plan: "{}".into(),
+        clusters: None,
         facts: "{}".into(),
         author: "a".into(),
         created_us: 1,

@@ -2,11 +2,13 @@
 
 use crate::audit::{NoteOutcome as _, Origin, Way, note, note_by, tell};
 use crate::clock::{now_us, utc};
+use crate::desk::stored;
 use crate::passwords::{check_new, hash, random_text, token_hash, verify};
+use crate::policy::{Action, Target};
 use crate::problems::{from_store, problem, signed_out};
-use crate::{Actor, Console, PersonRole};
-use paddock_events::{Me, PersonId, Problem, ProblemKind};
-use paddock_store::{NewAudit, NewPerson, StoredPerson};
+use crate::{Actor, Console, Grant, PersonRole};
+use paddock_events::{Me, PersonId, PersonRow, Problem, ProblemKind};
+use paddock_store::{ListedPerson, NewAudit, NewPerson, StoredGrant, StoredPerson};
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -32,13 +34,6 @@ impl PersonRole {
     }
 }
 
-fn acting(person: StoredPerson, origin: Origin) -> Result<Actor, Problem> {
-    // The database holds the same list in a constraint; a word it does not know may do nothing.
-    let role =
-        PersonRole::parse(&person.role).filter(|_| person.disabled_us.is_none()).ok_or_else(signed_out)?;
-    Ok(Actor { id: person.id(), name: person.name, role, origin })
-}
-
 fn wrong_name_or_password() -> Problem {
     problem(
         "people/refused",
@@ -60,9 +55,9 @@ impl Actor {
         &self.name
     }
 
-    /// The person's role.
-    pub fn role(&self) -> PersonRole {
-        self.role
+    /// What the person may do, and where.
+    pub fn grants(&self) -> &[Grant] {
+        &self.grants
     }
 
     /// The same actor, whose request came from there.
@@ -82,12 +77,12 @@ impl Console {
         let password = random_text(20);
         let person = NewPerson {
             name: "admin".into(),
-            role: PersonRole::Admin.as_str().into(),
+            grant: stored(&PersonRole::Admin.into()),
             password_hash: hash(&password).await?,
             created_us: now_us(),
         };
         let note = NewAudit {
-            outcome: "role admin".into(),
+            outcome: Grant::from(PersonRole::Admin).to_string(),
             ..note_by(Way::Console, "person/add", "person admin".into())
         };
         let added = self.inner.store.noting(note).add_first_person(&person).await.map_err(from_store)?;
@@ -97,14 +92,29 @@ impl Console {
         Ok(added.map(|_| password))
     }
 
-    /// Adds a person. Only from the command line or by an admin.
+    /// Adds a person with one grant; a role alone is on everything.
     pub async fn add_person(
         &self,
         name: &str,
-        role: PersonRole,
+        grant: impl Into<Grant>,
         password: &str,
     ) -> Result<PersonId, Problem> {
-        self.people().add(name, role, password).await
+        self.people().add(name, grant, password).await
+    }
+
+    async fn acting(&self, person: StoredPerson, origin: Origin) -> Result<Actor, Problem> {
+        if person.disabled_us.is_some() {
+            return Err(signed_out());
+        }
+        let grants = self.grants_of(person.id()).await?;
+        Ok(Actor { id: person.id(), name: person.name, grants, origin })
+    }
+
+    /// What a person may do now. A grant that cannot be read grants nothing.
+    pub(crate) async fn grants_of(&self, id: PersonId) -> Result<Vec<Grant>, Problem> {
+        let stored = self.inner.store.grants_of(id).await.map_err(from_store)?;
+        let read = |one: &StoredGrant| Grant::new(PersonRole::parse(&one.role)?, &one.clusters).ok();
+        Ok(stored.iter().filter_map(read).collect())
     }
 
     /// Checks name and password; the same refusal for an unknown name and a wrong password.
@@ -127,7 +137,7 @@ impl Console {
         self.count_try(name, address, matches && may_sign_in);
         match person {
             Some(person) if matches && may_sign_in => {
-                let actor = acting(person, origin)?;
+                let actor = self.acting(person, origin).await?;
                 let note = actor.note("sign-in", "").with("signed in");
                 self.inner.store.append_audit(&note).await.map_err(from_store)?;
                 tracing::info!(person.id = %actor.id, "`{}` signed in", actor.name);
@@ -228,7 +238,7 @@ impl Console {
     /// The actor behind a session's person id; refused when the person is gone.
     pub async fn actor(&self, id: PersonId) -> Result<Actor, Problem> {
         let person = self.inner.store.person(id).await.map_err(from_store)?;
-        acting(person.ok_or_else(signed_out)?, Origin { way: Way::Browser, address: None })
+        self.acting(person.ok_or_else(signed_out)?, Origin { way: Way::Browser, address: None }).await
     }
 
     /// The actor behind an API token (`pdk_…`); refused when it is unknown, revoked or has expired.
@@ -267,11 +277,32 @@ impl Console {
                 tracing::warn!(token.id = %bearer.token(), "the use of a token was not noted: {error}");
             }
         }
-        acting(bearer.person, origin)
+        self.acting(bearer.person, origin).await
     }
 
-    /// Who is signed in, for the page's head.
+    /// Who is signed in, for the page's head, and what of it they have a use for.
     pub fn me(&self, actor: &Actor) -> Me {
-        Me { name: actor.name.clone(), role: actor.role.as_str().to_owned() }
+        let role = actor.grants.iter().map(|grant| grant.role).max();
+        Me {
+            name: actor.name.clone(),
+            role: role.map_or("no role", PersonRole::as_str).to_owned(),
+            grants: actor.grants.iter().map(ToString::to_string).collect(),
+            reads_inventory: actor.may(Action::See, Target::Everything),
+            reads_audit: actor.may(Action::Audit, Target::Everything),
+            reads_people: actor.may(Action::People, Target::Everything),
+        }
+    }
+
+    /// Everybody with what they may do.
+    pub async fn people_page(&self, actor: &Actor) -> Result<Vec<PersonRow>, Problem> {
+        self.gate(actor, Action::People, Target::Everything, "the people").await?;
+        let row = |one: ListedPerson| PersonRow {
+            grants: one.grants.iter().map(|grant| format!("{} on {}", grant.role, grant.clusters)).collect(),
+            name: one.name,
+            created_us: one.created_us,
+            disabled_us: one.disabled_us,
+            tokens: u32::try_from(one.tokens).unwrap_or(u32::MAX),
+        };
+        Ok(self.people().list().await?.into_iter().map(row).collect())
     }
 }

@@ -15,8 +15,7 @@ const DETAILS: usize = 2_000_000;
 impl Console {
     /// A stored plan.
     pub async fn plan_page(&self, actor: &Actor, id: PlanId) -> Result<PlanPage, Problem> {
-        self.gate(actor, Action::See, format!("plan {id}")).await?;
-        let case = self.case(id).await?;
+        let case = self.gate_plan(actor, Action::See, id).await?;
         let standing = self.standing(actor, &case).await?;
         let kept = &case.kept;
         let plan = &kept.plan;

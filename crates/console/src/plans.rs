@@ -4,14 +4,15 @@ use crate::audit::{Way, note_by};
 use crate::clock::{now_us, utc};
 use crate::inventory::Current;
 use crate::pki;
-use crate::policy::{Action, authorise};
+use crate::policy::{Action, Target, authorise};
 use crate::problems::{from_refusal, from_store, internal, no_plan, problem};
 use crate::{Actor, Console};
 use paddock_engine::{CheckResult, Targets, dry_run, gather_facts};
 use paddock_events::{DryRun, JobId, PlanId, Problem, ProblemKind, RevisionId};
-use paddock_inventory::{Inventory, NodeAddr};
-use paddock_playbooks::{FactSet, HostFacts, Intent, InventoryEdit, Material, Plan, Playbook};
-use paddock_store::{NewAudit, NewPlan, NewRevision, StoredPlan};
+use paddock_inventory::{ClusterName, Inventory, NodeAddr};
+use paddock_playbooks::{FactSet, HostFacts, Intent, InventoryEdit, Material, Plan, Playbook, Refusal};
+use paddock_store::{Concerned, NewAudit, NewPlan, NewRevision, StoredPlan};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How many revisions are looked through for a node that has left the inventory.
@@ -26,6 +27,12 @@ pub(crate) struct KeptPlan {
     pub(crate) plan: Plan,
 }
 
+/// Clusters as the database keeps them.
+fn concerned(clusters: Result<Option<BTreeSet<ClusterName>>, Refusal>) -> Result<Concerned, Problem> {
+    let names = |all: BTreeSet<ClusterName>| all.iter().map(ToString::to_string).collect();
+    Ok(clusters.map_err(from_refusal)?.map(names))
+}
+
 impl Console {
     /// Reads facts from the nodes, plans, stores the plan.
     pub async fn plan(&self, actor: &Actor, intent: Intent) -> Result<PlanId, Problem> {
@@ -35,8 +42,11 @@ impl Console {
     }
 
     async fn make_plan(&self, actor: &Actor, intent: Intent) -> Result<PlanId, Problem> {
-        authorise(actor, Action::Plan)?;
+        authorise(actor, Action::Plan, Target::Anywhere)?;
         let Current { revision, inventory, .. } = self.inventory_for(&intent).await?;
+        // Before the nodes are asked for anything.
+        let about = concerned(paddock_playbooks::clusters_concerned(&inventory, &intent))?;
+        authorise(actor, Action::Plan, (&about).into())?;
         let nodes = paddock_playbooks::hosts_concerned(&inventory, &intent).map_err(from_refusal)?;
         let targets = self.targets(&inventory);
         let mut facts = FactSet(gather_facts(&self.inner.pool, &targets, &nodes).await);
@@ -45,6 +55,8 @@ impl Console {
         paddock_playbooks::plan(&inventory, &facts, &Material::default(), &intent).map_err(from_refusal)?;
         let material = self.material(&inventory, &intent).await?;
         let plan = paddock_playbooks::plan(&inventory, &facts, &material, &intent).map_err(from_refusal)?;
+        let about = concerned(paddock_playbooks::clusters_of_plan(&inventory, &plan))?;
+        authorise(actor, Action::Plan, (&about).into())?;
         let json = |json: Result<String, serde_json::Error>| {
             json.map_err(|error| internal("the plan cannot be kept", &error))
         };
@@ -53,6 +65,7 @@ impl Console {
             digest: plan.digest.0.clone(),
             plan: json(serde_json::to_string(&plan))?,
             facts: json(serde_json::to_string(&facts))?,
+            clusters: about,
             author: actor.name.clone(),
             created_us: now_us(),
         };
@@ -68,8 +81,7 @@ impl Console {
 
     /// Runs every check of the plan on the nodes and changes nothing.
     pub async fn dry_run(&self, actor: &Actor, id: PlanId) -> Result<DryRun, Problem> {
-        self.gate(actor, Action::Plan, format!("plan {id}")).await?;
-        let kept = self.kept_plan(id).await?;
+        let kept = self.gate_plan(actor, Action::Plan, id).await?.kept;
         let current = self.inventory_in_force().await?;
         let planned_on = self.inventory_at(kept.stored.revision).await?;
         let targets = self.targets(&current.inventory).or(self.targets(&planned_on));
@@ -243,7 +255,7 @@ impl Console {
             "the inventory has changed since (revision {} then, {} now)",
             kept.stored.revision, current.revision
         );
-        let refused = |refusal: paddock_playbooks::Refusal| stale(format!("{changed}: {}", refusal.why));
+        let refused = |refusal: Refusal| stale(format!("{changed}: {}", refusal.why));
         let inventory = self.inventory_for(&kept.plan.intent).await?.inventory;
         // Needs may be refused as well when what was planned is not declared any more.
         let needs = paddock_playbooks::needs(&inventory, &kept.plan.intent).map_err(refused)?;
@@ -254,6 +266,19 @@ impl Console {
         } else {
             Err(stale(changed))
         }
+    }
+
+    /// Refuses a plan that is about more than the actor may change since the inventory was saved: the digest tells of
+    /// other steps, and not of another cluster on the same nodes.
+    pub(crate) async fn refuse_grown(
+        &self,
+        actor: &Actor,
+        action: Action,
+        kept: &KeptPlan,
+    ) -> Result<(), Problem> {
+        let inventory = self.inventory_for(&kept.plan.intent).await?.inventory;
+        let about = concerned(paddock_playbooks::clusters_of_plan(&inventory, &kept.plan))?;
+        authorise(actor, action, (&about).into())
     }
 
     async fn material(&self, inventory: &Inventory, intent: &Intent) -> Result<Material, Problem> {

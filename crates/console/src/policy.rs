@@ -1,8 +1,49 @@
-//! Who may do what: one function, asked by every use case before anything else.
+//! Who may do what, and where: one function, asked by every use case before anything else.
 
 use crate::problems::problem;
 use crate::{Actor, PersonRole};
 use paddock_events::{Problem, ProblemKind, Verdict};
+use paddock_inventory::{ClusterName, NamePattern};
+use paddock_store::Concerned;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// A role on the clusters whose names a pattern matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub(crate) role: PersonRole,
+    pub(crate) clusters: NamePattern,
+}
+
+impl Grant {
+    /// The grant of a role and a pattern as written: `pg-test`, `pg-prod-*`, `*` for everything. Refuses what is no
+    /// pattern.
+    pub fn new(role: PersonRole, clusters: &str) -> Result<Self, Problem> {
+        let Some(clusters) = NamePattern::parse(clusters) else {
+            return Err(problem(
+                "people/bad-pattern",
+                ProblemKind::Request,
+                "nothing was granted or revoked",
+                format!("`{clusters}` is no pattern of cluster names"),
+                "write one name, or letters, digits and `-` with `*`, `?` or `[ab]`: `pg-prod-*`; `*` is everything",
+            ));
+        };
+        Ok(Self { role, clusters })
+    }
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", self.role.as_str(), self.clusters.as_str())
+    }
+}
+
+impl From<PersonRole> for Grant {
+    /// The role on everything.
+    fn from(role: PersonRole) -> Self {
+        Self { role, clusters: NamePattern::parse("*").expect("a star is a pattern") }
+    }
+}
 
 /// What somebody wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +64,36 @@ pub(crate) enum Action {
     BreakGlass,
     /// Read who did what.
     Audit,
+    /// Read who may do what.
+    People,
     /// Take a host key for a node's own, after its fingerprint was compared.
     TrustHostKey,
+}
+
+/// What it is done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target<'a> {
+    /// Nothing in particular: it takes the role anywhere. What is handed out or done then is asked for by itself.
+    Anywhere,
+    /// One cluster, declared or not.
+    Cluster(&'a str),
+    /// All of these clusters; when there are none, as everything.
+    Clusters(&'a BTreeSet<String>),
+    /// What is not of single clusters, or nobody knows of which.
+    Everything,
+}
+
+impl<'a> Target<'a> {
+    /// A node, by the cluster on it; one without is as everything.
+    pub(crate) fn node(cluster: Option<&'a ClusterName>) -> Self {
+        cluster.map_or(Self::Everything, |cluster| Self::Cluster(cluster.as_str()))
+    }
+}
+
+impl<'a> From<&'a Concerned> for Target<'a> {
+    fn from(concerned: &'a Concerned) -> Self {
+        concerned.as_ref().map_or(Self::Everything, Self::Clusters)
+    }
 }
 
 impl Action {
@@ -39,6 +108,7 @@ impl Action {
             Self::Approve => "approve",
             Self::BreakGlass => "break-glass",
             Self::Audit => "audit",
+            Self::People => "people",
             Self::TrustHostKey => "trust-host-key",
         }
     }
@@ -53,6 +123,7 @@ impl Action {
             Self::Approve => "approve or refuse what others ask for",
             Self::BreakGlass => "approve alone what destroys",
             Self::Audit => "read the audit log",
+            Self::People => "read who may do what",
             Self::TrustHostKey => "trust a host key",
         }
     }
@@ -61,73 +132,177 @@ impl Action {
         match self {
             Self::See => PersonRole::Viewer,
             Self::Edit | Self::Plan | Self::Run | Self::Request => PersonRole::Operator,
-            Self::Approve | Self::Audit => PersonRole::Approver,
-            Self::BreakGlass | Self::TrustHostKey => PersonRole::Admin,
+            Self::Approve => PersonRole::Approver,
+            Self::BreakGlass | Self::Audit | Self::People | Self::TrustHostKey => PersonRole::Admin,
         }
     }
 }
 
-/// Decides whether a role may do something. Roles include the ones below them.
-pub(crate) fn may(role: PersonRole, action: Action) -> Result<(), Problem> {
-    if role >= action.least() {
+/// Decides whether grants let something be done to a target. Roles include the ones below them; each cluster of the
+/// target must be in the scope of some grant that is strong enough.
+pub(crate) fn may(grants: &[Grant], action: Action, target: Target<'_>) -> Result<(), Problem> {
+    let least = action.least();
+    let strong: Vec<&Grant> = grants.iter().filter(|grant| grant.role >= least).collect();
+    if strong.is_empty() {
+        let why = match grants.iter().map(|grant| grant.role).max() {
+            Some(role) => format!("your role is {}; it takes at least {}", role.as_str(), least.as_str()),
+            None => format!("you have no role; it takes at least {}", least.as_str()),
+        };
+        let what = format!("you may not {}", action.words());
+        let fix = "ask an admin for that role";
+        return Err(problem("people/forbidden", ProblemKind::Forbidden, what, why, fix));
+    }
+    let covers = |name: &str| strong.iter().any(|grant| grant.clusters.matches(name));
+    let inside = match target {
+        Target::Anywhere => true,
+        Target::Cluster(name) => covers(name),
+        Target::Clusters(names) if !names.is_empty() => names.iter().all(|name| covers(name)),
+        Target::Clusters(_) | Target::Everything => strong.iter().any(|grant| grant.clusters.is_all()),
+    };
+    if inside {
         return Ok(());
     }
+    // Never which clusters are missing: their names are not for everybody.
+    let has = strong.iter().map(|grant| format!("`{grant}`")).collect::<Vec<_>>().join(", ");
+    let takes = match target {
+        Target::Anywhere | Target::Cluster(_) | Target::Clusters(_) => "on every cluster that this is about",
+        Target::Everything => "on `*`, for this is about more than single clusters",
+    };
     Err(problem(
-        "people/forbidden",
+        "people/out-of-scope",
         ProblemKind::Forbidden,
-        format!("you may not {}", action.words()),
-        format!("your role is {}; it takes at least {}", role.as_str(), action.least().as_str()),
-        "ask an admin for that role",
+        format!("you may not {} here", action.words()),
+        format!("you are {has}; it takes {} {takes}", least.as_str()),
+        "ask an admin for a grant that covers it",
     ))
 }
 
 /// The gate of every use case.
-pub(crate) fn authorise(actor: &Actor, action: Action) -> Result<(), Problem> {
-    may(actor.role, action)
+pub(crate) fn authorise(actor: &Actor, action: Action, target: Target<'_>) -> Result<(), Problem> {
+    may(&actor.grants, action, target)
 }
 
 /// The same decision for a control on a page, with a further reason that stands against it.
-pub(crate) fn verdict(actor: &Actor, action: Action, hindrance: Option<Problem>) -> Verdict {
-    match (may(actor.role, action), hindrance) {
+pub(crate) fn verdict(
+    actor: &Actor,
+    action: Action,
+    target: Target<'_>,
+    hindrance: Option<Problem>,
+) -> Verdict {
+    match (authorise(actor, action, target), hindrance) {
         (Err(problem), _) | (Ok(()), Some(problem)) => Verdict::Refused { problem },
         (Ok(()), None) => Verdict::Allowed,
+    }
+}
+
+/// What the actor sees of plans, jobs and requests, by what they are about.
+pub(crate) fn seen_by(actor: &Actor) -> impl Fn(&Concerned) -> bool {
+    |concerned| actor.may(Action::See, concerned.into())
+}
+
+impl Actor {
+    /// Whether the actor may do it: for lists, of which everybody gets their part.
+    pub(crate) fn may(&self, action: Action, target: Target<'_>) -> bool {
+        authorise(self, action, target).is_ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Action::{Approve, Audit, BreakGlass, Edit, People, Plan, Request, Run, See, TrustHostKey};
     use PersonRole::{Admin, Approver, Operator, Viewer};
 
+    const ACTIONS: [Action; 10] =
+        [See, Edit, Plan, Run, Request, Approve, BreakGlass, Audit, People, TrustHostKey];
+    const TABLE: [(PersonRole, [bool; 10]); 4] = [
+        (Viewer, [true, false, false, false, false, false, false, false, false, false]),
+        (Operator, [true, true, true, true, true, false, false, false, false, false]),
+        (Approver, [true, true, true, true, true, true, false, false, false, false]),
+        (Admin, [true, true, true, true, true, true, true, true, true, true]),
+    ];
+
+    fn names(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn grant(role: PersonRole, clusters: &str) -> Grant {
+        Grant::new(role, clusters).unwrap()
+    }
+
+    /// Target and whether `pg-a*` covers it, and whether `*` does.
+    fn targets<'a>(
+        inside: &'a BTreeSet<String>,
+        mixed: &'a BTreeSet<String>,
+        none: &'a BTreeSet<String>,
+        node: &'a ClusterName,
+    ) -> [(Target<'a>, bool); 9] {
+        [
+            (Target::Anywhere, true),
+            (Target::Cluster("pg-a"), true),
+            (Target::Cluster("pg-b"), false),
+            (Target::Clusters(inside), true),
+            (Target::Clusters(mixed), false),
+            (Target::Clusters(none), false),
+            (Target::node(Some(node)), true),
+            (Target::node(None), false),
+            (Target::Everything, false),
+        ]
+    }
+
     #[test]
-    fn every_role_has_its_row() {
-        let actions = [
-            Action::See,
-            Action::Edit,
-            Action::Plan,
-            Action::Run,
-            Action::Request,
-            Action::Approve,
-            Action::BreakGlass,
-            Action::Audit,
-            Action::TrustHostKey,
-        ];
-        let table = [
-            (Viewer, [true, false, false, false, false, false, false, false, false]),
-            (Operator, [true, true, true, true, true, false, false, false, false]),
-            (Approver, [true, true, true, true, true, true, false, true, false]),
-            (Admin, [true, true, true, true, true, true, true, true, true]),
-        ];
-        for (role, expected) in table {
-            let got = actions.map(|action| may(role, action).is_ok());
-            assert_eq!(got, expected, "{role:?}");
+    fn every_role_has_its_row_in_scope_out_of_scope_and_mixed() {
+        let (inside, mixed, none) = (names(&["pg-a", "pg-a2"]), names(&["pg-a", "pg-b"]), names(&[]));
+        for (role, row) in TABLE {
+            for (action, enough) in ACTIONS.into_iter().zip(row) {
+                for (target, covered) in targets(&inside, &mixed, &none, &"pg-a2".parse().unwrap()) {
+                    let got = may(&[grant(role, "pg-a*")], action, target).is_ok();
+                    assert_eq!(got, enough && covered, "{role:?} on pg-a*: {action:?} {target:?}");
+                    let got = may(&[grant(role, "*")], action, target).is_ok();
+                    assert_eq!(got, enough, "{role:?} on *: {action:?} {target:?}");
+                    assert!(may(&[], action, target).is_err());
+                }
+            }
         }
     }
 
     #[test]
-    fn a_refusal_says_what_role_it_takes() {
-        let refused = may(Viewer, Action::Run).unwrap_err();
-        assert_eq!(refused.kind, ProblemKind::Forbidden);
+    fn grants_add_up_by_cluster_and_a_strong_one_elsewhere_is_worth_nothing() {
+        let both = names(&["pg-a", "pg-b"]);
+        let apart = [grant(Operator, "pg-a"), grant(Approver, "pg-b")];
+        assert!(may(&apart, Run, Target::Clusters(&both)).is_ok(), "each of them by another grant");
+        assert!(may(&apart, Approve, Target::Cluster("pg-b")).is_ok());
+        assert!(may(&apart, Approve, Target::Cluster("pg-a")).is_err());
+        assert!(may(&apart, Approve, Target::Clusters(&both)).is_err());
+        let looks = [grant(Viewer, "*"), grant(Admin, "pg-a")];
+        assert!(may(&looks, See, Target::Everything).is_ok());
+        assert!(may(&looks, Audit, Target::Everything).is_err(), "admin of one cluster");
+        assert!(may(&looks, Run, Target::Cluster("pg-b")).is_err());
+    }
+
+    #[test]
+    fn unknown_clusters_take_a_grant_on_everything() {
+        let unknown: Concerned = None;
+        assert_eq!(Target::from(&unknown), Target::Everything);
+        let known = Some(names(&["pg-a"]));
+        assert!(may(&[grant(Viewer, "pg-a")], See, (&known).into()).is_ok());
+        // Matching every name there is now is not everything.
+        assert!(may(&[grant(Admin, "**")], See, (&unknown).into()).is_err());
+    }
+
+    #[test]
+    fn a_refusal_says_what_it_takes_and_names_no_cluster() {
+        let refused = may(&[grant(Viewer, "*")], Run, Target::Anywhere).unwrap_err();
+        assert_eq!((refused.kind, refused.code.as_str()), (ProblemKind::Forbidden, "people/forbidden"));
         assert_eq!(refused.why, "your role is viewer; it takes at least operator");
+        let both = names(&["pg-a", "secret-b"]);
+        let refused = may(&[grant(Operator, "pg-a")], Run, Target::Clusters(&both)).unwrap_err();
+        assert_eq!((refused.kind, refused.code.as_str()), (ProblemKind::Forbidden, "people/out-of-scope"));
+        assert_eq!(
+            refused.why,
+            "you are `operator on pg-a`; it takes operator on every cluster that this is about"
+        );
+        assert!(!refused.to_string().contains("secret-b"));
+        assert!(may(&[], See, Target::Anywhere).unwrap_err().why.starts_with("you have no role"));
     }
 }

@@ -68,7 +68,7 @@ async fn people_and_tokens_are_written_down_and_no_secret_of_theirs() {
     assert_eq!(
         told,
         [
-            format!("{by} | person/add | person ann | allowed | role viewer"),
+            format!("{by} | person/add | person ann | allowed | viewer on *"),
             format!("{by} | person/password | person ann | allowed | "),
             format!("{by} | token/add | token {id} | allowed | for ann, until it is revoked: nightly"),
             format!("{by} | token/revoke | token {id} | allowed | "),
@@ -132,19 +132,23 @@ async fn every_refusal_names_the_role_and_what_was_wanted() {
 #[tokio::test]
 async fn the_log_is_read_in_pages_by_who_may() {
     let (_dir, console) = opened().await;
+    let admin = somebody(&console, PersonRole::Admin).await;
     let approver = somebody(&console, PersonRole::Approver).await;
     let operator = somebody(&console, PersonRole::Operator).await;
     for _ in 0..130 {
         console.sign_out(&operator).await.unwrap();
     }
     let filter = AuditFilter { name: " operator ".into(), act: "sign".into(), ..AuditFilter::default() };
-    let first = console.audit(&approver, filter.clone()).await.unwrap();
+    let first = console.audit(&admin, filter.clone()).await.unwrap();
     assert_eq!(first.rows.len(), 100);
     let older = first.older.unwrap();
-    let second = console.audit(&approver, AuditFilter { before: Some(older), ..filter }).await.unwrap();
+    let second = console.audit(&admin, AuditFilter { before: Some(older), ..filter }).await.unwrap();
     assert_eq!((second.rows.len(), second.older), (30, None));
     assert_eq!(second.rows[0].id, older - 1, "no row is lost or doubled");
-    assert_eq!(console.audit(&operator, AuditFilter::default()).await.unwrap_err().code, "people/forbidden");
+    for other in [&operator, &approver] {
+        let refused = console.audit(other, AuditFilter::default()).await.unwrap_err();
+        assert_eq!(refused.code, "people/forbidden");
+    }
     console.shut_down().await;
 }
 

@@ -53,7 +53,7 @@ async fn forms_know_the_next_number_and_the_free_hosts_and_a_viewer_sees_them_lo
     assert!(!serde_json::to_string(&seen).unwrap().contains("Sup3rSecret"));
     let nodes = console.nodes(&vic, "ETCD").await.unwrap();
     assert_eq!((nodes.matching, nodes.all, nodes.rows[0].addr.as_str()), (1, 2, "127.0.0.1"));
-    assert!(matches!(nodes.may_plan, Verdict::Refused { .. }));
+    assert!(matches!(nodes.rows[0].may_plan, Verdict::Refused { .. }));
     console.shut_down().await;
 }
 

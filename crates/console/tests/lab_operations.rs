@@ -137,7 +137,9 @@ async fn is_not_run_after_the_leader_has_changed(rig: &Rig) {
     let by_hand = |to: u8| {
         on(
             11,
-            &format!("patronictl -c /etc/patroni/patroni.yml switchover pg-test --candidate pg-test-{to} --force"),
+            &format!(
+                "patronictl -c /etc/patroni/patroni.yml switchover pg-test --candidate pg-test-{to} --force"
+            ),
         );
     };
     by_hand(3);
@@ -145,7 +147,10 @@ async fn is_not_run_after_the_leader_has_changed(rig: &Rig) {
     assert_eq!(refused.code, "run/changed-since", "{refused}");
     assert!(refused.why.contains("pg-test-3 leads pg-test now, and pg-test-2 did then"), "{refused}");
     by_hand(2);
-    assert!(rig.console.run(&rig.operator, id).await.is_err(), "its approval is void, also when all is as it was");
+    assert!(
+        rig.console.run(&rig.operator, id).await.is_err(),
+        "its approval is void, also when all is as it was"
+    );
     assert_eq!(members(11).len(), 4, "nothing was removed");
 }
 

@@ -46,6 +46,7 @@ async fn house() -> (TempDir, Console, Actor, (JobId, u64), String) {
         revision: second,
         digest: "d1".into(),
         plan: "{}".into(),
+        clusters: None,
         facts: "{}".into(),
         author: "operator".into(),
         created_us: 1,

@@ -4,9 +4,13 @@
 mod common;
 
 use common::{PASSWORD, create, opened, saved, somebody};
-use paddock_console::{Actor, Console, People, PersonRole, Settings};
-use paddock_events::{JobId, NewCluster, PersonId, PlanId, Problem, ProblemKind};
+use paddock_console::{Actor, Console, Grant, People, PersonRole, Settings};
+use paddock_events::{AuditFilter, JobId, NewCluster, PersonId, PlanId, Problem, ProblemKind};
 use std::time::Duration;
+
+fn granted(actor: &Actor) -> Vec<String> {
+    actor.grants().iter().map(ToString::to_string).collect()
+}
 
 #[tokio::test]
 async fn the_first_admin_is_made_once_and_signs_in() {
@@ -14,7 +18,9 @@ async fn the_first_admin_is_made_once_and_signs_in() {
     let password = console.first_admin().await.unwrap().unwrap();
     assert_eq!(console.first_admin().await.unwrap(), None);
     let actor = console.sign_in("Admin", &password, None).await.unwrap();
-    assert_eq!((actor.role(), console.me(&actor).role.as_str()), (PersonRole::Admin, "admin"));
+    let me = console.me(&actor);
+    assert_eq!((me.role.as_str(), me.grants), ("admin", vec!["admin on *".to_owned()]));
+    assert!(me.reads_inventory && me.reads_audit && me.reads_people);
     console.shut_down().await;
 }
 
@@ -90,14 +96,14 @@ async fn the_command_line_keeps_people_beside_a_running_console_and_makes_none_b
     let (dir, console) = opened().await;
     let people = People::open(&dir.path().join("state")).await.unwrap();
     people.add("ann", PersonRole::Viewer, PASSWORD).await.unwrap();
-    assert_eq!(console.sign_in("ann", PASSWORD, None).await.unwrap().role(), PersonRole::Viewer);
+    assert_eq!(granted(&console.sign_in("ann", PASSWORD, None).await.unwrap()), ["viewer on *"]);
     people.set_password("ann", "another battery").await.unwrap();
     assert_eq!(console.sign_in("ann", PASSWORD, None).await.unwrap_err().code, "people/refused");
     console.sign_in("ann", "another battery", None).await.unwrap();
     assert_eq!(people.set_password("bob", PASSWORD).await.unwrap_err().code, "people/unknown");
     assert_eq!(people.set_password("ann", "short").await.unwrap_err().code, "people/weak-password");
     let listed = people.list().await.unwrap();
-    assert_eq!((listed[0].name.as_str(), listed[0].role.as_str()), ("ann", "viewer"));
+    assert_eq!((listed[0].name.as_str(), listed[0].grants[0].role.as_str()), ("ann", "viewer"));
     people.close().await;
     console.shut_down().await;
     let elsewhere = dir.path().join("typo");
@@ -158,8 +164,25 @@ async fn who_is_disabled_or_loses_the_role_is_out_at_once() {
     begin().await;
     people.set_role("ann", PersonRole::Viewer).await.unwrap();
     assert!(!console.session_holds("s", id).await);
-    assert_eq!(console.actor_by_token(&token, None).await.unwrap().role(), PersonRole::Viewer);
+    assert_eq!(granted(&console.actor_by_token(&token, None).await.unwrap()), ["viewer on *"]);
     assert_eq!(people.set_role("ann", PersonRole::Viewer).await.unwrap_err().code, "people/unchanged");
+    begin().await;
+    let of_test = Grant::new(PersonRole::Operator, "pg-test*").unwrap();
+    people.grant("ann", &of_test).await.unwrap();
+    assert!(!console.session_holds("s", id).await);
+    assert_eq!(people.grant("ann", &of_test).await.unwrap_err().code, "people/unchanged");
+    let both = ["operator on pg-test*", "viewer on *"];
+    assert_eq!(granted(&console.actor_by_token(&token, None).await.unwrap()), both);
+    begin().await;
+    people.revoke("ann", &Grant::from(PersonRole::Viewer)).await.unwrap();
+    assert!(!console.session_holds("s", id).await);
+    let never = people.revoke("ann", &Grant::from(PersonRole::Viewer)).await.unwrap_err();
+    assert_eq!(never.code, "people/unchanged");
+    people.revoke("ann", &of_test).await.unwrap();
+    let nobody = console.actor_by_token(&token, None).await.unwrap();
+    assert_eq!(console.me(&nobody).role, "no role");
+    assert_eq!(console.clusters(&nobody).await.unwrap_err().code, "people/forbidden");
+    people.grant("ann", &of_test).await.unwrap();
     begin().await;
     people.disable("ann").await.unwrap();
     assert_eq!(people.disable("ann").await.unwrap_err().code, "people/unchanged");
@@ -195,6 +218,8 @@ async fn every_use_case_asks_who_it_is_for() {
         let (plan, job) = (PlanId(99), JobId(99));
         // What is not there answers NotFound to who may ask, and Forbidden to who may not.
         let rows: Vec<(&str, bool, Result<(), Problem>)> = vec![
+            ("people_page", false, console.people_page(&actor).await.map(drop)),
+            ("audit", false, console.audit(&actor, AuditFilter::default()).await.map(drop)),
             ("clusters", true, console.clusters(&actor).await.map(drop)),
             ("cluster", true, console.cluster(&actor, "pg-test").await.map(drop)),
             ("follow_cluster", true, console.follow_cluster(&actor, "pg-test").await.map(drop)),

@@ -9,9 +9,18 @@ use std::sync::{Arc, Mutex};
 pub(crate) enum Verdict {
     Known,
     /// `key` in OpenSSH's words: `ssh-ed25519 AAAA…`.
-    Unknown { fingerprint: String, key: String },
-    Changed { line: usize, known: String, got: String },
-    Unreadable { error: String },
+    Unknown {
+        fingerprint: String,
+        key: String,
+    },
+    Changed {
+        line: usize,
+        known: String,
+        got: String,
+    },
+    Unreadable {
+        error: String,
+    },
 }
 
 /// Judges the key a server shows, and remembers why it was refused.
@@ -34,10 +43,8 @@ impl HostKeyCheck {
 
     fn judge(&self, key: &PublicKey) -> Verdict {
         let fingerprint = fingerprint(key);
-        let unknown = |fingerprint| Verdict::Unknown {
-            fingerprint,
-            key: key.to_openssh().unwrap_or_default(),
-        };
+        let unknown =
+            |fingerprint| Verdict::Unknown { fingerprint, key: key.to_openssh().unwrap_or_default() };
         if !self.known_hosts.exists() {
             return unknown(fingerprint);
         }

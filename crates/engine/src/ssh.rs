@@ -251,7 +251,9 @@ impl Pool {
             }
             Err(error) => error,
         };
-        let SshError::UnknownHostKey { node, host, port, fingerprint, key } = &error else { return Err(error) };
+        let SshError::UnknownHostKey { node, host, port, fingerprint, key } = &error else {
+            return Err(error);
+        };
         if fingerprint != compared {
             return Err(error);
         }

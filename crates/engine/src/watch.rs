@@ -6,9 +6,7 @@
 use crate::run::line;
 use crate::{EventSink, Pool, SinkError, Stop, Targets};
 use paddock_inventory::NodeAddr;
-use paddock_playbooks::{
-    ClusterGlance, Effect, Glance, Plan, Stage, clusters_at_a_glance, differences,
-};
+use paddock_playbooks::{ClusterGlance, Effect, Glance, Plan, Stage, clusters_at_a_glance, differences};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::task::JoinSet;

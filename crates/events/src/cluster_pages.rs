@@ -199,6 +199,8 @@ pub struct NodeRow {
     pub add: Option<Offer>,
     /// Gives it out of care.
     pub remove: Option<Offer>,
+    /// Whether this person may plan for them.
+    pub may_plan: Verdict,
 }
 
 /// What stands between the console and a node.
@@ -258,6 +260,4 @@ pub struct NodesPage {
     pub matching: usize,
     /// How many there are.
     pub all: usize,
-    /// Whether this person may plan for them.
-    pub may_plan: Verdict,
 }

@@ -28,7 +28,7 @@ pub use ids::{ApprovalId, JobId, PersonId, PlanId, RevisionId, TokenId};
 pub use outline::{JobOutline, StageOutline, StepOutline};
 pub use pages::{
     CheckedText, ClusterPage, ClusterRow, DryRun, FindingLevel, FindingRow, InventoryPage, JobPage, JobRow,
-    Me, NewCluster, PlanPage, PlanStage, PlanStep, Saved, Verdict,
+    Me, NewCluster, PersonRow, PlanPage, PlanStage, PlanStep, Saved, Verdict,
 };
 pub use problem::{Problem, ProblemKind};
 pub use recording::{CastFrame, CastHeader, Recording};

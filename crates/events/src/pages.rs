@@ -23,8 +23,31 @@ pub enum Verdict {
 pub struct Me {
     /// Sign-in name.
     pub name: String,
-    /// `viewer`, `operator`, `approver`, `admin`.
+    /// The strongest of the grants: `viewer`, `operator`, `approver`, `admin`, or `no role`.
     pub role: String,
+    /// `operator on pg-test*`, each.
+    pub grants: Vec<String>,
+    /// The inventory as a whole is theirs to read.
+    pub reads_inventory: bool,
+    /// So is the audit log.
+    pub reads_audit: bool,
+    /// So is the list of people.
+    pub reads_people: bool,
+}
+
+/// One row of the people page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonRow {
+    /// Sign-in name.
+    pub name: String,
+    /// `operator on pg-test*`, each.
+    pub grants: Vec<String>,
+    /// Microseconds since the epoch.
+    pub created_us: i64,
+    /// Since when they may do nothing.
+    pub disabled_us: Option<i64>,
+    /// How many API tokens act for them.
+    pub tokens: u32,
 }
 
 /// One row of the clusters page.

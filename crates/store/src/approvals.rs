@@ -4,7 +4,8 @@
 //! decider's own gives no row, and the caller looks again to say why.
 
 use crate::audit::{self, NewAudit};
-use crate::database::Asking as _;
+use crate::database::{Asking as _, picked};
+use crate::plans::{Concerned, concerned};
 use crate::{Store, StoreError};
 use paddock_events::{ApprovalId, PersonId, PlanId, RevisionId};
 use sqlx::{Sqlite, Transaction};
@@ -88,6 +89,8 @@ pub struct StoredApproval {
     pub title: String,
     /// The cluster it changes.
     pub cluster: Option<String>,
+    /// What the plan is about.
+    pub clusters: Concerned,
     /// Who asked, and when.
     pub asked: Signed,
     /// Why, in their words.
@@ -113,6 +116,7 @@ struct Row {
     digest: String,
     title: String,
     cluster: Option<String>,
+    clusters: Option<String>,
     requester: i64,
     requester_name: String,
     reason: String,
@@ -142,6 +146,7 @@ impl TryFrom<Row> for StoredApproval {
             digest: row.digest,
             title: row.title,
             cluster: row.cluster,
+            clusters: concerned(row.clusters.as_deref(), &format!("plan {}", row.plan))?,
             asked: Signed { by: PersonId(row.requester), name: row.requester_name, at_us: row.requested_us },
             reason: row.reason,
             expires_us: row.expires_us,
@@ -152,10 +157,6 @@ impl TryFrom<Row> for StoredApproval {
             ended_us: row.ended_us,
         })
     }
-}
-
-fn all(rows: Vec<Row>) -> Result<Vec<StoredApproval>, StoreError> {
-    rows.into_iter().map(StoredApproval::try_from).collect()
 }
 
 /// Takes the approval for a job that is being started; false when it is not approved, has expired, is for another
@@ -337,7 +338,8 @@ impl Store {
     pub async fn newest_approval_of(&self, plan: PlanId) -> Result<Option<StoredApproval>, StoreError> {
         let row: Option<Row> = sqlx::query_as(
             "SELECT id, plan, digest, title, cluster, requester, requester_name, reason, requested_us, expires_us, state,
-                    break_glass, decided_by, decided_name, decided_us, why, ended_us
+                    break_glass, decided_by, decided_name, decided_us, why, ended_us,
+                    (SELECT plan.clusters FROM plan WHERE plan.id = approval.plan) AS clusters
              FROM approval WHERE plan = $1 ORDER BY id DESC LIMIT 1",
         )
         .bind(plan.0)
@@ -349,45 +351,36 @@ impl Store {
 
     /// Requests that wait for a decision now, oldest first.
     pub async fn approvals_waiting(&self, now_us: i64) -> Result<Vec<StoredApproval>, StoreError> {
-        all(sqlx::query_as(
+        let rows: Vec<Row> = sqlx::query_as(
             "SELECT id, plan, digest, title, cluster, requester, requester_name, reason, requested_us, expires_us, state,
-                    break_glass, decided_by, decided_name, decided_us, why, ended_us
+                    break_glass, decided_by, decided_name, decided_us, why, ended_us,
+                    (SELECT plan.clusters FROM plan WHERE plan.id = approval.plan) AS clusters
              FROM approval WHERE state = 'waiting' AND expires_us > $1 ORDER BY id",
         )
         .bind(now_us)
         .fetch_all(self.reader())
         .await
-        .asking("list requests that wait")?)
+        .asking("list requests that wait")?;
+        rows.into_iter().map(StoredApproval::try_from).collect()
     }
 
-    /// How many requests wait for a decision now.
-    pub async fn count_approvals_waiting(&self, now_us: i64) -> Result<u32, StoreError> {
-        let count: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM approval WHERE state = 'waiting' AND expires_us > $1")
-                .bind(now_us)
-                .fetch_one(self.reader())
-                .await
-                .asking("count requests that wait")?;
-        Ok(u32::try_from(count).unwrap_or(u32::MAX))
-    }
-
-    /// Requests that wait no more, the last decided or ended first.
+    /// Requests that wait no more, the last decided or ended first, of those that `shown` takes by what they are about.
     pub async fn newest_approvals_decided(
         &self,
         now_us: i64,
+        shown: impl Fn(&Concerned) -> bool,
         limit: u32,
     ) -> Result<Vec<StoredApproval>, StoreError> {
-        all(sqlx::query_as(
+        let rows = sqlx::query_as::<_, Row>(
             "SELECT id, plan, digest, title, cluster, requester, requester_name, reason, requested_us, expires_us, state,
-                    break_glass, decided_by, decided_name, decided_us, why, ended_us
+                    break_glass, decided_by, decided_name, decided_us, why, ended_us,
+                    (SELECT plan.clusters FROM plan WHERE plan.id = approval.plan) AS clusters
              FROM approval WHERE NOT (state = 'waiting' AND expires_us > $1)
-             ORDER BY coalesce(ended_us, decided_us, expires_us) DESC, id DESC LIMIT $2",
+             ORDER BY coalesce(ended_us, decided_us, expires_us) DESC, id DESC",
         )
         .bind(now_us)
-        .bind(i64::from(limit))
-        .fetch_all(self.reader())
-        .await
-        .asking("list decided requests")?)
+        .fetch(self.reader());
+        picked(rows, |one: &StoredApproval| shown(&one.clusters), limit, "list decided requests").await
     }
 
     /// Plans with an approval that a changed inventory would void: open ones, and those of jobs that can be resumed.

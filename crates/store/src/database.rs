@@ -1,6 +1,7 @@
 //! Opening the database, and what can go wrong with it.
 
 use crate::audit::NewAudit;
+use futures::{Stream, TryStreamExt as _};
 use paddock_events::{JobId, PlanId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
@@ -150,6 +151,25 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(drop)
+}
+
+/// The first `limit` rows that are taken, read one by one; what comes behind them is not read.
+pub(crate) async fn picked<R, T: TryFrom<R, Error = StoreError>>(
+    mut rows: impl Stream<Item = Result<R, sqlx::Error>> + Unpin,
+    taken: impl Fn(&T) -> bool,
+    limit: u32,
+    what: &'static str,
+) -> Result<Vec<T>, StoreError> {
+    let mut out = Vec::new();
+    while out.len() < limit as usize
+        && let Some(row) = rows.try_next().await.asking(what)?
+    {
+        let one = T::try_from(row)?;
+        if taken(&one) {
+            out.push(one);
+        }
+    }
+    Ok(out)
 }
 
 /// A stored number that must be one of ours.

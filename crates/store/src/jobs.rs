@@ -1,9 +1,10 @@
 //! Runs of plans: who runs them, and where they are.
 
 use crate::approvals;
-use crate::database::{Asking as _, to_i64, to_u64};
+use crate::database::{Asking as _, picked, to_i64, to_u64};
 use crate::leases::{self, Held, Taken};
 use crate::pack::{pack, unpack};
+use crate::plans::{Concerned, concerned};
 use crate::{Store, StoreError};
 use paddock_events::{ApprovalId, JobId, JobOutcome, JobOutline, PlanId, RevisionId};
 use std::collections::BTreeSet;
@@ -86,6 +87,8 @@ pub struct StoredJob {
     pub title: String,
     /// The cluster it changes.
     pub cluster: Option<String>,
+    /// What its plan is about.
+    pub clusters: Concerned,
     /// Who started it.
     pub author: String,
     /// Where it is.
@@ -114,6 +117,7 @@ struct Row {
     plan: i64,
     title: String,
     cluster: Option<String>,
+    clusters: Option<String>,
     author: String,
     state: String,
     runner: String,
@@ -137,6 +141,7 @@ impl TryFrom<Row> for StoredJob {
             plan: PlanId(row.plan),
             title: row.title,
             cluster: row.cluster,
+            clusters: concerned(row.clusters.as_deref(), &format!("job {}", row.id))?,
             author: row.author,
             state: JobState::parse(&row.state)?,
             runner: row.runner,
@@ -152,10 +157,6 @@ impl TryFrom<Row> for StoredJob {
             finished_us: row.finished_us,
         })
     }
-}
-
-fn all(rows: Vec<Row>) -> Result<Vec<StoredJob>, StoreError> {
-    rows.into_iter().map(StoredJob::try_from).collect()
 }
 
 impl Store {
@@ -253,7 +254,7 @@ impl Store {
     pub async fn job(&self, id: JobId) -> Result<Option<StoredJob>, StoreError> {
         let row: Option<Row> = sqlx::query_as(
             "SELECT id, plan, title, cluster, author, state, runner, fence, next_seq, steps, steps_done, outcome,
-                    created_us, finished_us FROM job WHERE id = $1",
+                    created_us, finished_us, (SELECT plan.clusters FROM plan WHERE plan.id = job.plan) AS clusters FROM job WHERE id = $1",
         )
         .bind(id.0)
         .fetch_optional(self.reader())
@@ -272,36 +273,43 @@ impl Store {
         packed.map(|bytes| unpack(&bytes, &format!("outline of job {id}"))).transpose()
     }
 
-    /// Newest first.
-    pub async fn newest_jobs(&self, limit: u32) -> Result<Vec<StoredJob>, StoreError> {
-        all(sqlx::query_as(
+    /// Newest first, of those that `shown` takes by what they are about.
+    pub async fn newest_jobs(
+        &self,
+        shown: impl Fn(&Concerned) -> bool,
+        limit: u32,
+    ) -> Result<Vec<StoredJob>, StoreError> {
+        let rows = sqlx::query_as::<_, Row>(
             "SELECT id, plan, title, cluster, author, state, runner, fence, next_seq, steps, steps_done, outcome,
-                    created_us, finished_us FROM job ORDER BY id DESC LIMIT $1",
+                    created_us, finished_us, (SELECT plan.clusters FROM plan WHERE plan.id = job.plan) AS clusters
+             FROM job ORDER BY id DESC",
         )
-        .bind(i64::from(limit))
-        .fetch_all(self.reader())
-        .await
-        .asking("list jobs")?)
+        .fetch(self.reader());
+        picked(rows, |job: &StoredJob| shown(&job.clusters), limit, "list jobs").await
     }
 
-    /// Newest jobs of a cluster first.
-    pub async fn newest_jobs_of(&self, cluster: &str, limit: u32) -> Result<Vec<StoredJob>, StoreError> {
-        all(sqlx::query_as(
+    /// Newest jobs of a cluster first, of those that `shown` takes by what they are about.
+    pub async fn newest_jobs_of(
+        &self,
+        cluster: &str,
+        shown: impl Fn(&Concerned) -> bool,
+        limit: u32,
+    ) -> Result<Vec<StoredJob>, StoreError> {
+        let rows = sqlx::query_as::<_, Row>(
             "SELECT id, plan, title, cluster, author, state, runner, fence, next_seq, steps, steps_done, outcome,
-                    created_us, finished_us FROM job WHERE cluster = $1 ORDER BY id DESC LIMIT $2",
+                    created_us, finished_us, (SELECT plan.clusters FROM plan WHERE plan.id = job.plan) AS clusters
+             FROM job WHERE cluster = $1 ORDER BY id DESC",
         )
         .bind(cluster)
-        .bind(i64::from(limit))
-        .fetch_all(self.reader())
-        .await
-        .asking("list jobs of a cluster")?)
+        .fetch(self.reader());
+        picked(rows, |job: &StoredJob| shown(&job.clusters), limit, "list jobs of a cluster").await
     }
 
     /// Jobs in state running, each with whether all its leases have expired (true when it holds none).
     pub async fn running_jobs(&self, now_us: i64) -> Result<Vec<(StoredJob, bool)>, StoreError> {
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT id, plan, title, cluster, author, state, runner, fence, next_seq, steps, steps_done, outcome,
-                    created_us, finished_us FROM job WHERE state = 'running' ORDER BY id",
+                    created_us, finished_us, (SELECT plan.clusters FROM plan WHERE plan.id = job.plan) AS clusters FROM job WHERE state = 'running' ORDER BY id",
         )
         .fetch_all(self.reader())
         .await

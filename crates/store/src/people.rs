@@ -5,14 +5,26 @@ use crate::database::Asking as _;
 use crate::sessions::end_sessions;
 use crate::{Store, StoreError};
 use paddock_events::PersonId;
+use sqlx::query::{Query, QueryScalar};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Sqlite, Transaction};
+
+/// A role on some clusters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, sqlx::FromRow)]
+pub struct StoredGrant {
+    /// `viewer`, `operator`, `approver`, `admin`.
+    pub role: String,
+    /// Pattern of their names; `*` is everything.
+    pub clusters: String,
+}
 
 /// A person to be added.
 #[derive(Clone, Debug)]
 pub struct NewPerson {
     /// Sign-in name; unique without regard to case.
     pub name: String,
-    /// `viewer`, `operator`, `approver`, `admin`.
-    pub role: String,
+    /// What they may do, and where.
+    pub grant: StoredGrant,
     /// PHC string.
     pub password_hash: String,
     /// Microseconds since the epoch.
@@ -25,8 +37,6 @@ pub struct StoredPerson {
     id: i64,
     /// Sign-in name.
     pub name: String,
-    /// `viewer`, `operator`, `approver`, `admin`.
-    pub role: String,
     /// PHC string.
     pub password_hash: String,
     /// Since when they may do nothing.
@@ -36,10 +46,12 @@ pub struct StoredPerson {
 /// A person as lists show them.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct ListedPerson {
+    id: i64,
     /// Sign-in name.
     pub name: String,
-    /// `viewer`, `operator`, `approver`, `admin`.
-    pub role: String,
+    /// By role and pattern.
+    #[sqlx(skip)]
+    pub grants: Vec<StoredGrant>,
     /// Microseconds since the epoch.
     pub created_us: i64,
     /// Since when they may do nothing.
@@ -56,36 +68,43 @@ impl StoredPerson {
 }
 
 impl Store {
-    /// Adds a person; [`StoreError::Exists`] when the name is taken.
+    /// Adds a person with one grant; [`StoreError::Exists`] when the name is taken.
     pub async fn add_person(&self, person: &NewPerson) -> Result<PersonId, StoreError> {
         let added = sqlx::query_scalar(
-            "INSERT INTO person (name, role, password_hash, created_us) VALUES ($1, $2, $3, $4) RETURNING id",
-        )
-        .bind(&person.name)
-        .bind(&person.role)
-        .bind(&person.password_hash)
-        .bind(person.created_us);
-        match self.make(added, "add a person", None).await {
+            "INSERT INTO person (name, password_hash, created_us) VALUES ($1, $2, $3) RETURNING id",
+        );
+        match self.insert_person(added, person).await {
             Err(StoreError::Query { source: sqlx::Error::Database(error), .. })
                 if error.is_unique_violation() =>
             {
                 Err(StoreError::Exists(person.name.clone()))
             }
-            added => added.and_then(made).map(PersonId),
+            added => added.and_then(|id| made(id.map(|id| id.0))).map(PersonId),
         }
     }
 
-    /// Adds a person when there is nobody yet; none when there is.
+    /// Adds a person with one grant when there is nobody yet; none when there is.
     pub async fn add_first_person(&self, person: &NewPerson) -> Result<Option<PersonId>, StoreError> {
         let added = sqlx::query_scalar(
-            "INSERT INTO person (name, role, password_hash, created_us)
-             SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM person) RETURNING id",
-        )
-        .bind(&person.name)
-        .bind(&person.role)
-        .bind(&person.password_hash)
-        .bind(person.created_us);
-        Ok(self.make(added, "add the first person", None).await?.map(PersonId))
+            "INSERT INTO person (name, password_hash, created_us)
+             SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT 1 FROM person) RETURNING id",
+        );
+        self.insert_person(added, person).await
+    }
+
+    async fn insert_person(
+        &self,
+        insert: QueryScalar<'_, Sqlite, i64, SqliteArguments>,
+        person: &NewPerson,
+    ) -> Result<Option<PersonId>, StoreError> {
+        const WHAT: &str = "add a person";
+        let mut tx = self.begin().await?;
+        let insert = insert.bind(&person.name).bind(&person.password_hash).bind(person.created_us);
+        let Some(id) = insert.fetch_optional(&mut *tx).await.asking(WHAT)? else { return Ok(None) };
+        insert_grant(&mut tx, PersonId(id), &person.grant).await?;
+        self.note_in(&mut tx, None).await?;
+        tx.commit().await.asking(WHAT)?;
+        Ok(Some(PersonId(id)))
     }
 
     /// Whether anybody can sign in.
@@ -99,7 +118,7 @@ impl Store {
 
     /// The person of a name.
     pub async fn person_named(&self, name: &str) -> Result<Option<StoredPerson>, StoreError> {
-        sqlx::query_as("SELECT id, name, role, password_hash, disabled_us FROM person WHERE name = $1")
+        sqlx::query_as("SELECT id, name, password_hash, disabled_us FROM person WHERE name = $1")
             .bind(name)
             .fetch_optional(self.reader())
             .await
@@ -108,22 +127,35 @@ impl Store {
 
     /// The person of an id.
     pub async fn person(&self, id: PersonId) -> Result<Option<StoredPerson>, StoreError> {
-        sqlx::query_as("SELECT id, name, role, password_hash, disabled_us FROM person WHERE id = $1")
+        sqlx::query_as("SELECT id, name, password_hash, disabled_us FROM person WHERE id = $1")
             .bind(id.0)
             .fetch_optional(self.reader())
             .await
             .asking("find a person")
     }
 
+    /// What a person may do, by role and pattern.
+    pub async fn grants_of(&self, id: PersonId) -> Result<Vec<StoredGrant>, StoreError> {
+        sqlx::query_as("SELECT role, clusters FROM person_grant WHERE person = $1 ORDER BY role, clusters")
+            .bind(id.0)
+            .fetch_all(self.reader())
+            .await
+            .asking("read the grants of a person")
+    }
+
     /// Everybody, by name.
     pub async fn people(&self) -> Result<Vec<ListedPerson>, StoreError> {
-        sqlx::query_as(
-            "SELECT name, role, created_us, disabled_us, (SELECT count(*) FROM token WHERE token.person = person.id) AS tokens
+        let mut people: Vec<ListedPerson> = sqlx::query_as(
+            "SELECT id, name, created_us, disabled_us, (SELECT count(*) FROM token WHERE token.person = person.id) AS tokens
              FROM person ORDER BY name",
         )
         .fetch_all(self.reader())
         .await
-        .asking("list people")
+        .asking("list people")?;
+        for person in &mut people {
+            person.grants = self.grants_of(PersonId(person.id)).await?;
+        }
+        Ok(people)
     }
 
     /// Gives a person another password and ends their sessions, all but one; false when there is no such person.
@@ -138,11 +170,46 @@ impl Store {
         self.change_person(set, id, but, "set a password").await
     }
 
-    /// Gives a person another role and ends their sessions; false when there is no such person or they have it.
-    pub async fn set_role(&self, id: PersonId, role: &str) -> Result<bool, StoreError> {
-        let set =
-            sqlx::query("UPDATE person SET role = $2 WHERE id = $1 AND role <> $2").bind(id.0).bind(role);
-        self.change_person(set, id, None, "set a role").await
+    /// Gives a person a role on some clusters and ends their sessions; false when they have that grant.
+    pub async fn add_grant(&self, id: PersonId, grant: &StoredGrant) -> Result<bool, StoreError> {
+        let add = sqlx::query(
+            "INSERT INTO person_grant (person, role, clusters) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        );
+        let add = add.bind(id.0).bind(&grant.role).bind(&grant.clusters);
+        self.change_person(add, id, None, "grant a role").await
+    }
+
+    /// Takes a grant from a person and ends their sessions; false when they have no such grant.
+    pub async fn remove_grant(&self, id: PersonId, grant: &StoredGrant) -> Result<bool, StoreError> {
+        let remove =
+            sqlx::query("DELETE FROM person_grant WHERE person = $1 AND role = $2 AND clusters = $3");
+        let remove = remove.bind(id.0).bind(&grant.role).bind(&grant.clusters);
+        self.change_person(remove, id, None, "revoke a role").await
+    }
+
+    /// Gives a person one grant instead of all that they have and ends their sessions; false when it is their only one.
+    pub async fn set_grant(&self, id: PersonId, grant: &StoredGrant) -> Result<bool, StoreError> {
+        const WHAT: &str = "set a grant";
+        let mut tx = self.begin().await?;
+        let had: Vec<StoredGrant> =
+            sqlx::query_as("SELECT role, clusters FROM person_grant WHERE person = $1")
+                .bind(id.0)
+                .fetch_all(&mut *tx)
+                .await
+                .asking(WHAT)?;
+        if had == [grant.clone()] {
+            return Ok(false);
+        }
+        sqlx::query("DELETE FROM person_grant WHERE person = $1")
+            .bind(id.0)
+            .execute(&mut *tx)
+            .await
+            .asking(WHAT)?;
+        insert_grant(&mut tx, id, grant).await?;
+        end_sessions(&mut tx, id, None).await?;
+        self.note_in(&mut tx, None).await?;
+        tx.commit().await.asking(WHAT)?;
+        Ok(true)
     }
 
     /// Keeps a person from everything and ends their sessions, or lets them again (`since_us` none); false when there
@@ -158,7 +225,7 @@ impl Store {
 
     async fn change_person(
         &self,
-        set: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
+        set: Query<'_, Sqlite, SqliteArguments>,
         id: PersonId,
         but: Option<&str>,
         what: &'static str,
@@ -177,4 +244,19 @@ impl Store {
     pub async fn remove_person(&self, id: PersonId) -> Result<bool, StoreError> {
         self.change(sqlx::query("DELETE FROM person WHERE id = $1").bind(id.0), "remove a person").await
     }
+}
+
+async fn insert_grant(
+    tx: &mut Transaction<'static, Sqlite>,
+    person: PersonId,
+    grant: &StoredGrant,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO person_grant (person, role, clusters) VALUES ($1, $2, $3)")
+        .bind(person.0)
+        .bind(&grant.role)
+        .bind(&grant.clusters)
+        .execute(&mut **tx)
+        .await
+        .asking("keep a grant")?;
+    Ok(())
 }

@@ -5,6 +5,18 @@ use crate::database::Asking as _;
 use crate::pack::{pack_text, unpack_text};
 use crate::{Store, StoreError};
 use paddock_events::{JobId, PlanId, RevisionId};
+use std::collections::BTreeSet;
+
+/// The names of the clusters that a plan is about; none when it is about more than clusters or nobody knows.
+pub type Concerned = Option<BTreeSet<String>>;
+
+/// Reads a column `clusters` of a plan.
+pub(crate) fn concerned(column: Option<&str>, of: &str) -> Result<Concerned, StoreError> {
+    column.map(serde_json::from_str).transpose().map_err(|error| StoreError::Damaged {
+        what: format!("list of clusters of {of}"),
+        why: error.to_string(),
+    })
+}
 
 /// A plan to be kept. `plan` and `facts` are JSON that the console understands.
 #[derive(Clone, Debug)]
@@ -17,6 +29,8 @@ pub struct NewPlan {
     pub plan: String,
     /// What the nodes said, JSON.
     pub facts: String,
+    /// What it is about.
+    pub clusters: Concerned,
     /// Who asked for it.
     pub author: String,
     /// Microseconds since the epoch.
@@ -36,6 +50,8 @@ pub struct StoredPlan {
     pub plan: String,
     /// What the nodes said, JSON.
     pub facts: String,
+    /// What it is about.
+    pub clusters: Concerned,
     /// Who asked for it.
     pub author: String,
     /// The job that ran it.
@@ -46,14 +62,18 @@ impl Store {
     /// Keeps a plan.
     pub async fn add_plan(&self, plan: &NewPlan) -> Result<PlanId, StoreError> {
         let (packed, facts) = (pack_text(&plan.plan)?, pack_text(&plan.facts)?);
+        let clusters = plan.clusters.as_ref().map(serde_json::to_string).transpose().map_err(|error| {
+            StoreError::Damaged { what: "list of clusters".into(), why: error.to_string() }
+        })?;
         let added = sqlx::query_scalar(
-            "INSERT INTO plan (revision, digest, plan, facts, author, created_us)
-             VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
+            "INSERT INTO plan (revision, digest, plan, facts, clusters, author, created_us)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
         )
         .bind(plan.revision.0)
         .bind(&plan.digest)
         .bind(packed)
         .bind(facts)
+        .bind(clusters)
         .bind(&plan.author)
         .bind(plan.created_us);
         self.make(added, "keep a plan", Some("plan")).await.and_then(made).map(PlanId)
@@ -61,22 +81,23 @@ impl Store {
 
     /// One plan.
     pub async fn plan(&self, id: PlanId) -> Result<Option<StoredPlan>, StoreError> {
-        type Row = (i64, String, Vec<u8>, Vec<u8>, String, Option<i64>);
+        type Row = (i64, String, Vec<u8>, Vec<u8>, Option<String>, String, Option<i64>);
         let row: Option<Row> = sqlx::query_as(
-            "SELECT revision, digest, plan.plan, facts, plan.author, job.id
+            "SELECT revision, digest, plan.plan, facts, clusters, plan.author, job.id
              FROM plan LEFT JOIN job ON job.plan = plan.id WHERE plan.id = $1",
         )
         .bind(id.0)
         .fetch_optional(self.reader())
         .await
         .asking("read a plan")?;
-        row.map(|(revision, digest, plan, facts, author, job)| {
+        row.map(|(revision, digest, plan, facts, clusters, author, job)| {
             Ok(StoredPlan {
                 id,
                 revision: RevisionId(revision),
                 digest,
                 plan: unpack_text(&plan, &format!("plan {id}"))?,
                 facts: unpack_text(&facts, &format!("facts of plan {id}"))?,
+                clusters: concerned(clusters.as_deref(), &format!("plan {id}"))?,
                 author,
                 job: job.map(JobId),
             })

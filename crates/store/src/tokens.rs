@@ -81,7 +81,7 @@ impl Store {
     /// The person whose token hashes to this, an expired one included.
     pub async fn bearer_of_token(&self, sha256: &[u8; 32]) -> Result<Option<TokenBearer>, StoreError> {
         sqlx::query_as(
-            "SELECT token.id AS token, person.id AS id, name, role, password_hash, disabled_us, expires_us, used_us
+            "SELECT token.id AS token, person.id AS id, name, password_hash, disabled_us, expires_us, used_us
              FROM token JOIN person ON person.id = token.person WHERE sha256 = $1",
         )
         .bind(sha256.as_slice())

@@ -117,13 +117,14 @@ async fn what_has_expired_is_neither_decided_nor_used_and_may_be_asked_for_again
     let end = NOW + 4 * HOUR;
     assert!(matches!(start(&store, id, first, end).await, Err(StoreError::NotApproved { .. })));
     store.request_approval(&asks(id, "ann", end)).await.unwrap().unwrap();
-    assert_eq!(store.count_approvals_waiting(end).await.unwrap(), 1);
+    assert_eq!(store.approvals_waiting(end).await.unwrap().len(), 1);
     assert_eq!(store.approvals_waiting(end + 4 * HOUR).await.unwrap(), []);
     assert!(!store.approve(id, &signed("bob", end + 4 * HOUR), "pg-test").await.unwrap());
-    let decided = store.newest_approvals_decided(end, 10).await.unwrap();
+    let decided = store.newest_approvals_decided(end, |_| true, 10).await.unwrap();
     assert_eq!(decided.len(), 1, "{decided:?}");
     assert_eq!((decided[0].state, decided[0].why.as_deref()), (ApprovalState::Void, Some("it expired")));
-    assert_eq!(store.newest_approvals_decided(end + 4 * HOUR, 10).await.unwrap().len(), 2);
+    assert_eq!(store.newest_approvals_decided(end + 4 * HOUR, |_| true, 10).await.unwrap().len(), 2);
+    assert_eq!(store.newest_approvals_decided(end, |about| about.is_none(), 10).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -143,7 +144,7 @@ async fn a_job_uses_its_approval_up_or_is_not_started() {
     let mut stale = job_with(id, &[]);
     stale.approval = Some((approval, RevisionId(99)));
     assert!(matches!(store.start_job(&stale).await, Err(StoreError::NotApproved { .. })));
-    assert_eq!(store.newest_jobs(10).await.unwrap().len(), 1, "no job without its approval");
+    assert_eq!(store.newest_jobs(|_| true, 10).await.unwrap().len(), 1, "no job without its approval");
 
     let Taken::Yes((job, fence)) = start(&store, id, approval, NOW + 3).await.unwrap() else {
         panic!("the lock is free")

@@ -5,7 +5,7 @@ mod common;
 
 use common::{LEASE, NOW, finished, fresh, job_with, line, lines, plan, started, step_started};
 use paddock_events::{JobId, JobOutcome};
-use paddock_store::{Appended, Held, JobState, Store, StoreError, Taken};
+use paddock_store::{Appended, Concerned, Held, JobState, Store, StoreError, Taken};
 use std::collections::BTreeSet;
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn a_held_lock_names_its_job_and_leaves_nothing_behind() {
     let second = job_with(plan(&store).await, &["cluster/other", "node/10.10.10.11"]);
     let held = Held { lock: "node/10.10.10.11".into(), by: one };
     assert_eq!(store.start_job(&second).await.unwrap(), Taken::No(held));
-    assert_eq!(store.newest_jobs(10).await.unwrap().len(), 1, "no job row without its locks");
+    assert_eq!(store.newest_jobs(|_| true, 10).await.unwrap().len(), 1, "no job row without its locks");
     let names: Vec<String> =
         store.held_leases(NOW).await.unwrap().into_iter().map(|held| held.lock).collect();
     assert_eq!(names, ["cluster/pg-test", "node/10.10.10.11"], "the other lock was not taken");
@@ -215,10 +215,19 @@ async fn jobs_of_a_cluster_come_newest_first() {
     let (one, fence) = started(&store, &[]).await;
     store.append_events(one, fence, &[finished(0, JobOutcome::Cancelled)], 0).await.unwrap();
     let (two, _) = started(&store, &[]).await;
+    let other = common::plan_about(&store, &["pg-test", "pg-b"]).await;
+    let Taken::Yes((three, _)) = store.start_job(&common::job_with(other, &[])).await.unwrap() else {
+        panic!("started")
+    };
     let ids = |jobs: Vec<paddock_store::StoredJob>| jobs.into_iter().map(|job| job.id).collect::<Vec<_>>();
-    assert_eq!(ids(store.newest_jobs_of("pg-test", 10).await.unwrap()), [two, one]);
-    assert_eq!(ids(store.newest_jobs(1).await.unwrap()), [two]);
-    assert_eq!(ids(store.newest_jobs_of("none", 10).await.unwrap()), []);
+    let all = |_: &Concerned| true;
+    assert_eq!(ids(store.newest_jobs_of("pg-test", all, 10).await.unwrap()), [three, two, one]);
+    assert_eq!(ids(store.newest_jobs(all, 1).await.unwrap()), [three]);
+    assert_eq!(ids(store.newest_jobs_of("none", all, 10).await.unwrap()), []);
+    // What is not taken does not count.
+    let alone = |about: &Concerned| about.as_ref().is_some_and(|about| about.len() == 1);
+    assert_eq!(ids(store.newest_jobs(alone, 1).await.unwrap()), [two]);
+    assert_eq!(ids(store.newest_jobs_of("pg-test", alone, 10).await.unwrap()), [two, one]);
 }
 
 #[tokio::test]

@@ -11,17 +11,24 @@ use paddock_store::{AuditFilter, ChainEnd, NewAudit, Store};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, SqlitePool};
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
+/// The first version whose people have grants, and the people of before and of since.
+const GRANTS_SINCE: i64 = 202611271020;
+const PEOPLE_BEFORE: &str = "INSERT INTO person (name, role, password_hash, created_us) VALUES ('ann', 'admin', 'h1', 1), ('bob', 'viewer', 'h2', 2);";
+const PEOPLE_SINCE: &str =
+    "INSERT INTO person (name, password_hash, created_us) VALUES ('ann', 'h1', 1), ('bob', 'h2', 2);
+     INSERT INTO person_grant VALUES (1, 'admin', '*'), (2, 'viewer', '*'), (2, 'operator', 'pg-test*');";
+
 /// From which version on: what that version's console has written.
 const ROWS: &[(i64, &str)] = &[
     (
         202611241000,
-        "INSERT INTO person (name, role, password_hash, created_us) VALUES ('ann', 'admin', 'h1', 1), ('bob', 'viewer', 'h2', 2);
-         INSERT INTO token (person, label, sha256, created_us) VALUES (1, 'nightly', X'AA', 3);
+        "INSERT INTO token (person, label, sha256, created_us) VALUES (1, 'nightly', X'AA', 3);
          INSERT INTO revision (parent, text, author, message, saved_us) VALUES (NULL, 'all: {}', 'ann', 'first', 4), (1, 'all: {a: b}', 'ann', 'second', 5);
          INSERT INTO step_time VALUES ('pgsql/pg_hba', 70, 6);
          INSERT INTO setting VALUES ('x', 'y');
@@ -35,6 +42,7 @@ const ROWS: &[(i64, &str)] = &[
     ),
     (202611250200, "INSERT INTO session (id, person, data, expires_s, seen_s) VALUES ('s2', 1, X'02', 9000000000, 8999999999);"),
     (202611250210, "INSERT INTO revision (parent, text, author, message, saved_us, job) VALUES (2, 'all: {c: d}', 'paddock', 'job 1', 9, 1);"),
+    (GRANTS_SINCE, "UPDATE plan SET clusters = '[\"pg-test\"]';"),
 ];
 
 fn packed(text: &str) -> Vec<u8> {
@@ -49,6 +57,7 @@ async fn left_by(version: i64, path: &Path) {
     let pool = SqlitePool::connect_with(options).await.unwrap();
     MIGRATIONS.run_to(version, &pool).await.unwrap();
     let fill = |sql: &'static str| sqlx::raw_sql(AssertSqlSafe(sql)).execute(&pool);
+    fill(if version < GRANTS_SINCE { PEOPLE_BEFORE } else { PEOPLE_SINCE }).await.unwrap();
     fill(ROWS[0].1).await.unwrap();
     sqlx::query("INSERT INTO plan (revision, digest, plan, facts, author, created_us) VALUES (2, 'd1', $1, $2, 'ann', 6)")
         .bind(packed(r#"{"title":"Create"}"#))
@@ -95,11 +104,20 @@ async fn a_database_of_every_earlier_version_is_brought_to_this_one() {
         store.check().await.unwrap();
 
         let people = store.people().await.unwrap();
-        let seen: Vec<_> = people
+        let seen: Vec<_> =
+            people.iter().map(|one| (one.name.as_str(), one.tokens, one.disabled_us)).collect();
+        assert_eq!(seen, [("ann", 1, None), ("bob", 0, None)]);
+        // Who had a role has it on everything, and nobody has more than before.
+        let granted: Vec<Vec<String>> = people
             .iter()
-            .map(|one| (one.name.as_str(), one.role.as_str(), one.tokens, one.disabled_us))
+            .map(|one| one.grants.iter().map(|grant| format!("{} {}", grant.role, grant.clusters)).collect())
             .collect();
-        assert_eq!(seen, [("ann", "admin", 1, None), ("bob", "viewer", 0, None)]);
+        let of_bob: &[&str] =
+            if version < GRANTS_SINCE { &["viewer *"] } else { &["operator pg-test*", "viewer *"] };
+        assert_eq!(
+            (&granted[0][..], &granted[1][..]),
+            (&["admin *".to_owned()][..], &of_bob.iter().map(ToString::to_string).collect::<Vec<_>>()[..])
+        );
         let tokens = store.tokens().await.unwrap();
         let ends = (version >= 202611242100).then_some(77);
         assert_eq!(
@@ -119,7 +137,11 @@ async fn a_database_of_every_earlier_version_is_brought_to_this_one() {
             (plan.plan.as_str(), plan.facts.as_str(), plan.job),
             (r#"{"title":"Create"}"#, "{}", Some(JobId(1)))
         );
+        // What a plan of before is about, nobody has written down.
+        let about = (version >= GRANTS_SINCE).then(|| BTreeSet::from(["pg-test".to_owned()]));
+        assert_eq!(plan.clusters, about);
         let job = store.job(JobId(1)).await.unwrap().unwrap();
+        assert_eq!(job.clusters, about);
         assert_eq!((job.title.as_str(), job.next_seq, job.fence), ("Create pg-test", 3, 1));
         assert_eq!(store.outline(JobId(1)).await.unwrap().unwrap(), outline());
         assert_eq!(store.events(JobId(1), 0, 10).await.unwrap(), [line(0), line(1), line(2)]);

@@ -5,13 +5,17 @@ mod common;
 
 use common::{NOW, fresh, revision};
 use paddock_events::PersonId;
-use paddock_store::{NewPerson, NewToken, Store, StoreError};
+use paddock_store::{NewPerson, NewToken, Store, StoreError, StoredGrant};
 use std::collections::BTreeMap;
+
+fn grant(role: &str, clusters: &str) -> StoredGrant {
+    StoredGrant { role: role.into(), clusters: clusters.into() }
+}
 
 fn person(name: &str) -> NewPerson {
     NewPerson {
         name: name.into(),
-        role: "operator".into(),
+        grant: grant("operator", "*"),
         password_hash: "$argon2id$x".into(),
         created_us: NOW,
     }
@@ -24,7 +28,7 @@ async fn a_name_is_unique_without_regard_to_case() {
     let ann = store.add_person(&person("ann")).await.unwrap();
     assert!(matches!(store.add_person(&person("Ann")).await, Err(StoreError::Exists(name)) if name == "Ann"));
     assert_eq!(store.person_named("ANN").await.unwrap().unwrap().id(), ann);
-    assert_eq!(store.person(ann).await.unwrap().unwrap().role, "operator");
+    assert_eq!(store.grants_of(ann).await.unwrap(), [grant("operator", "*")]);
     assert!(store.has_people().await.unwrap());
 }
 
@@ -39,8 +43,9 @@ async fn only_one_first_person_is_added_by_two_at_once() {
 #[tokio::test]
 async fn a_role_that_is_none_is_refused_by_the_database() {
     let (_dir, store) = fresh().await;
-    let bad = NewPerson { role: "god".into(), ..person("zeus") };
+    let bad = NewPerson { grant: grant("god", "*"), ..person("zeus") };
     assert!(matches!(store.add_person(&bad).await, Err(StoreError::Query { .. })));
+    assert!(!store.has_people().await.unwrap(), "nobody is added without a grant");
 }
 
 #[tokio::test]
@@ -134,10 +139,27 @@ async fn sessions_end_with_what_they_stand_on() {
     assert!(store.set_password(ann, "$argon2id$y", Some("a2")).await.unwrap());
     assert_eq!(alive().await, ["a2", "b"]);
     begin().await;
-    assert!(!store.set_role(ann, "operator").await.unwrap(), "she has it");
+    assert!(!store.set_grant(ann, &grant("operator", "*")).await.unwrap(), "she has it");
+    assert!(!store.add_grant(ann, &grant("operator", "*")).await.unwrap(), "she has it");
+    assert!(!store.remove_grant(ann, &grant("operator", "pg-*")).await.unwrap(), "she has another");
     assert_eq!(alive().await, ["a1", "a2", "b"]);
-    assert!(store.set_role(ann, "viewer").await.unwrap());
+    assert!(store.add_grant(ann, &grant("admin", "pg-a*")).await.unwrap());
     assert_eq!(alive().await, ["b"]);
+    begin().await;
+    assert!(store.remove_grant(ann, &grant("operator", "*")).await.unwrap());
+    assert_eq!(
+        (alive().await, store.grants_of(ann).await.unwrap()),
+        (vec!["b"], vec![grant("admin", "pg-a*")])
+    );
+    begin().await;
+    assert!(store.set_grant(ann, &grant("viewer", "*")).await.unwrap());
+    assert_eq!((alive().await, store.grants_of(ann).await.unwrap()), (vec!["b"], vec![grant("viewer", "*")]));
+    let listed: Vec<_> =
+        store.people().await.unwrap().into_iter().map(|one| (one.name, one.grants)).collect();
+    assert_eq!(
+        listed,
+        [("ann".to_owned(), vec![grant("viewer", "*")]), ("bob".to_owned(), vec![grant("operator", "*")])]
+    );
     begin().await;
     assert!(store.set_disabled(ann, Some(NOW)).await.unwrap());
     assert!(!store.set_disabled(ann, Some(NOW)).await.unwrap(), "she is");

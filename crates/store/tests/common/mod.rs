@@ -28,6 +28,10 @@ pub fn revision(parent: Option<RevisionId>, text: &str) -> NewRevision {
 }
 
 pub async fn plan(store: &Store) -> PlanId {
+    plan_about(store, &["pg-test"]).await
+}
+
+pub async fn plan_about(store: &Store, clusters: &[&str]) -> PlanId {
     let newest = store.newest_revision().await.unwrap().map(|revision| revision.id());
     let revision = match newest {
         Some(id) => id,
@@ -38,6 +42,7 @@ pub async fn plan(store: &Store) -> PlanId {
         digest: "d1".into(),
         plan: r#"{"title":"Create"}"#.into(),
         facts: "{}".into(),
+        clusters: Some(clusters.iter().map(|name| (*name).to_owned()).collect()),
         author: "ann".into(),
         created_us: NOW,
     };

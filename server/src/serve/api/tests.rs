@@ -82,6 +82,7 @@ impl Bench {
             revision: self.revision,
             digest: plan.digest.0.clone(),
             plan: serde_json::to_string(&plan).unwrap(),
+            clusters: Some(["pg-test".to_owned()].into()),
             facts: serde_json::to_string(&FactSet::default()).unwrap(),
             author: "operator".into(),
             created_us: 1,
