@@ -14,6 +14,8 @@ pub const JOBS: &str = "/jobs";
 pub const APPROVALS: &str = "/approvals";
 /// Who did what.
 pub const AUDIT: &str = "/audit";
+/// Who may do what.
+pub const PEOPLE: &str = "/people";
 /// Sign-in page; its form posts to the same address with `name`, `password` and `next`.
 pub const SIGN_IN: &str = "/sign-in";
 /// Sign-out takes a POST.

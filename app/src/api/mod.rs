@@ -10,6 +10,7 @@ mod error;
 mod inventory;
 mod jobs;
 mod operations;
+mod people;
 mod plans;
 #[cfg(feature = "ssr")]
 mod session;
@@ -19,7 +20,7 @@ pub use approvals::{
     withdraw_approval,
 };
 pub use audit::audit;
-pub use clusters::{cluster, clusters, me};
+pub use clusters::{cluster, clusters};
 pub use error::ApiError;
 pub use inventory::{check_inventory, inventory, preview_new_cluster, save_inventory};
 pub use jobs::{cancel, job, job_events, jobs, resume};
@@ -27,6 +28,7 @@ pub use operations::{
     cluster_backups, cluster_config, cluster_declared, declare_clone, declare_instance, nodes,
     preview_config, reach_nodes, trust_host_key,
 };
+pub use people::{me, people};
 pub use plans::{dry_run, make_plan, plan, run};
 #[cfg(feature = "ssr")]
 pub use session::Session;

@@ -1,10 +1,12 @@
 //! The head of every page: where one is, who one is, and whether what is shown is live.
 
+use super::load::Loaded;
 use crate::live::{Link, Live};
 use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_router::components::A;
 use leptos_router::hooks::use_location;
+use paddock_events::Me;
 use std::time::Duration;
 
 /// How often the header looks for requests.
@@ -34,11 +36,12 @@ pub fn Header() -> impl IntoView {
             </A>
             <nav aria-label="Main">
                 <a href=paths::CLUSTERS aria-current=move || current(paths::CLUSTERS)>"Clusters"</a>
-                <a href=paths::INVENTORY aria-current=move || current(paths::INVENTORY)>"Inventory"</a>
+                <Reserved me may=|me| me.reads_inventory href=paths::INVENTORY text="Inventory" current/>
                 <a href=paths::NODES aria-current=move || current(paths::NODES)>"Nodes"</a>
                 <a href=paths::JOBS aria-current=move || current(paths::JOBS)>"Jobs"</a>
                 <a href=paths::APPROVALS aria-current=move || current(paths::APPROVALS)>"Approvals"<Waiting/></a>
-                <a href=paths::AUDIT aria-current=move || current(paths::AUDIT)>"Audit"</a>
+                <Reserved me may=|me| me.reads_audit href=paths::AUDIT text="Audit" current/>
+                <Reserved me may=|me| me.reads_people href=paths::PEOPLE text="People" current/>
             </nav>
             <div class="end">
                 <Connection/>
@@ -47,7 +50,7 @@ pub fn Header() -> impl IntoView {
                     {move || Suspend::new(async move {
                         let me = me.await.ok().flatten();
                         me.map(|me| view! {
-                            <a class="me" href=paths::ACCOUNT>{me.name}" "<span class="role">{me.role}</span></a>
+                            <a class="me" href=paths::ACCOUNT>{me.name}" "<span class="role" title=me.grants.join(", ")>{me.role}</span></a>
                             <form method="post" action=paths::SIGN_OUT>
                                 <button class="quiet small">"Sign out"</button>
                             </form>
@@ -56,6 +59,25 @@ pub fn Header() -> impl IntoView {
                 </Suspense>
             </div>
         </header>
+    }
+}
+
+/// A page that not everybody may read; who may not is not led there.
+#[component]
+fn Reserved(
+    me: Loaded<Option<Me>>,
+    may: fn(&Me) -> bool,
+    href: &'static str,
+    text: &'static str,
+    current: impl Fn(&'static str) -> Option<&'static str> + Copy + Send + Sync + 'static,
+) -> impl IntoView {
+    view! {
+        <Suspense>
+            {move || Suspend::new(async move {
+                let reads = me.await.ok().flatten().is_some_and(|me| may(&me));
+                reads.then(|| view! { <a href=href aria-current=move || current(href)>{text}</a> })
+            })}
+        </Suspense>
     }
 }
 

@@ -14,6 +14,7 @@ mod jobs;
 mod nodes;
 mod not_found;
 mod operate;
+mod people;
 mod plan;
 mod replay;
 mod sign_in;
@@ -29,6 +30,7 @@ pub use job::JobView;
 pub use jobs::JobsView;
 pub use nodes::NodesView;
 pub use not_found::NotFound;
+pub use people::PeopleView;
 pub use plan::PlanView;
 pub use sign_in::SignIn;
 
