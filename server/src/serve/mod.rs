@@ -1,11 +1,16 @@
 //! `paddock serve`: opens the console, takes a socket, answers until it is told to stop.
 
 mod api;
+#[cfg(test)]
+mod attempt_tests;
 mod config;
 mod guard;
 mod pages;
 mod recording;
 mod router;
+mod routes;
+#[cfg(test)]
+mod scope_tests;
 mod session;
 mod socket;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::api::{self, ApiState};
 use super::config::Config;
+use super::routes::{Route, mounted, read, write};
 use super::{guard, pages, recording, session, socket};
 use anyhow::{Context as _, Result};
 use axum::extract::{FromRef, Request, State};
@@ -72,25 +73,37 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
             HeaderValue::from_static("public, max-age=31536000, immutable"),
         ))
         .service(files);
-    let router = Router::new()
-        .route(paths::SIGN_OUT, post(pages::sign_out))
-        .route(paths::SIGN_OUT_EVERYWHERE, post(pages::sign_out_everywhere))
-        .route(paths::PASSWORD, post(pages::password))
-        .route(paths::SOCKET, get(socket::open))
-        .route(paths::RECORDING, get(recording::recording))
-        .route("/api/app/{*name}", post(server_function).get(server_function))
+    let router = mounted(browser_routes())
         .leptos_routes_with_context(&state, generate_route_list(App), context, shell)
-        .route(paths::SIGN_IN, post(pages::sign_in))
         .layer(middleware::from_fn_with_state(state.clone(), identify))
         .layer(sessions)
         .nest_service("/pkg", files)
         .nest(api::PREFIX, api)
-        .route("/healthz", get(|| async { "ok\n" }))
+        .merge(mounted(open_routes()))
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(guarded, guard::guard))
         .layer(tower_http::trace::TraceLayer::new_for_http())
         .with_state(state);
     Ok(router)
+}
+
+/// What a browser asks for besides pages.
+pub(super) fn browser_routes() -> Vec<Route<AppState>> {
+    vec![
+        write(paths::SIGN_IN, post(pages::sign_in)),
+        write(paths::SIGN_OUT, post(pages::sign_out)),
+        write(paths::SIGN_OUT_EVERYWHERE, post(pages::sign_out_everywhere)),
+        write(paths::PASSWORD, post(pages::password)),
+        read(paths::SOCKET, get(socket::open)),
+        read(paths::RECORDING, get(recording::recording)),
+        // Each server function is walked by itself.
+        write("/api/app/{*name}", post(server_function).get(server_function)),
+    ]
+}
+
+/// What is answered to anybody.
+pub(super) fn open_routes() -> Vec<Route<AppState>> {
+    vec![read("/healthz", get(|| async { "ok\n" }))]
 }
 
 /// With `__Host-` a browser takes the cookie over HTTPS only, and no other host of the domain can set it.

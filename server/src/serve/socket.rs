@@ -111,7 +111,12 @@ fn take(
 }
 
 /// Sends one subscription's messages until it ends or the socket closes.
-async fn follow(message: ClientMessage, console: Console, actor: Actor, sender: mpsc::Sender<ServerMessage>) {
+pub(super) async fn follow(
+    message: ClientMessage,
+    console: Console,
+    actor: Actor,
+    sender: mpsc::Sender<ServerMessage>,
+) {
     let refused = match message {
         ClientMessage::SubscribeJob { job, from_seq } => {
             match console.follow_job(&actor, job, from_seq).await {

@@ -10,11 +10,11 @@ mod plans;
 #[cfg(test)]
 mod tests;
 
+use super::routes::{Route, mounted, read, write};
 use answer::{nothing_here, wrong_method};
 use axum::Router;
 use axum::extract::FromRef;
-use axum::http::Method;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{get, post};
 use paddock_console::Console;
 use tokio_util::sync::CancellationToken;
 
@@ -28,17 +28,8 @@ pub(super) struct ApiState {
     pub(super) closing: CancellationToken,
 }
 
-/// One route. The list of them is the API; its tests go through the same list, which is all that reads `method`.
-struct Route {
-    #[cfg_attr(not(test), expect(dead_code, reason = "the handler knows its own; tests cannot ask it"))]
-    method: Method,
-    path: &'static str,
-    handler: MethodRouter<ApiState>,
-}
-
-fn routes() -> Vec<Route> {
-    let read = |path, handler| Route { method: Method::GET, path, handler };
-    let write = |path, handler| Route { method: Method::POST, path, handler };
+/// The list of them is the API.
+pub(super) fn routes() -> Vec<Route<ApiState>> {
     vec![
         write("/plans", post(plans::make)),
         read("/plans/{id}", get(plans::page)),
@@ -58,9 +49,5 @@ fn routes() -> Vec<Route> {
 
 /// The API as a part of the whole service, to be nested at [`PREFIX`].
 pub(super) fn router<S: Clone + Send + Sync + 'static>(state: ApiState) -> Router<S> {
-    let mut router = Router::new();
-    for route in routes() {
-        router = router.route(route.path, route.handler);
-    }
-    router.method_not_allowed_fallback(wrong_method).fallback(nothing_here).with_state(state)
+    mounted(routes()).method_not_allowed_fallback(wrong_method).fallback(nothing_here).with_state(state)
 }

@@ -1,0 +1,159 @@
+//! What somebody may try around an approval, by HTTP: all of it is refused, and in the audit log.
+
+use super::api::PREFIX;
+use super::scope_tests::{House, Person, house, keep_plan, sign_in};
+use axum::body::{self, Body};
+use axum::http::{Request, header};
+use paddock_console::People;
+use paddock_console::PersonRole::{Admin, Approver, Operator};
+use paddock_events::{AuditFilter, PlanId, RevisionId, Saved};
+use paddock_playbooks::{Effect, Plan};
+use tower::ServiceExt as _;
+
+/// With which header somebody comes.
+enum By<'a> {
+    Cookie(&'a str),
+    Token(&'a str),
+}
+
+/// A house with a plan that destroys.
+struct Court {
+    house: House,
+    plan: PlanId,
+}
+
+fn destroys(plan: &mut Plan) {
+    let last = plan.stages.last_mut().unwrap().hosts.values_mut().last().unwrap().last_mut().unwrap();
+    last.effect = Effect::Destroys("the data of pg-test-1".into());
+}
+
+impl Court {
+    /// Status and code of the problem, `ok` when there is none.
+    async fn ask(&self, by: By<'_>, path: &str, json: &str) -> (u16, String) {
+        let mut request = Request::post(path).header("host", "console.example");
+        request = match by {
+            By::Cookie(cookie) => request.header(header::COOKIE, cookie),
+            By::Token(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
+        };
+        if !json.is_empty() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let request = request.body(Body::from(json.to_owned())).unwrap();
+        let response = self.house.app.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let bytes = body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let problem: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let code = problem["code"].as_str().unwrap_or("ok").to_owned();
+        assert_eq!(status.is_success(), code == "ok", "{path}: {status} {problem}");
+        (status.as_u16(), code)
+    }
+
+    /// A server function about the plan, in a browser's name.
+    async fn function(&self, cookie: &str, name: &str, more: &str) -> (u16, String) {
+        let json = format!(r#"{{"id":{}{more}}}"#, self.plan);
+        self.ask(By::Cookie(cookie), &format!("/api/app/{name}"), &json).await
+    }
+
+    async fn request(&self, who: &Person) {
+        let asked = self.function(&who.cookie, "approval-request", r#","reason":"not needed""#).await;
+        assert_eq!(asked.1, "ok");
+    }
+
+    async fn approve(&self, cookie: &str) -> (u16, String) {
+        self.function(cookie, "approval-approve", r#","typed_name":"pg-test""#).await
+    }
+
+    async fn run(&self, who: &Person) -> (u16, String) {
+        self.ask(By::Token(&who.token), &format!("{PREFIX}/plans/{}/run", self.plan), "").await
+    }
+
+    async fn save(&self, base: RevisionId, text: String) -> RevisionId {
+        let admin = &self.house.person(Admin, "*").actor;
+        let saved = self.house.console.save_inventory(admin, Some(base), text, String::new()).await;
+        let Saved::Revision { revision } = saved.unwrap() else { panic!("saved") };
+        revision
+    }
+
+    /// Who was refused what, oldest first, after the first `skip` refusals.
+    async fn refused(&self, skip: usize) -> Vec<(String, String)> {
+        let admin = &self.house.person(Admin, "*").actor;
+        let mut rows = self.house.console.audit(admin, AuditFilter::default()).await.unwrap().rows;
+        rows.reverse();
+        rows.into_iter().filter(|row| row.refused).skip(skip).map(|row| (row.name, row.act)).collect()
+    }
+}
+
+fn is(got: &(u16, String), status: u16, code: &str) {
+    assert_eq!((got.0, got.1.as_str()), (status, code));
+}
+
+#[tokio::test]
+async fn what_is_tried_around_an_approval_by_http_is_refused_and_written_down() {
+    let house = house().await;
+    let revision = RevisionId(1);
+    let plan = keep_plan(house.dir.path(), &house.text, revision, destroys).await;
+    let court = Court { house, plan };
+    let person = |role, scope| court.house.person(role, scope);
+    let (operator, requester) = (person(Operator, "pg-test*"), person(Approver, "pg-test*"));
+    let (outside, approver, admin) = (person(Approver, "pg-b"), person(Approver, "*"), person(Admin, "*"));
+    let name = |person: &Person| person.actor.name().to_owned();
+    let names = [operator, requester, outside, approver, admin].map(name);
+
+    // Before anybody has approved: the command line's call, a route that is none, a token where a session is due.
+    is(&court.run(operator).await, 403, "run/needs-approval");
+    let made_up = court.ask(By::Token(&operator.token), &format!("{PREFIX}/plans/{plan}/approve"), "").await;
+    is(&made_up, 404, "api/no-route");
+    let by_token =
+        court.ask(By::Token(&approver.token), "/api/app/approval-approve", r#"{"id":1,"typed_name":"x"}"#);
+    assert_eq!(by_token.await.0, 401);
+    court.request(requester).await;
+    // The requester, and in a second session; somebody without the role; somebody without the scope.
+    let second = sign_in(&court.house.app, requester.actor.name()).await;
+    is(&court.approve(&requester.cookie).await, 403, "approval/own-request");
+    is(&court.approve(&second).await, 403, "approval/own-request");
+    is(&court.approve(&operator.cookie).await, 403, "people/forbidden");
+    is(&court.approve(&outside.cookie).await, 403, "people/out-of-scope");
+    is(&court.run(outside).await, 403, "people/out-of-scope");
+    assert_eq!(
+        court.refused(0).await,
+        [
+            (0, "job/run"),
+            (1, "approval/approve"),
+            (1, "approval/approve"),
+            (0, "approval/approve"),
+            (2, "approval/approve"),
+            (2, "job/run")
+        ]
+        .map(|(who, act): (usize, &str)| (names[who].clone(), act.to_owned()))
+    );
+    // The approver is removed between the approval and the run.
+    is(&court.approve(&approver.cookie).await, 200, "ok");
+    let desk = People::open(court.house.dir.path()).await.unwrap();
+    desk.remove(&names[3]).await.unwrap();
+    desk.close().await;
+    is(&court.run(operator).await, 403, "run/approver-lost");
+    is(&court.approve(&approver.cookie).await, 401, "session/signed-out");
+    // What was approved is changed, and changed back.
+    is(&court.function(&requester.cookie, "approval-withdraw", "").await, 200, "ok");
+    court.request(requester).await;
+    is(&court.approve(&admin.cookie).await, 200, "ok");
+    let edited = court.house.text.replace("pg_cluster: pg-test }", "pg_cluster: pg-test, pg_port: 5999 }");
+    let then = court.save(revision, edited).await;
+    is(&court.run(operator).await, 409, "plan/stale");
+    court.save(then, court.house.text.clone()).await;
+    is(&court.run(operator).await, 403, "run/needs-approval");
+    // One approval, raced and replayed: one job.
+    court.request(requester).await;
+    is(&court.approve(&admin.cookie).await, 200, "ok");
+    let (one, other) = tokio::join!(court.run(operator), court.run(admin));
+    assert_ne!(one.1 == "ok", other.1 == "ok", "{one:?} {other:?}");
+    is(&court.run(operator).await, 409, "run/already-run");
+    is(&court.approve(&admin.cookie).await, 409, "approval/none-open");
+    let jobs = court.house.console.jobs(&admin.actor, 10).await.unwrap();
+    assert_eq!(jobs.iter().filter(|job| job.id != court.house.job).count(), 1, "{jobs:?}");
+    let later = court.refused(6).await;
+    let acts: Vec<&str> = later.iter().map(|(_, act)| act.as_str()).collect();
+    let expected = ["job/run", "job/run", "job/run", "job/run", "job/run", "approval/approve"];
+    assert_eq!(acts, expected, "lost, stale, void, raced, replayed, decided: {later:?}");
+    court.house.console.shut_down().await;
+}
