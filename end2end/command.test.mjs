@@ -84,7 +84,7 @@ test('people and tokens are made beside the running console', async () => {
   token = made.out.trim();
   assert.match(token, /^pdk_\w{43}$/);
   const people = await paddock(['user', 'list']);
-  assert.match(people.out, /^ann +operator +\S+ \S+ +1$/m);
+  assert.match(people.out, /^ann +operator on \* +\S+ \S+ +1$/m);
   const listed = await paddock(['token', 'list']);
   assert.match(listed.out, /^1 +ann +end to end +.*never$/m);
   assert.ok(!listed.out.includes(token));

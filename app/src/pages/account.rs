@@ -1,6 +1,8 @@
-//! The signed-in person's own page: another password, the end of all sessions. Plain forms, as for signing in.
+//! The signed-in person's own page: what they may do, another password, the end of all sessions. Plain forms, as for
+//! signing in.
 
-use crate::paths;
+use crate::components::load;
+use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -23,6 +25,7 @@ fn words(said: &str) -> (&'static str, &'static str) {
 pub fn AccountView() -> impl IntoView {
     let query = use_query_map();
     let said = move || query.with(|query| query.get("said"));
+    let me = Resource::new_blocking(|| (), |()| api::me());
     let outcome = move || {
         said().map(|said| {
             if said == "done" {
@@ -39,6 +42,15 @@ pub fn AccountView() -> impl IntoView {
         <Title text="Your account"/>
         <div class="head"><h1>"Your account"</h1></div>
         {outcome}
+        <h2>"What you may do"</h2>
+        {load(me, |me| {
+            let grants = me.map(|me| me.grants).unwrap_or_default();
+            if grants.is_empty() {
+                return view! { <p>"Nothing yet: ask an admin for a role."</p> }.into_any();
+            }
+            let grants = grants.into_iter().map(|one| view! { <span class="chip">{one}</span> }).collect_view();
+            view! { <p>{grants}</p> }.into_any()
+        })}
         <h2>"Change the password"</h2>
         <form method="post" action=paths::PASSWORD class="card account">
             <label>

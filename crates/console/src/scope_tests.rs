@@ -166,6 +166,19 @@ async fn a_plan_of_unknown_or_mixed_clusters_is_for_who_may_all_of_them() {
         assert_eq!(code(console.plan_page(&both, id).await), of_both, "{:?}", new.clusters);
         assert_eq!(code(console.plan_page(&house.bench.ann, id).await), "ok");
     }
+    // What was written down with a plan is not what it is about any more: the inventory in force decides.
+    let grown = console.kept_plan(house.plans[1]).await.unwrap().stored;
+    let new = NewPlan {
+        revision: grown.revision,
+        digest: grown.digest,
+        plan: grown.plan,
+        facts: grown.facts,
+        clusters: Some(["pg-test".to_owned()].into()),
+        author: "ann".into(),
+        created_us: 1,
+    };
+    let id = console.inner.store.add_plan(&new).await.unwrap();
+    assert_eq!(code(console.run(&tom, id).await), OUT);
     house.end().await;
 }
 
