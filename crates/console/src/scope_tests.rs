@@ -135,6 +135,11 @@ async fn a_plan_is_made_only_within_scope_and_before_a_node_is_asked() {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
         assert_eq!(code(console.plan_words(&tom, &words).await), expected, "{line}");
     }
+    let asked = console.reach_nodes(&tom, "").await.unwrap();
+    let asked: Vec<&str> = asked.nodes.iter().map(|node| node.addr.as_str()).collect();
+    assert_eq!(asked, ["127.0.0.2"], "he sees all three, and plans for one");
+    let local = house.person("local", &[on(PersonRole::Admin, "pg-test*")]).await;
+    assert_eq!(code(console.trust_host_key(&local, "127.0.0.2", "SHA256:x").await), OUT);
     house.end().await;
 }
 

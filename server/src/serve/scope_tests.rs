@@ -90,7 +90,7 @@ const BROWSER: [Row; 7] = [
     ("POST", "/sign-out", "", Nothing),
 ];
 
-const FUNCTIONS: [Row; 33] = [
+const FUNCTIONS: [Row; 35] = [
     ("GET", "/api/app/me", "", Nothing),
     ("GET", "/api/app/people", "", Everything(Admin)),
     (
@@ -111,6 +111,14 @@ const FUNCTIONS: [Row; 33] = [
         Cluster(Operator),
     ),
     ("GET", "/api/app/nodes", "needle=", Anywhere(Viewer)),
+    ("POST", "/api/app/reach-nodes", r#"{"needle":""}"#, Anywhere(Operator)),
+    // It may be the key of a host that stands before all nodes.
+    (
+        "POST",
+        "/api/app/trust-host-key",
+        r#"{"addr":"127.0.0.2","fingerprint":"SHA256:x"}"#,
+        Everything(Admin),
+    ),
     ("GET", "/api/app/inventory", "", Everything(Viewer)),
     ("POST", "/api/app/inventory-check", r#"{"text":"all: {}"}"#, Anywhere(Operator)),
     (
