@@ -4,6 +4,7 @@ use crate::audit::Origin;
 use crate::audit_log::AuditLog;
 use crate::inventory::Current;
 use crate::keeping::private_dir;
+use crate::key::{self, KeySource};
 use crate::live::{Live, keep_house};
 use crate::own_backup::refuse_half_restored;
 use crate::passwords::BackOff;
@@ -51,6 +52,8 @@ pub struct Actor {
 pub struct Settings {
     /// Directory of everything the console keeps; made with mode 0700.
     pub state_dir: PathBuf,
+    /// The key that the database is sealed with.
+    pub key: KeySource,
     /// Private key for the nodes; none: `state_dir/ssh/id_ed25519`, made when missing.
     pub ssh_key: Option<PathBuf>,
     /// OpenSSH known_hosts file with the nodes' host keys; none: `state_dir/ssh/known_hosts`.
@@ -102,14 +105,17 @@ impl Console {
         private_dir(&settings.state_dir)?;
         let ssh_dir = settings.state_dir.join("ssh");
         private_dir(&ssh_dir)?;
-        let key = match &settings.ssh_key {
-            Some(key) => key.clone(),
+        let ssh_key = match &settings.ssh_key {
+            Some(path) => path.clone(),
             None => own_key(ssh_dir.join("id_ed25519")).await?,
         };
         let store = Store::open(&settings.state_dir.join("paddock.db")).await.map_err(from_store)?;
+        let sealed_with = store.sealed_with().await.map_err(from_store)?;
+        let key = key::find(&settings.key, &settings.state_dir, sealed_with.as_deref())?;
+        let store = store.unlocked(key).await.map_err(from_store)?;
         let pool = Pool::new(SshSettings {
             user: settings.ssh_user.clone(),
-            key,
+            key: ssh_key,
             known_hosts: settings.known_hosts.clone().unwrap_or_else(|| ssh_dir.join("known_hosts")),
             connect_timeout: Duration::from_secs(10),
         });

@@ -85,7 +85,7 @@ fn check_size(text: &str) -> Result<(), Problem> {
 impl Console {
     /// The first revision of a new console, from a file. Does nothing when there is a revision.
     pub(crate) async fn seed_inventory(&self, path: &Path) -> Result<(), Problem> {
-        if self.inner.store.newest_revision().await.map_err(from_store)?.is_some() {
+        if self.inner.store.newest_revision_id().await.map_err(from_store)?.is_some() {
             return Ok(());
         }
         let text = std::fs::read_to_string(path).map_err(|error| {
@@ -117,12 +117,14 @@ impl Console {
 
     /// The revision in force, from memory when it is still the newest.
     pub(crate) async fn current(&self) -> Result<Option<Current>, Problem> {
-        let newest = self.inner.store.newest_revision().await.map_err(from_store)?;
-        let Some(newest) = newest else { return Ok(None) };
+        let newest = self.inner.store.newest_revision_id().await.map_err(from_store)?;
         let kept = self.inner.current.lock().ok().and_then(|kept| kept.clone());
-        if let Some(kept) = kept.filter(|kept| kept.revision == newest.id()) {
+        if let Some(kept) = kept.filter(|kept| Some(kept.revision) == newest) {
             return Ok(Some(kept));
         }
+        let Some(newest) = self.inner.store.newest_revision().await.map_err(from_store)? else {
+            return Ok(None);
+        };
         let (revision, saved) = (newest.id(), (newest.author.clone(), newest.saved_us));
         let (inventory, findings) = read(newest.text).await?;
         let current =

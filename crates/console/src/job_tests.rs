@@ -1,7 +1,7 @@
 //! Jobs end to end: a plan kept as `plan()` would, run against nodes that do not answer, followed and resumed.
 
 use crate::clock::now_us;
-use crate::{Actor, Console, PersonRole, Settings};
+use crate::{Actor, Console, KeySource, PersonRole, Settings};
 use paddock_events::{Event, EventKind, JobId, JobOutcome, PlanId, ProblemKind, Saved, Stream, Verdict};
 use paddock_inventory::Inventory;
 use paddock_playbooks::{Effect, FactSet, Intent, Material, Plan};
@@ -25,7 +25,14 @@ pub(crate) struct Bench {
 
 fn settings(dir: &TempDir) -> Settings {
     let (ssh_key, known_hosts, seed_inventory) = (None, None, None);
-    Settings { state_dir: dir.path().into(), ssh_key, known_hosts, ssh_user: "root".into(), seed_inventory }
+    Settings {
+        state_dir: dir.path().into(),
+        key: KeySource::StateDir,
+        ssh_key,
+        known_hosts,
+        ssh_user: "root".into(),
+        seed_inventory,
+    }
 }
 
 pub(crate) async fn bench() -> Bench {

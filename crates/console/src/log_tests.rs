@@ -2,12 +2,13 @@
 
 use super::*;
 use paddock_events::{JobOutcome, JobOutline, StepOutline, Stream};
-use paddock_store::{JobState, NewJob, NewPlan, NewRevision, Taken};
+use paddock_store::{JobState, NewJob, NewPlan, NewRevision, SealKey, Taken};
 use tempfile::TempDir;
 
 async fn started() -> (TempDir, Store, JobId) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("paddock.db")).await.unwrap();
+    let store = store.unlocked(SealKey::generate()).await.unwrap();
     let revision = NewRevision {
         parent: None,
         text: "all: {}\n".into(),

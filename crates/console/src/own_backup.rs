@@ -1,14 +1,15 @@
 //! The console itself, backed up into one file and put back.
 //!
 //! The file is a tar, mode 0600: `manifest.json` first, which names every file with its size and SHA-256, then the
-//! database as it was at one moment, then what the state directory holds beside it. Whoever has the file has every
-//! secret of the console, unless the console's key is kept elsewhere.
+//! database as it was at one moment, then what the state directory holds beside it. The database is sealed; its key is
+//! in the file only when it is in the state directory, and both ends say which it is.
 
 use crate::audit::{NoteOutcome as _, Way, note_by};
 use crate::audit_log::AuditLog;
 use crate::clock::{now_us, utc};
 use crate::desk::open_store;
 use crate::keeping::{private_dir, private_options};
+use crate::key::{self, KEY_FILE};
 use crate::problems::{from_store, internal, problem};
 use crate::recovery::one_runs;
 use paddock_events::{Problem, ProblemKind};
@@ -190,7 +191,12 @@ fn pack(
         }
     }
     let files = manifest.files.len();
-    Ok(format!("{}: {files} files, {bytes} bytes, the audit log to row {audit_rows}", file.display()))
+    let key = if manifest.files.contains_key(KEY_FILE) {
+        "the key of its database is in it: whoever has the file can read every password"
+    } else {
+        "the key of its database is not in it: without that key it is worth nothing, keep a copy of it elsewhere"
+    };
+    Ok(format!("{}: {files} files, {bytes} bytes, the audit log to row {audit_rows}; {key}", file.display()))
 }
 
 /// Files of the state directory, but the database, what belongs to running processes, and what was kept aside.
@@ -371,16 +377,34 @@ async fn check(dir: &Path, file: &Path, manifest: &Manifest) -> Result<String, P
                 format!("its audit log has {} rows, and its manifest says {}", end.rows, manifest.audit_rows);
             return Err(torn(file, why));
         }
+        let key = about_key(&store, dir, file).await?;
         // A session that was ended after the backup must not be worth anything again.
         let ended = store.end_all_sessions().await.map_err(from_store)?;
         let outcome = format!("the backup of {}; {ended} sessions ended", manifest.at);
         let note = note_by(Way::CommandLine, "console/restore", String::new()).with(outcome);
         store.append_audit(&note).await.map_err(from_store)?;
-        Ok(found)
+        Ok(format!("{found}{key}"))
     };
     let checked = checked.await;
     store.close().await;
     checked
+}
+
+/// The key that came with the database must be its own; without one it is said which one it needs.
+async fn about_key(store: &Store, dir: &Path, file: &Path) -> Result<String, Problem> {
+    let Some(sealed_with) = store.sealed_with().await.map_err(from_store)? else {
+        return Ok(String::new());
+    };
+    match key::read(&dir.join(KEY_FILE))? {
+        Some(key) if key.name() != sealed_with => Err(torn(
+            file,
+            format!("its database is sealed with key {sealed_with}, and it holds key {}", key.name()),
+        )),
+        Some(_) => Ok(format!("; its key {sealed_with} came with it")),
+        None => {
+            Ok(format!("; its key {sealed_with} is not in it: have it in place before the console starts"))
+        }
+    }
 }
 
 /// Moves what is there aside and the unpacked files into its place, the database last. Gives where the old ones are.

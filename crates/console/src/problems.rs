@@ -1,6 +1,7 @@
 //! Refusals and errors as a person reads them. The one place where lower errors become [`Problem`]s.
 
 use crate::clock::now_us;
+use crate::key::wrong_key;
 use paddock_events::{JobId, PlanId, Problem, ProblemKind};
 use paddock_inventory::{EditError, NameError};
 use paddock_playbooks::Refusal;
@@ -59,10 +60,12 @@ pub(crate) fn from_store(error: StoreError) -> Problem {
             "its approval was used, has expired or is void",
             "look at the plan's page",
         ),
+        StoreError::WrongKey { sealed_with, given } => wrong_key(&sealed_with, &given),
         StoreError::Open { .. }
         | StoreError::Migrate { .. }
         | StoreError::Query { .. }
         | StoreError::Damaged { .. }
+        | StoreError::Locked
         | StoreError::Gap { .. } => internal("the console's database did not answer", &error),
     }
 }

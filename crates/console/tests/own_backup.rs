@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
 mod common;
 
-use common::{TEXT, opened, saved, settings, somebody};
+use common::{TEXT, database, opened, saved, settings, somebody};
 use paddock_console::{Actor, AuditLog, Console, People, PersonRole, back_up, restore};
 use paddock_events::{EventKind, JobId, JobOutcome, PlanId, Stream};
 use paddock_store::{NewJob, NewPlan, Store, Taken};
@@ -41,7 +41,7 @@ async fn house() -> (TempDir, Console, Actor, (JobId, u64), String) {
     let people = People::open(&dir.path().join("state")).await.unwrap();
     let (_, token) = people.add_token("operator", "nightly", None).await.unwrap();
     people.close().await;
-    let store = Store::open(&dir.path().join("state/paddock.db")).await.unwrap();
+    let store = database(&dir.path().join("state")).await;
     let plan = NewPlan {
         revision: second,
         digest: "d1".into(),

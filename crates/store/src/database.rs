@@ -1,6 +1,7 @@
 //! Opening the database, and what can go wrong with it.
 
 use crate::audit::NewAudit;
+use crate::seal::SealKey;
 use futures::{Stream, TryStreamExt as _};
 use paddock_events::{JobId, PlanId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -20,6 +21,8 @@ pub struct Store {
     write: SqlitePool,
     /// What the next audited change appends to the audit log ([`Store::noting`]).
     pub(crate) note: Option<Arc<NewAudit>>,
+    /// Reads and writes what is sealed; none: this store cannot ([`Store::unlocked`]).
+    pub(crate) seal: Option<Arc<SealKey>>,
 }
 
 /// Why the store did not answer.
@@ -60,6 +63,17 @@ pub enum StoreError {
         /// Why.
         why: String,
     },
+    /// The database is sealed with another key.
+    #[error("the database is sealed with key {sealed_with}, and key {given} was given")]
+    WrongKey {
+        /// Name of the key that it is sealed with.
+        sealed_with: String,
+        /// Name of the key that was given.
+        given: String,
+    },
+    /// Something sealed was asked of a store that was opened without its key.
+    #[error("the database was opened without its key")]
+    Locked,
     /// The name is taken.
     #[error("`{0}` exists already")]
     Exists(String),
@@ -100,7 +114,8 @@ impl<T> Asking<T> for Result<T, sqlx::Error> {
 }
 
 impl Store {
-    /// Opens the file, makes it when missing (mode 0600 on Unix), and brings its tables to this version.
+    /// Opens the file, makes it when missing (mode 0600 on Unix), and brings its tables to this version. What is sealed
+    /// is read after [`Store::unlocked`].
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         make_private(path).map_err(|error| StoreError::Open { path: path.into(), source: error.into() })?;
         let options = SqliteConnectOptions::new()
@@ -121,7 +136,7 @@ impl Store {
         let migrated = MIGRATIONS.run(&write).await;
         migrated.map_err(|source| StoreError::Migrate { path: path.into(), source })?;
         let read = pool(4).connect_with(options).await.map_err(open)?;
-        Ok(Self { read, write, note: None })
+        Ok(Self { read, write, note: None, seal: None })
     }
 
     /// Waits for what runs, then closes the file. Later questions fail.

@@ -1,8 +1,7 @@
 //! Plans as they were shown.
 
-use crate::audit::made;
 use crate::database::Asking as _;
-use crate::pack::{pack_text, unpack_text};
+use crate::seal::Place;
 use crate::{Store, StoreError};
 use paddock_events::{JobId, PlanId, RevisionId};
 use std::collections::BTreeSet;
@@ -61,22 +60,34 @@ pub struct StoredPlan {
 impl Store {
     /// Keeps a plan.
     pub async fn add_plan(&self, plan: &NewPlan) -> Result<PlanId, StoreError> {
-        let (packed, facts) = (pack_text(&plan.plan)?, pack_text(&plan.facts)?);
+        let key = self.key()?;
         let clusters = plan.clusters.as_ref().map(serde_json::to_string).transpose().map_err(|error| {
             StoreError::Damaged { what: "list of clusters".into(), why: error.to_string() }
         })?;
-        let added = sqlx::query_scalar(
+        let mut tx = self.begin().await?;
+        let id: i64 = sqlx::query_scalar(
             "INSERT INTO plan (revision, digest, plan, facts, clusters, author, created_us)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+             VALUES ($1, $2, X'', X'', $3, $4, $5) RETURNING id",
         )
         .bind(plan.revision.0)
         .bind(&plan.digest)
-        .bind(packed)
-        .bind(facts)
         .bind(clusters)
         .bind(&plan.author)
-        .bind(plan.created_us);
-        self.make(added, "keep a plan", Some("plan")).await.and_then(made).map(PlanId)
+        .bind(plan.created_us)
+        .fetch_one(&mut *tx)
+        .await
+        .asking("keep a plan")?;
+        // Sealed for its row, whose number is known now.
+        sqlx::query("UPDATE plan SET plan = $2, facts = $3 WHERE id = $1")
+            .bind(id)
+            .bind(key.seal(Place::new("plan.plan", id), &plan.plan)?)
+            .bind(key.seal(Place::new("plan.facts", id), &plan.facts)?)
+            .execute(&mut *tx)
+            .await
+            .asking("seal a plan")?;
+        self.note_in(&mut tx, Some(format!("plan {id}"))).await?;
+        tx.commit().await.asking("keep a plan")?;
+        Ok(PlanId(id))
     }
 
     /// One plan.
@@ -95,8 +106,8 @@ impl Store {
                 id,
                 revision: RevisionId(revision),
                 digest,
-                plan: unpack_text(&plan, &format!("plan {id}"))?,
-                facts: unpack_text(&facts, &format!("facts of plan {id}"))?,
+                plan: self.key()?.open(Place::new("plan.plan", id.0), &plan)?,
+                facts: self.key()?.open(Place::new("plan.facts", id.0), &facts)?,
                 clusters: concerned(clusters.as_deref(), &format!("plan {id}"))?,
                 author,
                 job: job.map(JobId),

@@ -1,8 +1,10 @@
-//! Browser sessions: opaque data, whose they are, and when they end.
+//! Browser sessions: opaque data, whose they are, and when they end. Of an id, which is what the cookie says, only its
+//! hash is stored.
 
 use crate::database::Asking as _;
 use crate::{Store, StoreError};
 use paddock_events::PersonId;
+use sha2::{Digest as _, Sha256};
 
 /// A session as stored.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -30,7 +32,7 @@ impl Store {
              ON CONFLICT (id) DO UPDATE SET person = excluded.person, data = excluded.data, seen_s = excluded.seen_s,
                 expires_s = CASE WHEN excluded.expires_s < session.expires_s THEN excluded.expires_s ELSE session.expires_s END",
         )
-        .bind(id)
+        .bind(cookie_hash(id))
         .bind(person.map(|id| id.0))
         .bind(data)
         .bind(expires_s)
@@ -51,7 +53,7 @@ impl Store {
         sqlx::query_as(
             "SELECT data, expires_s, seen_s FROM session WHERE id = $1 AND expires_s > $2 AND seen_s > $2 - $3",
         )
-        .bind(id)
+        .bind(cookie_hash(id))
         .bind(now_s)
         .bind(idle_s)
         .fetch_optional(self.reader())
@@ -61,15 +63,16 @@ impl Store {
 
     /// Notes that a session was used.
     pub async fn session_was_used(&self, id: &str, now_s: i64) -> Result<(), StoreError> {
-        let used = sqlx::query("UPDATE session SET seen_s = $2 WHERE id = $1").bind(id).bind(now_s);
+        let used =
+            sqlx::query("UPDATE session SET seen_s = $2 WHERE id = $1").bind(cookie_hash(id)).bind(now_s);
         used.execute(self.writer()).await.asking("note that a session was used")?;
         Ok(())
     }
 
     /// Forgets a session.
     pub async fn delete_session(&self, id: &str) -> Result<(), StoreError> {
-        let deleted = sqlx::query("DELETE FROM session WHERE id = $1").bind(id).execute(self.writer()).await;
-        deleted.asking("delete a session")?;
+        let deleted = sqlx::query("DELETE FROM session WHERE id = $1").bind(cookie_hash(id));
+        deleted.execute(self.writer()).await.asking("delete a session")?;
         Ok(())
     }
 
@@ -100,9 +103,14 @@ pub(crate) async fn end_sessions(
 ) -> Result<u64, StoreError> {
     let ended = sqlx::query("DELETE FROM session WHERE person = $1 AND id IS NOT $2")
         .bind(person.0)
-        .bind(but)
+        .bind(but.map(cookie_hash))
         .execute(&mut **tx)
         .await
         .asking("end sessions")?;
     Ok(ended.rows_affected())
+}
+
+/// What is stored of a session's id.
+pub(crate) fn cookie_hash(id: &str) -> String {
+    Sha256::digest(id.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

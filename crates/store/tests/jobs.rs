@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
 mod common;
 
-use common::{LEASE, NOW, finished, fresh, job_with, line, lines, plan, started, step_started};
+use common::{LEASE, NOW, finished, fresh, job_with, line, lines, opened, plan, started, step_started};
 use paddock_events::{JobId, JobOutcome};
 use paddock_store::{Appended, Concerned, Held, JobState, Store, StoreError, Taken};
 use std::collections::BTreeSet;
@@ -171,7 +171,7 @@ async fn what_was_appended_survives_a_crash_and_the_old_runner_is_fenced_off() {
     let (job, fence) = started(&store, &["cluster/pg-test"]).await;
     store.append_events(job, fence, &lines(0, 100), 0).await.unwrap();
     // No close: a second handle is what a new process sees after a kill.
-    let after = Store::open(&dir.path().join("paddock.db")).await.unwrap();
+    let after = opened(&dir.path().join("paddock.db")).await;
     let running = after.running_jobs(NOW + 1).await.unwrap();
     assert_eq!((running.len(), running[0].1), (1, false), "its lease has not expired");
     let expired = after.running_jobs(NOW + LEASE + 1).await.unwrap();

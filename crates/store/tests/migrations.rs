@@ -7,7 +7,7 @@ use common::{NOW, line, lines, outline};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use paddock_events::{JobId, JobOutcome, PersonId, PlanId, RevisionId};
-use paddock_store::{AuditFilter, ChainEnd, NewAudit, Store};
+use paddock_store::{AuditFilter, ChainEnd, NewAudit};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, SqlitePool};
@@ -100,7 +100,7 @@ async fn a_database_of_every_earlier_version_is_brought_to_this_one() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("paddock.db");
         left_by(version, &path).await;
-        let store = Store::open(&path).await.unwrap();
+        let store = common::opened(&path).await;
         store.check().await.unwrap();
 
         let people = store.people().await.unwrap();

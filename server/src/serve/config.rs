@@ -2,7 +2,9 @@
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use paddock_console::KeySource;
 use serde::Deserialize;
+use std::env::VarError;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -44,6 +46,9 @@ pub(crate) struct ServeArgs {
     /// First inventory of a new console.
     #[arg(long, env = "PADDOCK_SEED_INVENTORY")]
     seed_inventory: Option<PathBuf>,
+    /// The key that the database is sealed with; without it `key` in the state directory. Or PADDOCK_KEY, the key itself.
+    #[arg(long, env = "PADDOCK_KEY_FILE")]
+    key_file: Option<PathBuf>,
     /// Private key for the nodes.
     #[arg(long, env = "PADDOCK_SSH_KEY")]
     ssh_key: Option<PathBuf>,
@@ -71,6 +76,7 @@ struct File {
     state_dir: Option<PathBuf>,
     site_root: Option<PathBuf>,
     seed_inventory: Option<PathBuf>,
+    key_file: Option<PathBuf>,
     ssh_key: Option<PathBuf>,
     known_hosts: Option<PathBuf>,
     ssh_user: Option<String>,
@@ -86,6 +92,7 @@ pub(crate) struct Config {
     pub(crate) state_dir: PathBuf,
     pub(crate) site_root: PathBuf,
     pub(crate) seed_inventory: Option<PathBuf>,
+    pub(crate) key: KeySource,
     pub(crate) ssh_key: Option<PathBuf>,
     pub(crate) known_hosts: Option<PathBuf>,
     pub(crate) ssh_user: String,
@@ -108,6 +115,13 @@ impl Config {
                 bail!("tls_cert and tls_key are given together or not at all")
             }
         };
+        let key = match (args.key_file.or(file.key_file), std::env::var("PADDOCK_KEY")) {
+            (None, Err(VarError::NotPresent)) => KeySource::StateDir,
+            (Some(path), Err(VarError::NotPresent)) => KeySource::File(path),
+            (None, Ok(text)) => KeySource::Text(text),
+            (None, Err(VarError::NotUnicode(_))) => bail!("PADDOCK_KEY is not a key"),
+            (Some(path), _) => bail!("PADDOCK_KEY is set, and so is key_file ({}): give one", path.display()),
+        };
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share/paddock"));
         Ok(Self {
             listen: args.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
@@ -118,6 +132,7 @@ impl Config {
                 .context("no state directory: give --state-dir, or set HOME")?,
             site_root: args.site_root.or(file.site_root).unwrap_or_else(|| PathBuf::from("site")),
             seed_inventory: args.seed_inventory.or(file.seed_inventory),
+            key,
             ssh_key: args.ssh_key.or(file.ssh_key),
             known_hosts: args.known_hosts.or(file.known_hosts),
             ssh_user: args.ssh_user.or(file.ssh_user).unwrap_or_else(|| "root".to_owned()),
@@ -130,4 +145,28 @@ impl Config {
 fn read_file(path: &PathBuf) -> Result<File> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).with_context(|| format!("{} is not a settings file", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_where_the_settings_say() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("paddock.toml");
+        let config = |text: &str, key_file: Option<&str>| {
+            std::fs::write(&path, text).unwrap();
+            let args = ServeArgs {
+                config: Some(path.clone()),
+                state_dir: Some("state".into()),
+                key_file: key_file.map(PathBuf::from),
+                ..ServeArgs::default()
+            };
+            format!("{:?}", Config::read(args).unwrap().key)
+        };
+        assert_eq!(config("", None), "StateDir");
+        assert_eq!(config("key_file = \"/run/key\"", None), "File(/run/key)");
+        assert_eq!(config("key_file = \"/run/key\"", Some("/other")), "File(/other)");
+    }
 }

@@ -37,6 +37,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
     let listener = listener(&config)?;
     let settings = Settings {
         state_dir: config.state_dir.clone(),
+        key: config.key.clone(),
         ssh_key: config.ssh_key.clone(),
         known_hosts: config.known_hosts.clone(),
         ssh_user: config.ssh_user.clone(),

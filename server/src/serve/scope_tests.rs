@@ -11,11 +11,11 @@ use axum::http::{Method, Request, StatusCode, header};
 use leptos::server_fn::axum::server_fn_paths;
 use leptos_axum::generate_route_list;
 use paddock_app::App;
-use paddock_console::{Actor, Console, Grant, People, PersonRole, Settings};
+use paddock_console::{Actor, Console, Grant, KeySource, People, PersonRole, Settings};
 use paddock_events::{ClientMessage, JobId, PlanId, RevisionId, Saved, ServerMessage};
 use paddock_inventory::Inventory;
 use paddock_playbooks::{FactSet, Intent, Material, Plan};
-use paddock_store::{NewPlan, Store};
+use paddock_store::{NewPlan, SealKey, Store};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -226,6 +226,7 @@ pub(super) async fn house() -> House {
     );
     let settings = Settings {
         state_dir: dir.path().into(),
+        key: KeySource::StateDir,
         ssh_key: None,
         known_hosts: None,
         ssh_user: "root".into(),
@@ -275,7 +276,8 @@ pub(super) async fn keep_plan(
         author: "operator".into(),
         created_us: 1,
     };
-    let store = Store::open(&state_dir.join("paddock.db")).await.unwrap();
+    let key = SealKey::parse(&std::fs::read_to_string(state_dir.join("key")).unwrap()).unwrap();
+    let store = Store::open(&state_dir.join("paddock.db")).await.unwrap().unlocked(key).await.unwrap();
     let id = store.add_plan(&new).await.unwrap();
     store.close().await;
     id

@@ -1,10 +1,12 @@
 //! A console in its own directory, with somebody of each role.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use paddock_console::{Actor, Console, PersonRole, Settings};
+use paddock_console::{Actor, Console, KeySource, PersonRole, Settings};
 use paddock_events::{Problem, RevisionId, Saved};
 use paddock_playbooks::Intent;
+use paddock_store::{SealKey, Store};
 use std::fmt::Write as _;
+use std::path::Path;
 use tempfile::TempDir;
 
 pub const PASSWORD: &str = "correct horse battery";
@@ -14,6 +16,7 @@ pub const TEXT: &str = "# ours\nall:\n  children:\n    etcd:\n      hosts:\n    
 pub fn settings(dir: &TempDir) -> Settings {
     Settings {
         state_dir: dir.path().join("state"),
+        key: KeySource::StateDir,
         ssh_key: None,
         known_hosts: None,
         ssh_user: "root".into(),
@@ -25,6 +28,12 @@ pub async fn opened() -> (TempDir, Console) {
     let dir = tempfile::tempdir().unwrap();
     let console = Console::open(settings(&dir)).await.unwrap();
     (dir, console)
+}
+
+/// The database beside the console that has it open, with its key.
+pub async fn database(state: &Path) -> Store {
+    let key = SealKey::parse(&std::fs::read_to_string(state.join("key")).unwrap()).unwrap();
+    Store::open(&state.join("paddock.db")).await.unwrap().unlocked(key).await.unwrap()
 }
 
 pub async fn somebody(console: &Console, role: PersonRole) -> Actor {

@@ -5,7 +5,7 @@ pub mod cut;
 pub mod health;
 pub mod kills;
 
-use paddock_console::{Actor, Console, PersonRole, Settings};
+use paddock_console::{Actor, Console, KeySource, PersonRole, Settings};
 use paddock_events::{EventKind, JobId, JobOutcome, PlanId, PlanPage, Problem, Saved};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -59,6 +59,7 @@ impl Rig {
         let lab = PathBuf::from(std::env::var("LAB_DIR").unwrap_or_else(|_| "/var/lib/pg-lab".to_owned()));
         let console = Console::open(Settings {
             state_dir: dir.join("state"),
+            key: KeySource::StateDir,
             ssh_key: Some(lab.join("id_ed25519")),
             known_hosts: Some(lab.join("known_hosts")),
             ssh_user: "root".into(),

@@ -4,7 +4,8 @@
 use paddock_events::{
     Event, EventKind, JobId, JobOutcome, JobOutline, PlanId, RevisionId, StepOutline, Stream,
 };
-use paddock_store::{NewJob, NewPlan, NewRevision, Store, Taken};
+use paddock_store::{NewJob, NewPerson, NewPlan, NewRevision, SealKey, Store, StoredGrant, Taken};
+use std::path::Path;
 use tempfile::TempDir;
 
 pub const NOW: i64 = 1_000_000_000;
@@ -12,8 +13,22 @@ pub const LEASE: i64 = 30_000_000;
 
 pub async fn fresh() -> (TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("paddock.db")).await.unwrap();
+    let store = opened(&dir.path().join("paddock.db")).await;
     (dir, store)
+}
+
+/// The database of a file with a key that is always the same.
+pub async fn opened(path: &Path) -> Store {
+    Store::open(path).await.unwrap().unlocked(key()).await.unwrap()
+}
+
+pub fn ann() -> NewPerson {
+    let grant = StoredGrant { role: "admin".into(), clusters: "*".into() };
+    NewPerson { name: "ann".into(), grant, password_hash: "h".into(), created_us: NOW }
+}
+
+pub fn key() -> SealKey {
+    SealKey::parse("c2VhbGVkIHdpdGggYSBrZXkgb2YgMzIgYnl0ZXMhISE=").unwrap()
 }
 
 pub fn revision(parent: Option<RevisionId>, text: &str) -> NewRevision {

@@ -8,11 +8,11 @@ use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
 use axum::{Router, body};
 use futures::StreamExt as _;
-use paddock_console::{Console, People, PersonRole, Settings};
+use paddock_console::{Console, KeySource, People, PersonRole, Settings};
 use paddock_events::{Event, EventKind, JobOutcome, Problem, RevisionId, Saved};
 use paddock_inventory::Inventory;
 use paddock_playbooks::{FactSet, Intent, Material};
-use paddock_store::{NewPlan, Store};
+use paddock_store::{NewPlan, SealKey, Store};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -47,6 +47,7 @@ async fn bench() -> Bench {
     );
     let settings = Settings {
         state_dir: dir.path().into(),
+        key: KeySource::StateDir,
         ssh_key: None,
         known_hosts: None,
         ssh_user: "root".into(),
@@ -87,7 +88,9 @@ impl Bench {
             author: "operator".into(),
             created_us: 1,
         };
-        let store = Store::open(&self.dir.path().join("paddock.db")).await.unwrap();
+        let state = self.dir.path();
+        let key = SealKey::parse(&std::fs::read_to_string(state.join("key")).unwrap()).unwrap();
+        let store = Store::open(&state.join("paddock.db")).await.unwrap().unlocked(key).await.unwrap();
         let id = store.add_plan(&new).await.unwrap();
         store.close().await;
         id.0
