@@ -1,6 +1,6 @@
 //! Commands that read a file and print: they talk to no console and no node.
 
-use paddock_inventory::{Inventory, Severity, render_findings};
+use paddock_inventory::{Inventory, MASK, Severity, render_findings};
 use paddock_playbooks::{FactSet, Intent, Material, plan as make_plan};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -127,7 +127,7 @@ fn mask(mut text: String, secrets: &std::collections::BTreeSet<String>) -> Strin
     let mut ordered: Vec<&String> = secrets.iter().filter(|secret| secret.len() >= 4).collect();
     ordered.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     for secret in ordered {
-        text = text.replace(secret.as_str(), "••••••");
+        text = text.replace(secret.as_str(), MASK);
     }
     text
 }

@@ -1,10 +1,7 @@
 //! Secret values out of texts that are shown.
 
-use paddock_inventory::{Inventory, Value, is_secret_name};
+use paddock_inventory::{Inventory, MASK, Value, is_secret_name};
 use std::collections::BTreeSet;
-
-/// What stands where a secret stood.
-pub(crate) const MASK: &str = "••••••";
 
 /// The text without the values. Long values first, so that one that holds another goes as a whole; the lines of
 /// a value of several lines (a key) go one by one, too, as a diff shows them.

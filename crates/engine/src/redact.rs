@@ -1,9 +1,8 @@
 //! Replaces secret values before an event exists.
 
 use crate::shell::CUT;
+use paddock_inventory::MASK;
 use std::collections::BTreeSet;
-
-const MASK: &str = "••••••";
 
 /// Knows the secrets of one plan.
 #[derive(Clone, Debug, Default)]

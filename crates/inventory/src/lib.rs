@@ -29,5 +29,5 @@ pub use merge::{Conflict, Hunk, diff, merge3};
 pub use model::{Cluster, Group, Instance, Inventory, Level, Resolved, Span, Vars};
 pub use pattern::{HostPattern, NamePattern, PatternError};
 pub use reach::{ClusterLines, clusters_reached};
-pub use secret_names::is_secret_name;
+pub use secret_names::{MASK, is_secret_name, masked};
 pub use value::{Map, Value};

@@ -1,7 +1,7 @@
 //! A plan's secrets and its digest.
 
-use crate::{Digest, Material, Plan};
-use paddock_inventory::{Inventory, Map, Value, is_secret_name};
+use crate::{Action, Digest, Material, Plan, Play};
+use paddock_inventory::{Inventory, Value, is_secret_name};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ fn collect_secrets(name: &str, value: &Value, out: &mut BTreeMap<String, String>
 }
 
 /// Secret values by value, each with the name it goes by: inventory variables, extra vars, private keys.
-fn named_secrets(inventory: &Inventory, material: &Material, extra: &Map) -> BTreeMap<String, String> {
+fn named_secrets(inventory: &Inventory, material: &Material, plays: &[Play]) -> BTreeMap<String, String> {
     let mut out = BTreeMap::new();
     for host in inventory.hosts() {
         for (name, resolved) in inventory.vars(host).iter() {
@@ -39,7 +39,12 @@ fn named_secrets(inventory: &Inventory, material: &Material, extra: &Map) -> BTr
     for (name, default) in crate::params::DEFAULT_SECRETS {
         out.entry((*default).to_owned()).or_insert_with(|| (*name).to_owned());
     }
-    for (key, value) in &extra.0 {
+    let patches = plays.iter().filter_map(|play| match &play.action {
+        Some(Action::EditConfig { patch }) => Some(&patch.0),
+        Some(_) | None => None,
+    });
+    let given = plays.iter().map(|play| &play.extra_vars.0).chain(patches);
+    for (key, value) in given.flatten() {
         collect_secrets(&key.to_text(), value, &mut out, &format!("-e {}", key.to_text()));
     }
     for (name, value) in
@@ -50,8 +55,8 @@ fn named_secrets(inventory: &Inventory, material: &Material, extra: &Map) -> BTr
     out
 }
 
-pub(crate) fn secrets(inventory: &Inventory, material: &Material, extra: &Map) -> BTreeSet<String> {
-    named_secrets(inventory, material, extra).into_keys().collect()
+pub(crate) fn secrets(inventory: &Inventory, material: &Material, plays: &[Play]) -> BTreeSet<String> {
+    named_secrets(inventory, material, plays).into_keys().collect()
 }
 
 /// Hashes what would run and what it does to the inventory, not how it was asked for: page, script and playbook form
@@ -63,9 +68,7 @@ pub(crate) fn digest(plan: &Plan, inventory: &Inventory, material: &Material) ->
     let mut names: Vec<(String, String)> =
         material.0.iter().map(|(name, value)| (value.clone(), format!("<{name}>"))).collect();
     names.extend(
-        named_secrets(inventory, material, &plan.intent.extra_vars)
-            .into_iter()
-            .map(|(v, n)| (v, format!("<{n}>"))),
+        named_secrets(inventory, material, &plan.plays).into_iter().map(|(v, n)| (v, format!("<{n}>"))),
     );
     names.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
     for (value, name) in names {

@@ -1,6 +1,6 @@
 //! From the words of a command line to an intent.
 
-use crate::play::{empty_limit, parse_play};
+use crate::play::{empty_limit, option_name, parse_play};
 use crate::{Action, BackupKind, Operation};
 use paddock_inventory::{ClusterName, Map, NameError, NodeAddr, Value};
 use serde::{Deserialize, Serialize};
@@ -42,7 +42,8 @@ impl Intent {
         } else {
             if let Some(flag) = rest.iter().find(|word| word.starts_with('-')) {
                 return Err(usage(&format!(
-                    "`{flag}`: the script form takes no options; use the playbook form"
+                    "{}: the script form takes no options; use the playbook form",
+                    option_name(flag)
                 )));
             }
             script(name, rest).map_err(|why| why.unwrap_or_else(usage))?
@@ -52,9 +53,12 @@ impl Intent {
 }
 
 fn usage(words: &[String], why: &str) -> Refusal {
+    // What follows an option may be secret, and a refusal goes into the audit log.
+    let shown: Vec<&str> =
+        words.iter().map(String::as_str).take_while(|word| !word.starts_with('-')).collect();
     Refusal {
         code: "plan/usage".into(),
-        what: format!("`{}` is not an operation", words.join(" ")),
+        what: format!("`{}` is not an operation", shown.join(" ")),
         why: why.to_owned(),
         fix: "try `pgsql-add <cls>`, `node-add <selector>`, or `pgsql.yml -l <limit> [-t tags] [-e vars]`"
             .into(),

@@ -222,6 +222,7 @@ impl<'a> Planner<'a> {
         self.warnings.extend(at_work(&self.facts));
         self.warnings.extend(left_pitr(inventory, &self.clusters, &self.plays));
         let cluster = (self.clusters.len() == 1).then(|| self.clusters.first().cloned()).flatten();
+        let secrets = secrets(inventory, self.material, &self.plays);
         let mut plan = Plan {
             title: match (&intent.operation, self.title) {
                 (Operation::Play(_), Some(title)) => title,
@@ -235,7 +236,7 @@ impl<'a> Planner<'a> {
             blast: self.blast,
             cluster,
             locks: self.locks,
-            secrets: secrets(inventory, self.material, &intent.extra_vars),
+            secrets,
             instances: self.instances,
             digest: Digest(String::new()),
         };

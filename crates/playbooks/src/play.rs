@@ -1,7 +1,7 @@
 //! Playbooks, plays, and how both are written on a command line.
 
 use crate::{Refusal, quote};
-use paddock_inventory::{Map, Value};
+use paddock_inventory::{Map, Value, masked};
 use serde::{Deserialize, Serialize};
 
 /// A playbook by its file name, or one of the two tools that stand beside the playbooks.
@@ -202,7 +202,8 @@ impl Play {
         self
     }
 
-    /// The command line that runs the same: `pgsql.yml -l pg-test -t pg_service -e pg_reload=true`.
+    /// The command line that runs the same: `pgsql.yml -l pg-test -t pg_service -e pg_reload=true`. Secrets are masked in
+    /// it: it is shown, and goes into the audit log.
     pub fn command_line(&self) -> String {
         if let Some(action) = &self.action {
             return action.command_line(&self.limit);
@@ -212,7 +213,8 @@ impl Play {
             line += &format!(" -t {}", self.tags.join(","));
         }
         for (key, value) in &self.extra_vars.0 {
-            let word = match value {
+            let value = masked(&key.to_text(), value);
+            let word = match &value {
                 Value::List(_) | Value::Map(_) => {
                     let object = serde_json::json!({ key.to_text(): value });
                     quote(&object.to_string())
@@ -250,7 +252,8 @@ impl Action {
             Self::Pause => format!("pg pause {cluster}"),
             Self::Resume => format!("pg resume {cluster}"),
             Self::EditConfig { patch } => {
-                let patch = serde_json::to_string(patch).unwrap_or_default();
+                let patch =
+                    serde_json::to_string(&masked("", &Value::Map(patch.clone()))).unwrap_or_default();
                 format!("pg edit-config {cluster} --apply {}", quote(&patch))
             }
             Self::PromoteCluster => format!("pg promote-cluster {cluster}"),
@@ -281,13 +284,24 @@ pub(crate) fn parse_play(name: &str, words: &[String]) -> Result<Play, Refusal> 
                     .extend(tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned));
             }
             "-e" | "--extra-vars" => extra_vars(&value("-e")?, &mut play.extra_vars).map_err(&bad)?,
-            other => return Err(bad(format!("`{other}` is not an option of a play"))),
+            other => return Err(bad(format!("{} is not an option of a play", option_name(other)))),
         }
     }
     if play.limit.trim_matches([',', ' ']).is_empty() {
         return Err(empty_limit(&format!("`{name}` without a limit"), "add `-l <group or addresses>`"));
     }
     Ok(play)
+}
+
+/// A word that stands where an option should, as far as it may be shown: what follows an option's name may be secret, and
+/// so may a word that is none.
+pub(crate) fn option_name(word: &str) -> String {
+    let end = match word.strip_prefix("--") {
+        Some(_) => word.find('=').unwrap_or(word.len()),
+        None if word.starts_with('-') => word.char_indices().nth(2).map_or(word.len(), |(at, _)| at),
+        None => return "a stray word".to_owned(),
+    };
+    format!("`{}`", &word[..end])
 }
 
 pub(crate) fn empty_limit(what: &str, fix: &str) -> Refusal {
@@ -303,8 +317,9 @@ pub(crate) fn empty_limit(what: &str, fix: &str) -> Refusal {
 fn extra_vars(text: &str, into: &mut Map) -> Result<(), String> {
     let trimmed = text.trim();
     if trimmed.starts_with('{') {
-        let map: Map =
-            serde_json::from_str(trimmed).map_err(|error| format!("`-e` is not a JSON object: {error}"))?;
+        let map: Map = serde_json::from_str(trimmed).map_err(|error| {
+            format!("`-e` is not a JSON object: see its line {}, column {}", error.line(), error.column())
+        })?;
         map.0.into_iter().for_each(|(key, value)| set(into, key, value));
         return Ok(());
     }
@@ -312,7 +327,8 @@ fn extra_vars(text: &str, into: &mut Map) -> Result<(), String> {
         return Err("`-e @file` is read by the command line, not here".to_owned());
     }
     for pair in trimmed.split_whitespace() {
-        let (key, value) = pair.split_once('=').ok_or_else(|| format!("`-e {pair}` is not key=value"))?;
+        let (key, value) =
+            pair.split_once('=').ok_or("`-e` is not key=value; a value with a space in it goes into JSON")?;
         // Ansible's k=v values are text; `true` and `false` pass its bool filter alike, and one form keeps digests equal.
         let value = match value {
             "true" => Value::Bool(true),
