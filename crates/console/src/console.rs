@@ -9,16 +9,16 @@ use crate::live::{Live, keep_house};
 use crate::own_backup::refuse_half_restored;
 use crate::passwords::BackOff;
 use crate::policy::Grant;
-use crate::problems::{from_store, internal};
+use crate::problems::{from_store, internal, problem};
 use crate::recovery::Runner;
 use crate::runner::Running;
 use crate::ssh_keys::key_pair;
 use paddock_engine::{Pool, SshSettings};
-use paddock_events::{ClusterTopology, Event, JobId, PersonId, Problem};
+use paddock_events::{ClusterTopology, Event, JobId, PersonId, Problem, ProblemKind};
 use paddock_inventory::NodeAddr;
 use paddock_store::Store;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -103,6 +103,7 @@ impl Console {
     pub async fn open(settings: Settings) -> Result<Self, Problem> {
         refuse_half_restored(&settings.state_dir)?;
         private_dir(&settings.state_dir)?;
+        refuse_gone(&settings.state_dir)?;
         let ssh_dir = settings.state_dir.join("ssh");
         private_dir(&ssh_dir)?;
         let ssh_key = match &settings.ssh_key {
@@ -166,6 +167,20 @@ impl Console {
         }
         self.inner.store.close().await;
     }
+}
+
+/// Refuses to begin anew where a console has been: its database is lost, and nobody has said that it may be.
+fn refuse_gone(state_dir: &Path) -> Result<(), Problem> {
+    if state_dir.join("paddock.db").exists() || !state_dir.join("audit/head").exists() {
+        return Ok(());
+    }
+    Err(problem(
+        "console/database-gone",
+        ProblemKind::World,
+        format!("the database of the console in {} is gone", state_dir.display()),
+        "there is the signed end of an audit log, and no paddock.db",
+        "put the file back, or `paddock restore` the newest backup; to begin anew, move the state directory away",
+    ))
 }
 
 /// The console's own SSH key; its public half is logged, because somebody must put it onto the nodes.

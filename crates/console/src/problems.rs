@@ -5,7 +5,7 @@ use crate::key::wrong_key;
 use paddock_events::{JobId, PlanId, Problem, ProblemKind};
 use paddock_inventory::{EditError, NameError};
 use paddock_playbooks::Refusal;
-use paddock_store::StoreError;
+use paddock_store::{Hindrance, StoreError};
 use std::error::Error;
 
 pub(crate) fn problem(
@@ -38,6 +38,9 @@ pub(crate) fn internal(what: &str, error: &(dyn Error + 'static)) -> Problem {
 }
 
 pub(crate) fn from_store(error: StoreError) -> Problem {
+    if let Some(hindrance) = error.hindrance() {
+        return hindered(hindrance, &error);
+    }
     match error {
         StoreError::Exists(name) => problem(
             "console/exists",
@@ -61,6 +64,13 @@ pub(crate) fn from_store(error: StoreError) -> Problem {
             "look at the plan's page",
         ),
         StoreError::WrongKey { sealed_with, given } => wrong_key(&sealed_with, &given),
+        StoreError::Gone { path } => problem(
+            "console/database-gone",
+            ProblemKind::World,
+            "nothing was written: the console's database is gone",
+            format!("{} was removed or replaced while the console had it open", path.display()),
+            "stop the console; put the file back, or `paddock restore` the newest backup",
+        ),
         StoreError::Open { .. }
         | StoreError::Migrate { .. }
         | StoreError::Query { .. }
@@ -68,6 +78,29 @@ pub(crate) fn from_store(error: StoreError) -> Problem {
         | StoreError::Locked
         | StoreError::Gap { .. } => internal("the console's database did not answer", &error),
     }
+}
+
+/// What a person does about a machine that keeps the database from answering.
+fn hindered(hindrance: Hindrance, error: &StoreError) -> Problem {
+    tracing::error!("{error}: {hindrance:?}");
+    let (code, why, fix) = match hindrance {
+        Hindrance::Busy => (
+            "console/database-busy",
+            "another process holds the console's database",
+            "try again; if it stays so, find who has `paddock.db` open: `fuser -v`",
+        ),
+        Hindrance::Full => (
+            "console/database-full",
+            "there is no room on the disk of the console's state directory",
+            "make room there, then try again; nothing of it was written",
+        ),
+        Hindrance::Unusable => (
+            "console/database-unusable",
+            "the console's database is gone, or cannot be read or written",
+            "look at the owner and the disk of the state directory, and at the kernel's log",
+        ),
+    };
+    problem(code, ProblemKind::World, format!("the console failed: {error}"), why, fix)
 }
 
 /// A refused plan: the world's fault when a node is in the way, else the request's.

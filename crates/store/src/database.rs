@@ -5,7 +5,7 @@ use crate::seal::SealKey;
 use futures::{Stream, TryStreamExt as _};
 use paddock_events::{JobId, PlanId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection as _, Sqlite, SqlitePool, Transaction};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,8 @@ pub struct Store {
     read: SqlitePool,
     /// One writer: SQLite has one anyway, and waiting in a queue is fairer than in its busy handler.
     write: SqlitePool,
+    /// The file, and which one it was when it was opened.
+    file: Arc<(PathBuf, FileId)>,
     /// What the next audited change appends to the audit log ([`Store::noting`]).
     pub(crate) note: Option<Arc<NewAudit>>,
     /// Reads and writes what is sealed; none: this store cannot ([`Store::unlocked`]).
@@ -54,6 +56,12 @@ pub enum StoreError {
         /// What SQLite said.
         #[source]
         source: sqlx::Error,
+    },
+    /// The file was removed or replaced while it was open: what is written would be lost with the process.
+    #[error("the database {path} is gone")]
+    Gone {
+        /// The file.
+        path: PathBuf,
     },
     /// A stored value cannot be read; the file was changed by something else or is damaged.
     #[error("the stored {what} cannot be read: {why}")]
@@ -113,6 +121,35 @@ impl<T> Asking<T> for Result<T, sqlx::Error> {
     }
 }
 
+/// Why the machine keeps the database from answering; nobody's mistake, and it may pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// Another process holds its write lock.
+    Busy,
+    /// There is no room on its disk.
+    Full,
+    /// Its file, or the folder of its file, cannot be read or written.
+    Unusable,
+}
+
+impl StoreError {
+    /// What is in the way, when it is the machine.
+    pub fn hindrance(&self) -> Option<Hindrance> {
+        let (Self::Query { source: sqlx::Error::Database(error), .. }
+        | Self::Open { source: sqlx::Error::Database(error), .. }) = self
+        else {
+            return None;
+        };
+        // The low byte is the code, the others tell more of it (sqlite.org/rescode.html).
+        match error.code()?.parse::<u32>().ok()? & 0xff {
+            5 | 6 => Some(Hindrance::Busy),
+            13 => Some(Hindrance::Full),
+            8 | 10 | 14 => Some(Hindrance::Unusable),
+            _ => None,
+        }
+    }
+}
+
 impl Store {
     /// Opens the file, makes it when missing (mode 0600 on Unix), and brings its tables to this version. What is sealed
     /// is read after [`Store::unlocked`].
@@ -120,7 +157,8 @@ impl Store {
         make_private(path).map_err(|error| StoreError::Open { path: path.into(), source: error.into() })?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
+            // Made above, and never again: a connection that is opened later must not begin a new database.
+            .create_if_missing(false)
             .journal_mode(SqliteJournalMode::Wal)
             // With WAL, NORMAL keeps the database whole through any crash; only a power cut may lose the
             // last commits. A lost tail of a job's log is then redone by resume, which checks every step.
@@ -130,13 +168,20 @@ impl Store {
             .busy_timeout(Duration::from_secs(10));
         let open = |source| StoreError::Open { path: path.into(), source };
         let pool = |connections| {
-            SqlitePoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(20))
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(20))
+                // On a full disk SQLite rolls back by itself; the rollback that follows then fails, and sqlx takes the
+                // transaction for open for ever: such a connection would never begin another.
+                .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         };
         let write = pool(1).connect_with(options.clone()).await.map_err(open)?;
         let migrated = MIGRATIONS.run(&write).await;
         migrated.map_err(|source| StoreError::Migrate { path: path.into(), source })?;
         let read = pool(4).connect_with(options).await.map_err(open)?;
-        Ok(Self { read, write, note: None, seal: None })
+        let id =
+            file_id(path).map_err(|error| StoreError::Open { path: path.into(), source: error.into() })?;
+        Ok(Self { read, write, file: Arc::new((path.into(), id)), note: None, seal: None })
     }
 
     /// Waits for what runs, then closes the file. Later questions fail.
@@ -155,6 +200,10 @@ impl Store {
 
     /// A transaction that holds the write lock from its start, so that it never fails half-way for want of it.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        let (path, id) = self.file.as_ref();
+        if file_id(path).ok() != Some(*id) {
+            return Err(StoreError::Gone { path: path.clone() });
+        }
         self.write.begin_with("BEGIN IMMEDIATE").await.asking("begin a transaction")
     }
 }
@@ -185,6 +234,21 @@ pub(crate) async fn picked<R, T: TryFrom<R, Error = StoreError>>(
         }
     }
     Ok(out)
+}
+
+/// Device and number of a file: another file of the same name has others.
+type FileId = (u64, u64);
+
+#[cfg(unix)]
+fn file_id(path: &Path) -> std::io::Result<FileId> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+/// Elsewhere only that it is there is known.
+#[cfg(not(unix))]
+fn file_id(path: &Path) -> std::io::Result<FileId> {
+    std::fs::metadata(path).map(|_| (0, 0))
 }
 
 /// A stored number that must be one of ours.

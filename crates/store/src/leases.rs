@@ -24,7 +24,8 @@ pub enum Taken<T> {
     No(Held),
 }
 
-/// Takes all locks for a job, or none. A lease that its holder let expire is free: the fence tells them.
+/// Takes all locks for a job, or none. A lease that has expired is free when its holder does not run any more: a clock
+/// that jumps forward lets every lease expire at once, and who looks for dead jobs has ended theirs before.
 pub(crate) async fn take(
     tx: &mut Transaction<'static, Sqlite>,
     job: JobId,
@@ -36,7 +37,8 @@ pub(crate) async fn take(
         let taken: Option<i64> = sqlx::query_scalar(
             "INSERT INTO lease (name, fence, job, expires_us) VALUES ($1, 1, $2, $3)
              ON CONFLICT (name) DO UPDATE SET fence = lease.fence + 1, job = excluded.job, expires_us = excluded.expires_us
-             WHERE lease.job IS NULL OR lease.job = excluded.job OR lease.expires_us < $4
+             WHERE lease.job IS NULL OR lease.job = excluded.job OR (lease.expires_us < $4
+                AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = lease.job AND job.state = 'running'))
              RETURNING fence",
         )
         .bind(lock)

@@ -23,7 +23,7 @@ mod tokens;
 
 pub use approvals::{ApprovalState, NewApproval, Signed, StoredApproval};
 pub use audit::{AuditFilter, ChainEnd, Decision, NewAudit, StoredAudit};
-pub use database::{Store, StoreError};
+pub use database::{Hindrance, Store, StoreError};
 pub use events::{Appended, LinesBefore};
 pub use jobs::{JobState, NewJob, StoredJob};
 pub use leases::{Held, Taken};
