@@ -3,6 +3,8 @@
 mod api;
 #[cfg(test)]
 mod attempt_tests;
+#[cfg(test)]
+mod canary;
 mod config;
 mod guard;
 mod pages;
@@ -13,6 +15,8 @@ mod routes;
 mod scope_tests;
 mod session;
 mod socket;
+#[cfg(test)]
+mod socket_tests;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use futures::{SinkExt as _, StreamExt as _};
 use paddock_app::api::Session as AppSession;
 use paddock_console::{Actor, Console};
-use paddock_events::{ClientMessage, Problem, ProblemKind, ServerMessage};
+use paddock_events::{ClientMessage, EventKind, JobId, Problem, ProblemKind, ServerMessage};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -119,17 +119,7 @@ pub(super) async fn follow(
 ) {
     let refused = match message {
         ClientMessage::SubscribeJob { job, from_seq } => {
-            match console.follow_job(&actor, job, from_seq).await {
-                Ok(mut feed) => {
-                    while let Some(events) = feed.recv().await {
-                        if sender.send(ServerMessage::Events { job, events }).await.is_err() {
-                            return;
-                        }
-                    }
-                    None
-                }
-                Err(problem) => Some(problem),
-            }
+            follow_job(&console, &actor, job, from_seq, &sender).await
         }
         ClientMessage::SubscribeCluster { cluster } => {
             follow_cluster(&console, &actor, &cluster, &sender).await
@@ -150,6 +140,36 @@ pub(super) async fn follow(
     if let Some(problem) = refused {
         // The socket may be closed already; then nobody waits for the reason.
         drop(sender.send(ServerMessage::Problem { problem }).await);
+    }
+}
+
+/// A feed that was lost to a reader who was slow for a while is taken up again where it ended: the socket lives, and
+/// nothing else would tell the reader that no more events come.
+async fn follow_job(
+    console: &Console,
+    actor: &Actor,
+    job: JobId,
+    mut next: u64,
+    sender: &mpsc::Sender<ServerMessage>,
+) -> Option<Problem> {
+    loop {
+        let mut feed = match console.follow_job(actor, job, next).await {
+            Ok(feed) => feed,
+            Err(problem) => return Some(problem),
+        };
+        let mut lost = false;
+        while let Some(events) = feed.recv().await {
+            if let Some(last) = events.last() {
+                next = last.seq + 1;
+                lost = !matches!(last.kind, EventKind::JobFinished { .. });
+            }
+            if sender.send(ServerMessage::Events { job, events }).await.is_err() {
+                return None;
+            }
+        }
+        if !lost {
+            return None;
+        }
     }
 }
 
