@@ -182,7 +182,7 @@ async fn no_secret_comes_out_of_the_console_for_who_may_only_see() {
         format!(r#"{{"words": ["pgsql-add", "pg-test", "-e", "pg_monitor_password={GIVEN}"]}}"#),
         format!(r#"{{"words": ["pgsql.yml", "-l", "pg-no", "-e", "{{\"a_secret\": \"{GIVEN}\"}}"]}}"#),
         format!(r#"{{"words": "{GIVEN}"}}"#),
-        format!(r#"{{"{GIVEN}": 1}}"#),
+        format!(r#"{{"wrods": ["{GIVEN}"]}}"#),
     ] {
         let (status, _) = house.ask("operator", &operator, "POST", "/api/v1/plans", &words).await;
         assert!((400..500).contains(&status) || status == 503, "{words}: {status}");

@@ -108,7 +108,16 @@ impl From<QueryRejection> for Refused {
 
 impl From<JsonRejection> for Refused {
     fn from(rejection: JsonRejection) -> Self {
-        bad_request("the body was not understood", rejection.body_text())
+        bad_request("the body was not understood", without_value(&rejection.body_text()))
+    }
+}
+
+/// serde's message without the text that it quotes, which may be a secret in the wrong place: `invalid type: string "…",
+/// expected a sequence`.
+fn without_value(text: &str) -> String {
+    match (text.find("string \""), text.rfind("\", expected")) {
+        (Some(from), Some(to)) if from < to => format!("{}string{}", &text[..from], &text[to + 1..]),
+        _ => text.to_owned(),
     }
 }
 
