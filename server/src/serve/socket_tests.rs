@@ -262,7 +262,7 @@ async fn a_frame_that_is_none_of_ours_is_answered_with_a_problem_or_closes_its_o
         let answer = timeout(Duration::from_secs(15), answer).await.expect("an answer");
         match answer {
             Some(Problem { code, what, .. }) => {
-                assert!(!closes && !code.is_empty() && !what.is_empty(), "{name}: {code}")
+                assert!(!closes && !code.is_empty() && !what.is_empty(), "{name}: {code}");
             }
             None => assert!(closes || !sent, "{name} closed it"),
         }
