@@ -73,8 +73,6 @@ fn lint(toolchain: &Toolchain) -> Result<Tally> {
 
 fn unit(toolchain: &Toolchain) -> Result<Tally> {
     let mut cargo = toolchain.cargo();
-    // Many of them wait for a bound to pass, and none needs a core of its own.
-    cargo.env("RUST_TEST_THREADS", "6");
     counted(cargo.arg("test").args(WORKSPACE).args(["--no-fail-fast", "--quiet"]), &mut Told)
 }
 
