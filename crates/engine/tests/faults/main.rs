@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
 
 mod job;
+mod network;
 mod rig;
 mod shell;
 mod sign_in;

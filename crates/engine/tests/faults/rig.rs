@@ -75,6 +75,8 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         lab(&["mend", &self.0.to_string()]);
+        // A node that was killed has no processes to thaw.
+        let _ = Command::new("../../lab/lab").args(["thaw", &self.0.to_string()]).output();
         lab(&["start", &self.0.to_string()]);
     }
 }
@@ -175,11 +177,16 @@ pub struct Job {
 
 impl Job {
     pub fn start(plan: Plan) -> Self {
+        let settings = settings("root");
+        let targets = targets(&settings);
+        Self::over(plan, settings, targets)
+    }
+
+    /// The same by another way to the nodes.
+    pub fn over(plan: Plan, settings: SshSettings, targets: Targets) -> Self {
         let (stop, recorder) = (Stop::default(), Arc::new(Recorder::default()));
         let (stopped, sink) = (stop.clone(), Arc::clone(&recorder));
         let task = tokio::spawn(async move {
-            let settings = settings("root");
-            let targets = targets(&settings);
             let pool = Pool::new(settings);
             let approval = plan.is_destructive().then(|| Approval {
                 digest: plan.digest.clone(),
