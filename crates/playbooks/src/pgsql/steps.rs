@@ -289,9 +289,7 @@ pub(crate) fn hba(ctx: &Context<'_>, members: &Members, member: &Member) -> Resu
     let apply = format!(
         "cd /\nf=/pg/data/pg_hba.conf\numask 077\nnew=$(mktemp $f.XXXXXX) || exit 1\ntrap 'rm -f \"$new\"' EXIT\ncat >\"$new\" && chown postgres:postgres \"$new\" || exit 1\n[ ! -f $f ] || cp -p $f $f.previous\nmv -f \"$new\" $f || exit 1\ntrap - EXIT\nbad=$({psql} -c \"SELECT 'line ' || line_number || ': ' || error FROM pg_hba_file_rules WHERE error IS NOT NULL\" 2>&1) && [ -z \"$bad\" ] && {{ rm -f $f.previous; exit 0; }}\n[ ! -f $f.previous ] || mv -f $f.previous $f\necho \"PostgreSQL refuses the new rules, the old file is back: $bad\" >&2; exit 1\n"
     );
-    let loaded = format!(
-        "cd /\nok=$({psql} -c \"SELECT pg_conf_load_time() >= (pg_stat_file('pg_hba.conf')).modification\") || exit 2\n[ \"$ok\" = t ] && exit 0\necho 'PostgreSQL has not loaded the present pg_hba.conf'; exit 1\n"
-    );
+    let loaded = has_loaded(&psql, "pg_hba.conf");
     let mut steps = vec![
         Step::command(
             "pgsql/pg_hba/pg_hba.conf",
@@ -334,17 +332,28 @@ pub(crate) fn auto_conf(member: &Member) -> Option<String> {
     Some(content)
 }
 
+/// Check: PostgreSQL has read its configuration since the file was put in place. By the time the inode changed, to the
+/// fraction of a second: `pg_stat_file` knows whole seconds and when the file was written, and Patroni reloads, too, in
+/// the second in which the file comes. A kernel's file times are some milliseconds late.
+fn has_loaded(psql: &str, file: &str) -> String {
+    format!(
+        "cd /\nput=$(stat -c %.6Z /pg/data/{file}) || exit 2\nok=$({psql} -c \"SELECT extract(epoch FROM pg_conf_load_time())::numeric >= $put + 0.01\") || exit 2\n[ \"$ok\" = t ] && exit 0\necho 'PostgreSQL has not loaded the present {file}'; exit 1\n"
+    )
+}
+
 /// `pg_parameters` own postgresql.auto.conf; without them the file is left alone.
 fn parameters(member: &Member, psql: &str) -> Vec<Step> {
     let Some(content) = auto_conf(member) else { return Vec::new() };
     let host = member.addr;
     vec![
-        Step::file("pgsql/pg_param/auto.conf", host, "/pg/data/postgresql.auto.conf", content).owner("postgres:postgres").mode(0o600),
+        Step::file("pgsql/pg_param/auto.conf", host, "/pg/data/postgresql.auto.conf", content)
+            .owner("postgres:postgres")
+            .mode(0o600),
         Step::command(
             "pgsql/pg_param/reload",
             host,
             "PostgreSQL has loaded pg_parameters",
-            format!("cd /\nok=$({psql} -c \"SELECT pg_conf_load_time() >= (pg_stat_file('postgresql.auto.conf')).modification\") || exit 2\n[ \"$ok\" = t ] && exit 0\necho 'not loaded yet'; exit 1\n"),
+            has_loaded(psql, "postgresql.auto.conf"),
             format!("cd / && {psql} -c 'SELECT pg_reload_conf()' >/dev/null && sleep 1\n"),
         )
         .settle(10),
