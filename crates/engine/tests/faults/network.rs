@@ -28,7 +28,7 @@ async fn carry(
                 return;
             }
         }
-        let _ = to.shutdown().await;
+        drop(to.shutdown().await);
     });
     let mut buffer = vec![0; 16_384];
     while let Ok(read) = from.read(&mut buffer).await {
@@ -37,7 +37,7 @@ async fn carry(
         }
     }
     drop(queue);
-    let _ = out.await;
+    drop(out.await);
 }
 
 /// A way to node 12 that takes `delay` in each direction, and can stall.

@@ -75,8 +75,7 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         lab(&["mend", &self.0.to_string()]);
-        // A node that was killed has no processes to thaw.
-        let _ = Command::new("../../lab/lab").args(["thaw", &self.0.to_string()]).output();
+        lab(&["thaw", &self.0.to_string()]);
         lab(&["start", &self.0.to_string()]);
     }
 }
