@@ -29,17 +29,19 @@ function paddock(words, input = '') {
   });
 }
 
-/** A browser of its own, signed in. */
-async function asAnn(password = ANN.password) {
+/** A browser of somebody's own, signed in. */
+async function as({ name, password }) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: process.env.PADDOCK_URL });
   const own = await context.newPage();
   own.setDefaultTimeout(20_000);
   await own.goto('/');
-  await own.getByLabel('Name').fill(ANN.name);
+  await own.getByLabel('Name').fill(name);
   await own.getByLabel('Password').fill(password);
   await own.getByRole('button', { name: 'Sign in' }).click();
   return own;
 }
+
+const asAnn = () => as(ANN);
 
 test('a changed password ends the other sessions and not this one', async () => {
   const here = await asAnn();
@@ -107,6 +109,36 @@ test('a host key that nobody knows is compared and trusted by an admin, and by n
   assert.deepEqual((await readFile(file, 'utf8')).split('\n').filter(Boolean).sort(), known.split('\n').filter(Boolean).sort());
   await page.goto('/audit?act=host-key');
   await page.getByRole('row').filter({ hasText: 'host-key/trust' }).filter({ hasText: printed.split(' ')[1] }).waitFor();
+});
+
+test('somebody whose role is for some clusters sees these and no others', async () => {
+  const cluster = (name, node) => [`    ${name}:`, `      hosts: { ${node}: { pg_seq: 1, pg_role: primary } }`, `      vars: { pg_cluster: ${name} }`, ''];
+  await page.goto('/inventory');
+  await page.waitForLoadState('networkidle');
+  const text = page.getByRole('textbox', { name: 'Inventory text' });
+  const added = [...cluster('pg-dev-a', '10.10.10.11'), ...cluster('pg-prod-a', '10.10.10.12')].join('\n');
+  await text.fill((await text.inputValue()).replace(/^ {4}etcd:/m, (etcd) => `${added}\n${etcd}`));
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText(/Saved as revision \d+/).waitFor();
+
+  const eve = { name: 'eve', password: 'only what is hers' };
+  await paddock(['user', 'add', eve.name, '--role', 'operator', '--clusters', 'pg-dev-*', '--password-stdin'], eve.password);
+  const own = await as(eve);
+  await own.getByRole('link', { name: 'pg-dev-a' }).first().waitFor();
+  await pictures(own, 'clusters-of-eve');
+  for (const path of ['/', '/inventory', '/nodes', '/jobs']) {
+    await own.goto(path);
+    await own.waitForLoadState('networkidle');
+    assert.doesNotMatch(await own.content(), /pg-prod-a|10\.10\.10\.12/, path);
+  }
+  await own.goto('/clusters/pg-prod-a');
+  await own.getByRole('alert').first().waitFor();
+  await own.goto('/clusters/pg-dev-a?tab=operations');
+  await own.waitForLoadState('networkidle');
+  await own.getByRole('form').first().waitFor({ state: 'attached' });
+  await page.goto('/people');
+  await page.getByRole('row').filter({ hasText: eve.name }).filter({ hasText: 'pg-dev-*' }).waitFor();
+  await pictures(page, 'people');
 });
 
 test('somebody who is disabled is out at once', async () => {
