@@ -3,6 +3,7 @@
 use super::ProblemBox;
 use crate::api::ApiError;
 use leptos::prelude::*;
+use leptos::text_prop::TextProp;
 
 /// What a page asks the console for.
 pub type Loaded<T> = Resource<Result<T, ApiError>>;
@@ -23,4 +24,10 @@ where
         </Transition>
     }
     .into_any()
+}
+
+/// A title that follows the page's address in the browser. On the server it is read once: the document's head is written
+/// when the page's signals may be gone already, and reading one then breaks the connection.
+pub fn titled(text: impl Fn() -> String + Send + Sync + 'static) -> TextProp {
+    if cfg!(feature = "ssr") { text().into() } else { text.into() }
 }

@@ -12,7 +12,7 @@ mod yaml_editor;
 pub use badge::{Badge, Tone, approval, health, outcome, step_state};
 pub use clock::{Clock, Since, Until, When};
 pub use header::Header;
-pub use load::load;
+pub use load::{load, titled};
 pub use log::{Log, LogLine, LogPane};
 pub use problem::{Copyable, ProblemBox, RefusedNote};
 pub use topology::{TopologyPicture, member_words, role_words};

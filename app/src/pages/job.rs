@@ -5,7 +5,7 @@ use super::replay::{self, ReplayBar};
 use super::stages::{Selected, Stages};
 use crate::api::ApiError;
 use crate::components::{
-    Badge, Clock, Log, LogLine, LogPane, ProblemBox, RefusedNote, Since, When, load, outcome,
+    Badge, Clock, Log, LogLine, LogPane, ProblemBox, RefusedNote, Since, When, load, outcome, titled,
 };
 use crate::live::Live;
 use crate::words::{estimate, size, time};
@@ -27,7 +27,7 @@ pub fn JobView() -> impl IntoView {
     let id = move || params.with(|params| params.get("id")).and_then(|id| id.parse().ok()).unwrap_or(0);
     let page = Resource::new_blocking(id, api::job);
     view! {
-        <Title text=move || format!("Job {}", id())/>
+        <Title text=titled(move || format!("Job {}", id()))/>
         {load(page, |page| view! { <Job page/> }.into_any())}
     }
 }

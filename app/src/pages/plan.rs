@@ -2,7 +2,7 @@
 
 use super::approval::{Approval, follow};
 use crate::api::ApiError;
-use crate::components::{Badge, Copyable, ProblemBox, RefusedNote, Tone, load};
+use crate::components::{Badge, Copyable, ProblemBox, RefusedNote, Tone, load, titled};
 use crate::words::size;
 use crate::{api, paths};
 use leptos::prelude::*;
@@ -17,7 +17,7 @@ pub fn PlanView() -> impl IntoView {
     let id = move || params.with(|params| params.get("id")).and_then(|id| id.parse().ok()).unwrap_or(0);
     let page = Resource::new_blocking(id, api::plan);
     view! {
-        <Title text=move || format!("Plan {}", id())/>
+        <Title text=titled(move || format!("Plan {}", id()))/>
         {load(page, |page| view! { <Plan page/> }.into_any())}
     }
 }

@@ -15,7 +15,7 @@ use super::jobs::JobTable;
 use super::operate::refusal;
 use super::title;
 use crate::api::ApiError;
-use crate::components::{Badge, ProblemBox, Tone, When, health, load};
+use crate::components::{Badge, ProblemBox, Tone, When, health, load, titled};
 use crate::live::{Live, Topic, follow, leave};
 use crate::words::member;
 use crate::{api, paths};
@@ -138,7 +138,7 @@ pub fn ClusterView() -> impl IntoView {
     let config = tab_data(&[Tab::Config], tab, name, api::cluster_config);
     let backups = tab_data(&[Tab::Backups], tab, name, api::cluster_backups);
     view! {
-        <Title text=move || title(&name())/>
+        <Title text=titled(move || title(&name()))/>
         {load(page, move |page| view! { <Cluster page tab declared config backups/> }.into_any())}
     }
 }
