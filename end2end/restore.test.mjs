@@ -1,9 +1,9 @@
-// Points in time from the page: a clone at each of the five targets, from backups on a repository host.
+// Points in time from the page: a clone at each of the five targets, and a removed cluster that comes back from its kept backups.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { open, pictures } from './browser.mjs';
 import { errors, form, inventory, page, plan, psql, roles, run, runApproved, saveInventory, sitDown, tab, until } from './desk.mjs';
-import { on } from './lab.mjs';
+import { on, tryOn } from './lab.mjs';
 
 let browser;
 
@@ -15,7 +15,7 @@ after(() => browser?.close());
 
 const SOURCE = [
   '    pg-src:',
-  `      hosts: { 10.10.10.11: { pg_seq: 1, pg_role: primary } }`,
+  '      hosts: { 10.10.10.11: { pg_seq: 1, pg_role: primary } }',
   '      vars: { pg_cluster: pg-src }',
   '',
 ];
@@ -72,13 +72,32 @@ for (const kind of ['name', 'lsn', 'xid', 'time', 'latest']) {
     if (target) await clone.getByLabel('Target', { exact: true }).fill(target);
     await pictures(page, `cluster-clone-${kind}`);
     await plan(clone.getByRole('button', { name: 'Clone to a point in time' }));
-    await runApproved('pg-past');
+    // Into a cluster that is only created now, nothing is lost: no second person is asked.
+    await (first ? run() : runApproved('pg-past'));
     assert.deepEqual(await roles(12), { 'pg-past-1': 'Leader' });
     assert.equal(await marks(12), expected);
     await mark(12, 'written-there');
     assert.match(await marks(11), /5-latest$/, 'the source is as it was');
   });
 }
+
+test('a cluster whose backups were kept is removed, declared again and restored from them', async () => {
+  await tab('operations', 'pg-src');
+  const remove = await form('Remove cluster');
+  await remove.getByLabel(/Keep the backups/).check();
+  await plan(remove.getByRole('button', { name: 'Remove cluster' }));
+  await runApproved('pg-src');
+  assert.notEqual((await tryOn(11, 'pgrep -x postgres')).code, 0, 'PostgreSQL is gone');
+  await saveInventory((text) => text.replace(/^ {4}etcd:/m, (etcd) => [...SOURCE, etcd].join('\n')));
+  await tab('operations', 'pg-src');
+  const restore = await form('Restore in place');
+  await restore.getByLabel('Recover to').selectOption('latest');
+  await plan(restore.getByRole('button', { name: 'Restore in place' }));
+  await page.getByText('installed only, for the backups that 10.10.10.14 keeps').first().waitFor();
+  await run();
+  assert.deepEqual(await roles(11), { 'pg-src-1': 'Leader' });
+  assert.match(await marks(11), /^1-name .* 5-latest$/);
+});
 
 test('both clusters are removed with all that is theirs', async () => {
   for (const [cluster, node] of [['pg-past', 12], ['pg-src', 11]]) {

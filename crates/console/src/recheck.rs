@@ -1,6 +1,7 @@
 //! What an approver read, looked at again in the moment before the plan runs: between the yes and the run hours may lie.
 //!
-//! Only what destroys is asked again; other plans have steps that check the nodes by themselves.
+//! Only what destroys is asked again, and what destroys nothing because a node was empty: a restore into a new cluster. Other
+//! plans have steps that check the nodes by themselves.
 
 use crate::Console;
 use crate::case::Case;
@@ -19,7 +20,7 @@ impl Console {
     /// so any more; its approval is void then. Nodes that did not answer when it was planned are not asked.
     pub(crate) async fn refuse_changed(&self, case: &Case) -> Result<(), Problem> {
         let kept = &case.kept;
-        if !kept.plan.is_destructive() {
+        if !kept.plan.is_destructive() && !kept.plan.restores() {
             return Ok(());
         }
         let then: FactSet = serde_json::from_str(&kept.stored.facts)
@@ -42,11 +43,11 @@ impl Console {
             CHANGED,
             ProblemKind::Conflict,
             format!(
-                "plan {} was not run: it destroys, and what its approver saw has changed",
+                "plan {} was not run: it replaces data, and what it was made for has changed",
                 kept.stored.id
             ),
             why,
-            "plan again, read it, and ask for its approval anew",
+            "plan again, read it, and ask for an approval anew if it needs one",
         ))
     }
 }

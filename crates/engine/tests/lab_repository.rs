@@ -98,7 +98,7 @@ async fn lab_a_repository_host_keeps_the_backups_of_several_clusters() {
     assert_eq!(leads, "t", "the backup by cron was of the new leader");
 
     a_clone(&mut lab).await;
-    shrink_and_removals(&lab).await;
+    shrink_and_removals(&mut lab).await;
     lab.pool.close().await;
 }
 
@@ -115,7 +115,7 @@ async fn a_clone(lab: &mut Lab) {
     assert_eq!(lab.sql(B, "SELECT string_agg(name, ' ') FROM mark").await, "before after");
 }
 
-async fn shrink_and_removals(lab: &Lab) {
+async fn shrink_and_removals(lab: &mut Lab) {
     let keys = "grep -o 'paddock:.*' $(getent passwd postgres | cut -d: -f6)/.ssh/authorized_keys | sort | tr '\\n' ' '; true";
     let all = "paddock:pg-test/pg-test-1 paddock:pg-test/pg-test-2 paddock:pg-test2/pg-test2-1";
     assert_eq!(lab.ask(HOST, keys).await.trim(), all);
@@ -133,4 +133,25 @@ async fn shrink_and_removals(lab: &Lab) {
     lab.run(&["pgsql-rm.yml", "-l", "pg-test", "-e", "pg_rm_backup=false"]).await.well();
     assert!(kinds(lab, "pg-test").await.len() >= 4, "kept backups are listed");
     assert_eq!(lab.ask(HOST, keys).await.trim(), "", "and nobody is admitted any more");
+
+    comes_back(lab).await;
+}
+
+/// Declared again, the cluster comes back from its kept backups with what was written after the last of them, or not at all.
+async fn comes_back(lab: &mut Lab) {
+    lab.declare(&inventory("", ""));
+    let back = ["pgsql-pitr.yml", "-l", "pg-test", "-e", r#"{"pg_pitr": {}}"#];
+    let newest = "find /data/pgbackrest/archive/pg-test -name '*.zst' -o -name '*.gz' -o -name '*.lz4' | sort | tail -n 1";
+    let wal = lab.ask(HOST, newest).await;
+    let wal = wal.trim();
+    lab.ask(HOST, &format!("chmod 000 {wal}")).await;
+    let short = lab.run(&back).await;
+    let reason = short.failed();
+    assert!(reason.contains("could not be fetched"), "{reason}");
+    lab.ask(HOST, &format!("chmod 640 {wal}")).await;
+    lab.run(&back).await.well();
+    assert_eq!(lab.sql(A, "SELECT string_agg(name, ' ') FROM mark").await, "before after");
+    assert_eq!(lab.sql(B, "SELECT string_agg(name, ' ') FROM mark").await, "before after");
+    lab.run(&["pgsql-pitr.yml", "-l", "pg-test", "-t", "archive"]).await.well();
+    assert_eq!(kinds(lab, "pg-test").await.last().map(String::as_str), Some("full"));
 }

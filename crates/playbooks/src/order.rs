@@ -1,7 +1,7 @@
 //! What must run before and after the plays that were asked for.
 
 use crate::pgsql::backup::newest;
-use crate::pgsql::{balancers, vip};
+use crate::pgsql::{balancers, repo_host, vip};
 use crate::planning::{clusters_of, refuse_unreachable, select};
 use crate::standby;
 use crate::{Action, DataDir, FactSet, Play, Playbook, Refusal};
@@ -106,8 +106,9 @@ pub(crate) fn before(
     Ok(out)
 }
 
-/// A restore goes over an installed cluster: one that is not there yet is created first. Where its own backups are kept it
-/// is installed only, since a new database would take over their stanza.
+/// A restore goes over an installed cluster: one that is not there yet is created first. One that comes back from its own
+/// backups is installed only, since a new database would take over their stanza and its empty backup would be the newest;
+/// and one that has data on some members, too: they may be of a restore that failed, which must not be started.
 fn created_first(inventory: &Inventory, facts: &FactSet, play: &Play, hosts: &[NodeAddr]) -> Vec<Play> {
     let mut out = Vec::new();
     for cluster in clusters_of(inventory, hosts) {
@@ -121,13 +122,19 @@ fn created_first(inventory: &Inventory, facts: &FactSet, play: &Play, hosts: &[N
             continue;
         }
         let names = empty.iter().map(|one| one.id.to_string()).collect::<Vec<_>>().join(", ");
-        let keeper = own_backups(inventory, facts, play, cluster);
-        let (tags, why): (&[&str], String) = match keeper {
-            Some(keeper) if empty.len() == cluster.instances.len() => (
+        let (tags, why): (&[&str], String) = if restores_itself(inventory, play, cluster) {
+            let kept = keeper(inventory, facts, cluster).map_or_else(
+                || "its own backups".to_owned(),
+                |host| format!("the backups that {host} keeps"),
+            );
+            (&INSTALL, format!("not created yet: {names}; installed only, for {kept}"))
+        } else if empty.len() < cluster.instances.len() {
+            (
                 &INSTALL,
-                format!("not created yet: {names}; installed only, for the backups that {} keeps", keeper.id),
-            ),
-            _ => (&[], format!("not created yet: {names}")),
+                format!("not created yet: {names}; installed only, to be cloned from what is restored"),
+            )
+        } else {
+            (&[], format!("not created yet: {names}"))
         };
         let vars = play.extra_vars.clone();
         out.push(Play::new(Playbook::Pgsql, play.limit.clone(), tags, vars).because(why));
@@ -136,7 +143,7 @@ fn created_first(inventory: &Inventory, facts: &FactSet, play: &Play, hosts: &[N
 }
 
 /// Everything before PostgreSQL starts.
-const INSTALL: [&str; 9] = [
+const INSTALL: [&str; 10] = [
     "pg_dbsu",
     "pg_pkg",
     "pg_link",
@@ -145,23 +152,28 @@ const INSTALL: [&str; 9] = [
     "pg_cert",
     "pg_conf",
     "pgbackrest_config",
+    "pgbackrest_host",
     "pg_pass",
 ];
 
-/// The member whose repository has backups of the cluster itself, when they are what shall be restored.
-fn own_backups<'a>(
-    inventory: &Inventory,
-    facts: &FactSet,
-    play: &Play,
-    cluster: &'a Cluster,
-) -> Option<&'a Instance> {
-    let name = cluster.name.as_str();
-    cluster.instances.iter().find(|one| {
+/// Whether the backups that shall be restored are the cluster's own.
+fn restores_itself(inventory: &Inventory, play: &Play, cluster: &Cluster) -> bool {
+    cluster.instances.iter().any(|one| {
         let vars = inventory.vars_with(one.addr, &play.extra_vars);
         let source = vars.map("pg_pitr").and_then(|pitr| pitr.get("cluster")).map(Value::to_text);
-        let info = facts.known(one.addr).and_then(|known| known.backups.as_deref());
-        source.is_none_or(|source| source == name) && info.is_some_and(|info| newest(info, name).is_some())
+        source.is_none_or(|source| source == cluster.name.as_str())
     })
+}
+
+/// Who was seen to keep backups of the cluster: a member, or its repository host.
+fn keeper(inventory: &Inventory, facts: &FactSet, cluster: &Cluster) -> Option<String> {
+    let has = |host: NodeAddr| {
+        let info = facts.known(host).and_then(|known| known.backups.as_deref());
+        info.is_some_and(|info| newest(info, cluster.name.as_str()).is_some())
+    };
+    let host = repo_host::beside(inventory, cluster).filter(|host| has(*host)).map(|host| host.to_string());
+    let member = || cluster.instances.iter().find(|one| has(one.addr)).map(|one| one.id.to_string());
+    host.or_else(member)
 }
 
 /// Who leads when these hosts have gone: who leads already, else the streaming member that lags least.

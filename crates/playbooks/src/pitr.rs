@@ -200,6 +200,7 @@ fn one_restore(
         spec: &spec,
         set: start.set.clone(),
         keep,
+        fresh: is_fresh(ctx, &on),
         size: start.backup.as_ref().and_then(|backup| backup.size),
         before: restore::mark_of(ctx.facts.known(on.addr)),
         tags: play.tags.join(","),
@@ -219,7 +220,7 @@ fn one_restore(
     warn(&restore, in_place, &leads, play, &mut made);
     blast(ctx, &restore, &start, &mut made);
     let repo = spec.repo.as_ref().or(from.repo.as_ref());
-    // In place, it is admitted already.
+    // In place, it is admitted already, or is when it is installed.
     if let Some((host, step)) =
         repo.filter(|_| !in_place).and_then(|repo| repo_host::admit(ctx, repo, &members))
     {
@@ -314,6 +315,8 @@ fn source_of(
     if let Some(declared) = declared {
         stored.extend(seen(&nodes(declared)));
     }
+    // It lists the backups of clusters, too, whose members it does not admit any more.
+    stored.extend(repo_host::beside(ctx.inventory, definer).map(|host| seen(&[host])).unwrap_or_default());
     let version = stored.values().find_map(|one| one.version.clone());
     let port = leader.map(|addr| (addr, crate::params::port(&ctx.vars(addr), "pg_port", 5432)));
     let runs =
@@ -350,8 +353,14 @@ fn choose(
     }
 }
 
+/// A node that was not asked may have something.
 fn has_data(ctx: &Context<'_>, on: &Member) -> bool {
     ctx.facts.known(on.addr).is_none_or(|facts| facts.data_dir != DataDir::Empty)
+}
+
+/// Whether there is nothing to lose on a member; old data that are kept aside are something.
+fn is_fresh(ctx: &Context<'_>, on: &Member) -> bool {
+    !has_data(ctx, on) && ctx.facts.known(on.addr).is_some_and(|facts| !facts.data_aside)
 }
 
 fn warn(restore: &Restore<'_>, in_place: bool, leads: &Member, play: &Play, made: &mut Made) {
@@ -377,7 +386,7 @@ fn warn(restore: &Restore<'_>, in_place: bool, leads: &Member, play: &Play, made
             ),
         );
     }
-    if in_place && !restore.keep {
+    if in_place && !restore.keep && !restore.fresh {
         say(
             "plan/pitr-no-way-back",
             format!(
@@ -419,6 +428,10 @@ fn blast(ctx: &Context<'_>, restore: &Restore<'_>, start: &Start, made: &mut Mad
     say("restores", format!("{} to {}", restore.source, restore.spec.target.words()));
     if let Some(backup) = &start.backup {
         say("from backup", format!("{} (ended {})", backup.label, moment(backup.stop_s)));
+    }
+    if restore.fresh {
+        say("overwrites", format!("nothing: {} has no data yet", restore.members.name));
+        return;
     }
     say("overwrites", restore.members.all.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "));
     say(

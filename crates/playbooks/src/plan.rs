@@ -1,6 +1,6 @@
 //! The readable whole: plays, stages, steps, warnings and a digest.
 
-use crate::{Effect, Intent, PlannedEdit, Play, Step};
+use crate::{Effect, Intent, PlannedEdit, Play, Playbook, Step};
 use paddock_inventory::{ClusterName, NodeAddr};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +84,11 @@ impl Plan {
     /// Whether any step destroys data or members.
     pub fn is_destructive(&self) -> bool {
         self.steps().any(|(_, _, step)| matches!(step.effect, Effect::Destroys(_)))
+    }
+
+    /// Whether it restores a cluster, over data that are lost or over none.
+    pub fn restores(&self) -> bool {
+        self.plays.iter().any(|play| play.playbook == Playbook::PgsqlPitr)
     }
 
     /// What applying it interrupts, one sentence each, without repeats.

@@ -351,3 +351,20 @@ fn every_script_can_be_read_by_its_shell() {
     }
     assert!(read > 100, "{read} scripts");
 }
+
+#[test]
+fn what_a_restore_that_failed_left_is_not_started_by_the_next_one() {
+    let left = |facts: &mut Facts| facts.live = None;
+    let nothing = |facts: &mut Facts| {
+        facts.live = None;
+        facts.data_dir = DataDir::Empty;
+    };
+    let facts =
+        known(&[node("pg-test", "10.10.10.11", &[], left), node("pg-test", "10.10.10.13", &[], nothing)]);
+    let plan = planned(SEED, &facts, &["pgsql-pitr.yml", "-l", "pg-test", "-e", LATEST]).unwrap();
+    let ids = ids(&plan);
+    assert!(ids.contains(&"10.10.10.13 pgsql/pg_conf/patroni.yml".to_owned()), "{ids:?}");
+    let launches: Vec<_> = ids.iter().filter(|id| id.contains(" pgsql/patroni/unit")).collect();
+    assert!(launches.is_empty(), "{launches:?}");
+    assert!(plan.is_destructive());
+}

@@ -423,6 +423,34 @@ fn a_repository_host_has_keys_and_members_and_the_members_only_the_way_there() {
 }
 
 #[test]
+fn a_cluster_comes_back_from_a_repository_host_that_admits_nobody_any_more() {
+    let back = |info: Option<&str>| {
+        planned(&on_a_host(""), r#"pgsql-pitr.yml -l pg-far -e {"pg_pitr":{}}"#, |host, facts| {
+            facts.backups = info.filter(|_| host == "10.10.10.7").map(str::to_owned);
+        })
+    };
+    let info = r#"[{"name": "pg-far", "db": [{"id": 1, "version": "15"}], "archive": [], "backup":
+        [{"label": "20260101-000000F", "type": "full", "database": {"id": 1}, "timestamp": {"start": 1, "stop": 2}}]}]"#;
+    for info in [Some(info), None] {
+        let plan = back(info).unwrap();
+        assert_eq!(
+            steps(&plan, "pgsql/patroni/unit"),
+            [] as [String; 0],
+            "a new database would take the stanza"
+        );
+        assert_eq!(steps(&plan, "pgsql/pgbackrest_init/"), [] as [String; 0]);
+        let admits = steps(&plan, "pgsql/pg_repository/authorized_keys");
+        assert_eq!(admits, ["10.10.10.7 pgsql/pg_repository/authorized_keys/pg-far"]);
+        assert!(!plan.is_destructive(), "there is nothing yet");
+    }
+    let plan = back(Some(info)).unwrap();
+    let from = plan.blast.iter().find(|(label, _)| label == "from backup");
+    assert!(from.is_some_and(|(_, value)| value.starts_with("20260101-000000F")), "{:?}", plan.blast);
+    let none = r#"[{"name": "pg-far", "db": [{"id": 1, "version": "15"}], "archive": [], "backup": []}]"#;
+    assert_eq!(back(Some(none)).unwrap_err().code, "plan/pitr-no-backup");
+}
+
+#[test]
 fn a_repository_host_that_cannot_be_one_is_refused() {
     let cases = [
         (on_a_host("").replace("host: 10.10.10.7", "host: backup.example"), "no node of the inventory"),

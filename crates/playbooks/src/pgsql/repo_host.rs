@@ -200,7 +200,7 @@ pub(crate) fn steps(ctx: &Context<'_>, host: NodeAddr, present: &Members) -> Vec
             10,
         ),
     );
-    out.into_iter().map(|step| step.tag("pgbackrest")).collect()
+    out.into_iter().map(|step| step.tag("pgbackrest").tag("pgbackrest_host")).collect()
 }
 
 /// It may hold a passphrase.

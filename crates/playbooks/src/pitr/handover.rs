@@ -158,7 +158,7 @@ pub(crate) fn replica(
     member: &Member,
     run: &str,
 ) -> Result<Vec<Step>, Refusal> {
-    let mut out = vec![wipe(members, member, run)];
+    let mut out = vec![wipe(members, member, run, super::is_fresh(ctx, member))];
     out.extend(steps::launch_replica(members, member).into_iter().map(again));
     out.extend(
         steps::hba(ctx, members, member)?

@@ -24,6 +24,8 @@ pub(crate) struct Restore<'a> {
     pub(crate) set: Option<String>,
     /// Old data go to /pg/data-backup instead of being overwritten.
     pub(crate) keep: bool,
+    /// The member had no data when the plan was made: what is overwritten is a database that the plan itself creates.
+    pub(crate) fresh: bool,
     /// Bytes to restore, when known.
     pub(crate) size: Option<u64>,
     /// `Facts::data_mark` of the restored member; empty when there were no data.
@@ -247,7 +249,7 @@ PADDOCK
             .interrupts(format!("stops PostgreSQL of {}", self.members.name))
     }
 
-    /// Old data out of the way, then pgBackRest.
+    /// Old data out of the way, then pgBackRest. `destroys` says what is lost, if anything is.
     pub(crate) fn restore(&self, destroys: String) -> Vec<Step> {
         let mut steps = Vec::new();
         let name = &self.on.name;
@@ -276,22 +278,73 @@ PADDOCK
         );
         let total = self.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
         let apply = format!(
-            "{state}{POSTGRES}[ -z \"$(pids)\" ] || {{ echo 'PostgreSQL runs' >&2; exit 1; }}\ncd /\nrm -f $d/restored $d/reached $d/promoted /pg/data/postmaster.pid\n[ -d /pg/data ] || install -d -o postgres -g postgres -m 700 /pg/data\n( while sleep 2; do echo \"::progress $(du -sb /pg/data 2>/dev/null | cut -f1) {total} bytes\"; done ) & watch=$!\ntrap 'kill $watch 2>/dev/null' EXIT\nrunuser -u postgres -- pgbackrest --log-level-console=info {} || exit 1\necho \"$what $before $(mark)\" >$d/restored\n",
+            "{state}{POSTGRES}[ -z \"$(pids)\" ] || {{ echo 'PostgreSQL runs' >&2; exit 1; }}\ncd /\nrm -f $d/restored $d/reached $d/promoted /pg/data/postmaster.pid\n[ -d /pg/data ] || install -d -o postgres -g postgres -m 700 /pg/data\n( while sleep 2; do echo \"::progress $(du -sb /pg/data 2>/dev/null | cut -f1) {total} bytes\"; done ) & watch=$!\ntrap 'kill $watch 2>/dev/null' EXIT\n{end}runuser -u postgres -- pgbackrest --log-level-console=info {} || exit 1\necho \"$what $before $(mark)\" >$d/restored\n",
             self.command(),
             state = self.state(),
+            end = self.end_of_archive(),
         );
-        steps.push(
-            self.step(
+        let files = self
+            .step(
                 "restore/files",
                 &format!("{name} has the files of {} from the repository", self.source),
                 check,
                 apply,
             )
             .limit(86_400)
-            .tag("pitr")
-            .destroys(destroys),
-        );
+            .tag("pitr");
+        steps.push(if self.fresh { files } else { files.destroys(destroys) });
         steps
+    }
+
+    /// Whether recovery goes as far as there is WAL. PostgreSQL takes any failure to fetch a segment for the end of the
+    /// archive and promotes there without a word (its manual, "Recovering Using a Continuous Archive Backup").
+    fn goes_to_the_end(&self) -> bool {
+        self.spec.target == Target::Latest && self.spec.timeline.is_none()
+    }
+
+    /// Bash that remembers the newest segment of the archive of the backup's database. Before the recovery: a source that
+    /// runs archives on.
+    fn end_of_archive(&self) -> String {
+        if !self.goes_to_the_end() {
+            return "rm -f $d/archive-end\n".into();
+        }
+        format!(
+            r#"info=$(runuser -u postgres -- pgbackrest --config=/pg/conf/pitr.conf --stanza={source} --output=json --log-level-console=error info) || exit 1
+printf '%s' "$info" | python3 -c '
+import json, sys
+stanza, label = json.load(sys.stdin)[0], sys.argv[1]
+sound = [b for b in stanza["backup"] if not b.get("error") and label in ("", b["label"])]
+used = max(sound, key=lambda b: b["timestamp"]["stop"])["database"]["id"] if sound else None
+print(max((a["max"] for a in stanza["archive"] if a["database"]["id"] == used and a.get("max")), default=""))' {set} >$d/archive-end || exit 1
+"#,
+            source = quote(&self.source),
+            set = quote(self.set.as_deref().unwrap_or_default()),
+        )
+    }
+
+    /// Bash that fails when recovery ended before the end of the archive; what it made goes then, so that a resume restores
+    /// anew.
+    fn got_to_the_end(&self) -> &'static str {
+        if !self.goes_to_the_end() {
+            return "";
+        }
+        r##"wal=$(cat $d/archive-end) || exit 1
+cd /pg/data/pg_wal || exit 1
+new=$(sql 'SELECT timeline_id FROM pg_control_checkpoint()') || exit 1
+size=$(sql "SELECT setting FROM pg_settings WHERE name = 'wal_segment_size'") || exit 1
+python3 - "$wal" "$(printf '%08X' "$new").history" "$size" <<'PADDOCK' || { grep -aE -A 1 'ERROR: \[' $log | tail -n 4 >&2; stop_postgres; rm -f $d/restored; exit 1; }
+import sys
+wal, history, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
+# Its last line has the timeline that was recovered and where it was left.
+line, at = [one.split() for one in open(history) if one.strip() and not one.startswith("#")][-1][:2]
+high, low = (int(part, 16) for part in at.split("/"))
+if wal:
+    begins = (int(wal[8:16], 16) << 32) + int(wal[16:24], 16) * size
+    if int(line) < int(wal[:8], 16) or (high << 32) + low <= begins:
+        sys.exit(f"recovery ended at {at} of timeline {line}, and the archive goes on to {wal}: a segment before that could not be fetched, and what was committed after it would be lost. Look at the repository, then resume: it restores anew.")
+print(f"recovered to {at} of timeline {line}; the newest segment that was archived is {wal or 'none'}")
+PADDOCK
+"##
     }
 
     fn command(&self) -> String {
@@ -354,8 +407,9 @@ reach() {{
         );
         let down = if self.spec.action == AtTarget::Shutdown { "stop_postgres || exit 1\n" } else { "" };
         let apply = format!(
-            "{}here || {{ echo 'nothing was restored by this restore' >&2; exit 1; }}\nreach || exit 1\nrunuser -u postgres -- /usr/pgsql/bin/pg_controldata /pg/data | grep -E 'TimeLineID:|NextXID:|time of latest checkpoint:|system identifier:'\n{down}echo \"$what $(mark)\" >$d/reached\n",
-            self.recovery()
+            "{}here || {{ echo 'nothing was restored by this restore' >&2; exit 1; }}\nreach || exit 1\n{end}runuser -u postgres -- /usr/pgsql/bin/pg_controldata /pg/data | grep -E 'TimeLineID:|NextXID:|time of latest checkpoint:|system identifier:'\n{down}echo \"$what $(mark)\" >$d/reached\n",
+            self.recovery(),
+            end = self.got_to_the_end(),
         );
         self.step(
             "recovery/target",
@@ -438,8 +492,8 @@ pub(crate) fn stop_replica(members: &Members, member: &Member, run: &str) -> Ste
         .interrupts(format!("stops PostgreSQL of {}", members.name))
 }
 
-/// A replica's data go, once: they are of the history that was left.
-pub(crate) fn wipe(members: &Members, member: &Member, run: &str) -> Step {
+/// A replica's data go, once: they are of the history that was left. `fresh`: the plan itself has created them.
+pub(crate) fn wipe(members: &Members, member: &Member, run: &str, fresh: bool) -> Step {
     let check = format!(
         "[ \"$(cat {STATE}/wiped 2>/dev/null)\" = {run} ] && exit 0\necho 'has the data of before'; exit 1\n"
     );
@@ -447,13 +501,15 @@ pub(crate) fn wipe(members: &Members, member: &Member, run: &str) -> Step {
         "{POSTGRES}systemctl stop patroni || exit 1\nstop_postgres || exit 1\ninstall -d -o postgres -g postgres -m 700 {STATE} || exit 1\nfind /pg/data/ -mindepth 1 -xdev -delete || exit 1\nrm -f /run/paddock/clone.total\necho {run} >{STATE}/wiped\n"
     );
     let title = format!("{} has none of the old data", member.name);
-    Step::command("pgsql-pitr/up/wipe", member.addr, &title, check, apply)
-        .limit(3600)
-        .tag("replica")
-        .destroys(format!(
-            "deletes the data of {} on {} and clones it from the restored primary of {}",
-            member.name, member.addr, members.name
-        ))
+    let step =
+        Step::command("pgsql-pitr/up/wipe", member.addr, &title, check, apply).limit(3600).tag("replica");
+    if fresh {
+        return step;
+    }
+    step.destroys(format!(
+        "deletes the data of {} on {} and clones it from the restored primary of {}",
+        member.name, member.addr, members.name
+    ))
 }
 
 /// WAL that the source has and its repository has not, and a commit after everything that is asked for: without one,
