@@ -49,5 +49,23 @@ async fn lab_a_cluster_is_created_and_a_second_run_changes_nothing() {
         })
         .collect();
     assert_eq!(changes, [] as [String; 0]);
+    postgresql_takes_the_migrations(&lab).await;
     lab.pool.close().await;
+}
+
+/// The console's own tables for PostgreSQL, which no console opens yet: a server reads them all, one after the other.
+async fn postgresql_takes_the_migrations(lab: &Lab) {
+    lab.sql("10.10.10.11", "CREATE DATABASE store").await;
+    let folder = std::fs::read_dir("../../migrations/postgres").unwrap();
+    let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 8, "{files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let run = format!(
+            "cd /; runuser -u postgres -- psql -XAtq1 -v ON_ERROR_STOP=1 -d store <<'MIGRATION' 2>&1\n{text}\nMIGRATION\n"
+        );
+        let (exit, said) = lab.try_on("10.10.10.11", &run).await;
+        assert_eq!(exit, 0, "{}: {said}", file.display());
+    }
 }
