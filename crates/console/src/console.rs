@@ -152,9 +152,13 @@ impl Console {
         Self { inner }
     }
 
-    /// Cancels nothing: lets running jobs reach a step's end, records them `interrupted`, closes the database.
+    /// Cancels nothing: lets running jobs reach a step's end, records them `interrupted`, leaves them to the next console,
+    /// closes the database.
     pub async fn shut_down(&self) {
         self.inner.closing.cancel();
+        if let Err(problem) = self.hand_over() {
+            tracing::error!("the next console will not go on with the running jobs: {problem}");
+        }
         self.stop_jobs(Duration::from_secs(20)).await;
         self.inner.tasks.close();
         let ended = tokio::time::timeout(Duration::from_secs(5), self.inner.tasks.wait()).await;

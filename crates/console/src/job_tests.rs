@@ -297,3 +297,55 @@ async fn a_person_s_edit_is_no_edit_of_the_job_whatever_its_message_says() {
     assert_eq!(refused.code, "plan/stale");
     bench.console.shut_down().await;
 }
+
+#[tokio::test]
+async fn a_job_goes_on_by_itself_in_the_console_that_follows_one_that_was_stopped_in_order() {
+    let bench = bench().await;
+    let plan = bench.plan().await;
+    let job = bench.console.run(&bench.ann, plan).await.unwrap();
+    timeout(BOUND, bench.console.shut_down()).await.expect("it ends within its bounds");
+    let after = Console::open(settings(&bench.dir)).await.unwrap();
+    after.take_up_jobs().await;
+    assert_eq!(after.job(&bench.ann, job).await.unwrap().row.outcome, None, "it runs");
+    after.cancel(&bench.ann, job, true).await.unwrap();
+    let mut feed = after.follow_job(&bench.ann, job, 0).await.unwrap();
+    let mut all = Vec::new();
+    while let Some(batch) = timeout(BOUND, feed.recv()).await.expect("the feed ends with the job") {
+        all.extend(batch);
+    }
+    assert_gapless(&all, 0);
+    let starts = all.iter().filter(|event| matches!(event.kind, EventKind::JobStarted { .. })).count();
+    assert_eq!(starts, 2);
+    assert!(all.iter().any(|event| matches!(&event.kind, EventKind::Line { text, .. } if text.contains("goes on with this job by itself"))), "{all:?}");
+    // What somebody has stopped stays so, and what was handed over once is not taken up twice.
+    after.shut_down().await;
+    let last = Console::open(settings(&bench.dir)).await.unwrap();
+    last.take_up_jobs().await;
+    assert_eq!(last.job(&bench.ann, job).await.unwrap().row.outcome, Some(JobOutcome::Cancelled));
+    last.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_job_waits_for_a_person_when_the_console_was_away_for_long_or_its_author_may_not_any_more() {
+    for (what, away_us) in [("away", 3_600_000_000), ("disabled", 0), ("garbage", 0)] {
+        let bench = bench().await;
+        let plan = bench.plan().await;
+        let job = bench.console.run(&bench.ann, plan).await.unwrap();
+        timeout(BOUND, bench.console.shut_down()).await.expect("it ends within its bounds");
+        let path = bench.dir.path().join("handover.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut left: serde_json::Value = serde_json::from_str(&text).unwrap();
+        left["at_us"] = serde_json::json!(left["at_us"].as_i64().unwrap() - away_us);
+        std::fs::write(&path, if what == "garbage" { "{".to_owned() } else { left.to_string() }).unwrap();
+        if what == "disabled" {
+            let people = crate::People::open(bench.dir.path()).await.unwrap();
+            people.disable("ann").await.unwrap();
+        }
+        let after = Console::open(settings(&bench.dir)).await.unwrap();
+        after.take_up_jobs().await;
+        let state = after.stored_job(job).await.unwrap().state;
+        assert_eq!(state, paddock_store::JobState::Interrupted, "{what}");
+        assert!(!path.exists(), "{what}: it is read once");
+        after.shut_down().await;
+    }
+}

@@ -18,6 +18,7 @@ mod declare;
 mod declared;
 mod desk;
 mod feed;
+mod handover;
 mod inventory;
 #[cfg(test)]
 mod job_tests;

@@ -35,7 +35,7 @@ pub(crate) struct Running {
     /// Drops the run where it is: the last resort of a console that must end.
     abort: CancellationToken,
     /// A person asked for the end, so it is `cancelled`; else a console that ends makes it `interrupted`.
-    asked: Arc<AtomicBool>,
+    pub(crate) asked: Arc<AtomicBool>,
 }
 
 impl Running {

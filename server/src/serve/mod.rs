@@ -62,6 +62,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         out.flush().context("cannot print the password")?;
     }
     tracing::info!(%url, state_dir = %config.state_dir.display(), "the console answers");
+    console.take_up_jobs().await;
     let closing = CancellationToken::new();
     let app = router::router(console.clone(), &config, closing.clone())?;
     let told = async move {
