@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
 mod rig;
 
+use paddock_events::JobOutcome;
 use rig::{Rig, lab, leader, members, on, sql, sql_in, try_on, until};
 use std::time::Duration;
 
@@ -201,12 +202,26 @@ async fn comes_back_from_kept_backups(rig: &Rig, nodes: &[u8], group: &str, rows
     rig.done("pgsql-pitr.yml -l pg-test -t archive").await;
 }
 
+/// The cluster, made by a job in the middle of which the console is stopped in order and another one follows.
+async fn created_while_the_console_is_restarted(rig: Rig) -> Rig {
+    let job = rig.start("pgsql-add pg-test").await;
+    until(11, "[ -e /pg/data/PG_VERSION ]", Duration::from_secs(120));
+    let dir = rig.dir();
+    rig.console.shut_down().await;
+    drop(rig);
+    let rig = Rig::open(dir).await;
+    rig.console.take_up_jobs().await;
+    assert_eq!(rig.end_of(job).await, JobOutcome::Succeeded);
+    assert_eq!(rig.times_begun(job).await, 2, "it was stopped in the middle, and goes on by itself");
+    rig
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab"]
 async fn lab_a_cluster_grows_shrinks_and_goes_without_a_lost_transaction() {
     let rig = Rig::new().await;
     rig.declare(PG_TEST).await;
-    rig.done("pgsql-add pg-test").await;
+    let rig = created_while_the_console_is_restarted(rig).await;
     let psql = "PGPASSWORD=Test.Secret psql -XAtq -h 10.10.10.13 -p 5433 -U test -d test";
     until(
         10,
