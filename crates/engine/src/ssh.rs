@@ -6,9 +6,10 @@ use crate::{Line, Ran, Shell, SshSettings, Target};
 use paddock_events::Stream;
 use paddock_inventory::NodeAddr;
 use paddock_playbooks::Script;
-use russh::ChannelOpenFailure;
 use russh::client::{self, AuthResult, Handle};
+use russh::keys::Algorithm;
 use russh::keys::{PrivateKeyWithHashAlg, PublicKey, known_hosts};
+use russh::{ChannelOpenFailure, Preferred};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -397,6 +398,7 @@ impl Pool {
             keepalive_interval: Some(Duration::from_secs(5)),
             keepalive_max: 3,
             nodelay: true,
+            preferred: preferred(),
             ..client::Config::default()
         });
         let check = HostKeyCheck::new(host, port, settings.known_hosts.clone());
@@ -435,4 +437,10 @@ impl Pool {
             Err(_) => Err(failed("signing in took too long".to_owned())),
         }
     }
+}
+
+/// russh's own choice, without host keys that sign with SHA-1.
+fn preferred() -> Preferred {
+    let key = Preferred::DEFAULT.key.iter().filter(|key| !matches!(key, Algorithm::Rsa { hash: None }));
+    Preferred { key: key.cloned().collect(), ..Preferred::DEFAULT }
 }

@@ -72,6 +72,8 @@ impl Api {
         };
         if base.host_str().is_some_and(loopback) {
             client = client.no_proxy();
+        } else if base.scheme() == "http" {
+            return Err(bad("over http:// the token crosses the network in the clear; give https://, or a tunnel's end on 127.0.0.1".to_owned()));
         }
         let client = client.build().map_err(|error| bad(chain(&error)))?;
         Ok(Self { client, base, token: token(args)? })

@@ -52,6 +52,9 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         Some((certificate, key)) => Some(tls::acceptor(certificate, key)?),
         None => None,
     };
+    if !config.secure_cookies && !config.listen.ip().is_loopback() {
+        tracing::warn!(listen = %config.listen, "passwords and tokens cross the network in the clear: give --tls-cert and --tls-key, or --secure-cookies behind a proxy that speaks HTTPS");
+    }
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{}", config.listen);
     if let Some(password) = console.first_admin().await.map_err(|problem| anyhow!("{problem}"))? {
