@@ -5,7 +5,7 @@ use super::router;
 use axum::Router;
 use axum::body::{self, Body};
 use axum::http::{Request, header};
-use paddock_console::{AuditLog, Console, KeySource, People, PersonRole, Settings};
+use paddock_console::{AuditLog, Console, People, PersonRole, Settings};
 use paddock_events::Saved;
 use paddock_inventory::Inventory;
 use paddock_playbooks::{FactSet, Intent, Material};
@@ -136,15 +136,7 @@ async fn no_secret_comes_out_of_the_console_for_who_may_only_see() {
     let _logging = tracing::subscriber::set_default(log.finish());
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path();
-    let settings = Settings {
-        state_dir: state.into(),
-        key: KeySource::StateDir,
-        ssh_key: None,
-        known_hosts: None,
-        ssh_user: "root".into(),
-        seed_inventory: None,
-    };
-    let console = Console::open(settings).await.unwrap();
+    let console = Console::open(Settings::at(state)).await.unwrap();
     let people = People::open(state).await.unwrap();
     people.add("viewer", PersonRole::Viewer, VIEWER).await.unwrap();
     people.add("operator", PersonRole::Operator, OPERATOR).await.unwrap();

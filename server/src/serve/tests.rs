@@ -5,7 +5,7 @@ use super::router;
 use axum::Router;
 use axum::body::{self, Body};
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use paddock_console::{Console, KeySource, PersonRole, Settings};
+use paddock_console::{Console, PersonRole, Settings};
 use std::collections::BTreeSet;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -21,15 +21,7 @@ struct House {
 
 async fn house(secure: bool) -> House {
     let dir = tempfile::tempdir().unwrap();
-    let settings = Settings {
-        state_dir: dir.path().into(),
-        key: KeySource::StateDir,
-        ssh_key: None,
-        known_hosts: None,
-        ssh_user: "root".into(),
-        seed_inventory: None,
-    };
-    let console = Console::open(settings).await.unwrap();
+    let console = Console::open(Settings::at(dir.path())).await.unwrap();
     console.add_person("ann", PersonRole::Admin, PASSWORD).await.unwrap();
     let mut config = Config::read(ServeArgs::default()).unwrap();
     config.secure_cookies = secure;
