@@ -3,14 +3,12 @@
 
 use super::api::{self, PREFIX};
 use super::config::{Config, ServeArgs};
-use super::router::{self, browser_routes, open_routes};
+use super::router::{self, browser_routes, open_routes, page_routes};
 use super::socket::follow;
 use axum::Router;
 use axum::body::{self, Body};
 use axum::http::{Method, Request, StatusCode, header};
 use leptos::server_fn::axum::server_fn_paths;
-use leptos_axum::generate_route_list;
-use paddock_app::App;
 use paddock_console::{Actor, Console, Grant, People, PersonRole, Settings};
 use paddock_events::{ClientMessage, JobId, PlanId, RevisionId, Saved, ServerMessage};
 use paddock_inventory::Inventory;
@@ -360,7 +358,7 @@ fn listed(rows: &[Row]) -> BTreeSet<(String, String)> {
 #[tokio::test]
 async fn every_route_and_server_function_answers_each_role_within_its_scope() {
     let house = house().await;
-    let pages = generate_route_list(App).into_iter().map(|one| ("GET".to_owned(), one.path().to_owned()));
+    let pages = page_routes().into_iter().map(|one| ("GET".to_owned(), one.path().to_owned()));
     assert_eq!(pages.collect::<BTreeSet<_>>(), listed(&PAGES), "each page has its row");
     let own = browser_routes()
         .into_iter()
