@@ -7,7 +7,7 @@ use anyhow::Result;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::ScopedJoinHandle;
 
-/// How many labs run side by side; each is five nodes, which take up to 2 GB while they run clusters.
+/// How many labs run side by side; each is five nodes, half a gigabyte while they are a cluster (lab/README.md).
 pub const LANES: usize = 3;
 
 /// Tests on nodes of their own: a test binary, or a file of the browser's tests.
