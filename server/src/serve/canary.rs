@@ -134,6 +134,9 @@ async fn no_secret_comes_out_of_the_console_for_who_may_only_see() {
     let log =
         tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(move || writer.clone());
     let _logging = tracing::subscriber::set_default(log.finish());
+    // With one subscriber in the process, a line of the code that another test meets first asks that test's thread alone
+    // whether it is wanted, and keeps the answer; with two, both are asked.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path();
     let console = Console::open(Settings::at(state)).await.unwrap();
