@@ -1,11 +1,11 @@
 //! `test` and its parts.
 
 use crate::lab::{self, Lab};
-use crate::lanes::{self, Errand};
+use crate::lanes::{self, Errand, Part};
 use crate::rights::{self, Rights};
 use crate::tally::Tally;
 use crate::toolchain::{self, Toolchain};
-use crate::{build, command, end2end, report};
+use crate::{command, end2end, report};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::fmt;
@@ -18,37 +18,36 @@ const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "frontend"];
 
 /// Runs one part, or all; the closing line counts what really ran. `only` chooses among the end-to-end tests.
 pub fn run(verb: &str, only: &str) -> Result<ExitCode> {
-    let toolchain = toolchain::choose()?;
-    let parts: &[&str] =
-        if verb == "test" { &["lint", "unit", "integration", "e2e"] } else { std::slice::from_ref(&verb) };
+    let toolchain = &toolchain::choose()?;
+    let wanted = |part: &str| verb == "test" || verb == part;
     let mut total = Tally::default();
-    std::thread::scope(|scope| {
-        for part in parts {
-            if *part == "integration" && parts.contains(&"e2e") {
-                // Tests on nodes mostly wait: what the browser's tests need is built beside them. Whether that went well
-                // shows when they build it again.
-                let toolchain = &toolchain;
-                scope.spawn(move || {
-                    if let Err(error) = build::all(toolchain) {
-                        report::say(&format!("building what is served: {error:#}"));
-                    }
-                });
-            }
-            let counted = report::step(part, || match *part {
-                "lint" => lint(&toolchain),
-                "unit" => unit(&toolchain),
-                "integration" => integration(&toolchain),
-                _ => end2end::run(&toolchain, only),
-            });
+    let mut count = |part: &str, tally: Tally| {
+        report::say(&format!("{part}: {tally}"));
+        total += tally;
+    };
+    for (part, work) in [("lint", lint as fn(&Toolchain) -> Result<Tally>), ("unit", unit)] {
+        if wanted(part) {
             // A part that could not run is a failure of it, not the end of the others.
-            let tally = counted.unwrap_or_else(|error| {
+            let tally = report::step(part, || work(toolchain)).unwrap_or_else(|error| {
                 report::say(&format!("{part}: {error:#}"));
                 Tally::one(false)
             });
-            report::say(&format!("{part}: {tally}"));
-            total += tally;
+            count(part, tally);
         }
-    });
+    }
+    // Tests on nodes mostly wait: what the browser's tests need is built beside those that need no browser.
+    let mut parts = Vec::new();
+    if wanted("integration") {
+        parts.push(Part { name: "integration", prepare: Box::new(|| integration(toolchain)) });
+    }
+    if wanted("e2e") {
+        parts.push(Part { name: "e2e", prepare: Box::new(|| end2end::errands(toolchain, only)) });
+    }
+    if !parts.is_empty() {
+        for (part, tally) in lanes::run(parts) {
+            count(part, tally);
+        }
+    }
     println!("{total}");
     Ok(if total.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -99,7 +98,7 @@ impl Binary {
 }
 
 /// Every test whose name begins with `lab_`, in the lab's network, on nodes made for its binary.
-fn integration(toolchain: &Toolchain) -> Result<Tally> {
+fn integration(toolchain: &Toolchain) -> Result<Vec<Errand<'static>>> {
     if rights::rights() == Rights::None {
         bail!("these tests run on the lab's nodes, which need root, or sudo that asks for no password");
     }
@@ -116,7 +115,7 @@ fn integration(toolchain: &Toolchain) -> Result<Tally> {
             continue;
         }
         let program = binary.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let store = &store;
+        let store = store.clone();
         errands.push(Errand {
             name: format!("{program}: {tests} of {}", binary.package()),
             run: Box::new(move |lab, said| {
@@ -129,7 +128,7 @@ fn integration(toolchain: &Toolchain) -> Result<Tally> {
             }),
         });
     }
-    Ok(lanes::run(errands))
+    Ok(errands)
 }
 
 fn binaries(toolchain: &Toolchain) -> Result<Vec<Binary>> {

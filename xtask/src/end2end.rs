@@ -2,7 +2,7 @@
 
 use crate::console::{self, Home};
 use crate::lab::Lab;
-use crate::lanes::{self, Errand};
+use crate::lanes::Errand;
 use crate::rights::{self, Rights};
 use crate::tally::Tally;
 use crate::toolchain::Toolchain;
@@ -23,8 +23,9 @@ impl Drop for StopAtEnd {
     }
 }
 
-/// Runs every `end2end/*.test.mjs` whose name has this in it, each against a new console and new nodes.
-pub fn run(toolchain: &Toolchain, only: &str) -> Result<Tally> {
+/// Every `end2end/*.test.mjs` whose name has this in it, each to be run against a new console and new nodes; what they need
+/// is built.
+pub fn errands(toolchain: &Toolchain, only: &str) -> Result<Vec<Errand<'static>>> {
     if rights::rights() == Rights::None {
         bail!("these tests look at the lab's nodes, which need root, or sudo that asks for no password");
     }
@@ -34,12 +35,14 @@ pub fn run(toolchain: &Toolchain, only: &str) -> Result<Tally> {
     let folder = place::root().join("end2end");
     install_packages(&folder)?;
     report::step("building the lab's base", || Lab::of_up().build())?;
-    let folder = &folder;
     let errand = |file: PathBuf| Errand {
         name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        run: Box::new(move |lab, said| one(folder, &file, lab, said)),
+        run: Box::new({
+            let folder = folder.clone();
+            move |lab, said| one(&folder, &file, lab, said)
+        }),
     };
-    Ok(lanes::run(files(folder, only)?.into_iter().map(errand).collect()))
+    Ok(files(&folder, only)?.into_iter().map(errand).collect())
 }
 
 fn one(folder: &Path, file: &Path, lab: &Lab, said: &mut String) -> Result<Tally> {

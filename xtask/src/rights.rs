@@ -3,7 +3,7 @@
 use crate::{command, report};
 use anyhow::{Result, bail};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// How this account can do what only root may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,9 @@ pub const BROWSER: &[Need] = &[("node", "nodejs"), ("npm", "npm"), ("/usr/bin/ch
 
 /// Installs what is not there; looks for the program, not the package, since it may have come another way.
 pub fn install(needs: &[Need]) -> Result<()> {
+    // dpkg has one lock, and does not wait for it.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let missing: Vec<&str> =
         needs.iter().filter(|(what, _)| !command::exists(what)).map(|(_, package)| *package).collect();
     if missing.is_empty() {

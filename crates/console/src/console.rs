@@ -60,8 +60,25 @@ pub struct Settings {
     pub known_hosts: Option<PathBuf>,
     /// SSH user when the inventory names none.
     pub ssh_user: String,
+    /// How long a node that a job has lost may take to come back before it is out.
+    pub reconnect: Duration,
     /// A file that becomes the first revision of the inventory when there is none yet.
     pub seed_inventory: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Those of a console of which only the directory is said: it makes its own keys and begins without an inventory.
+    pub fn at(state_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            state_dir: state_dir.into(),
+            key: KeySource::StateDir,
+            ssh_key: None,
+            known_hosts: None,
+            ssh_user: "root".to_owned(),
+            reconnect: SshSettings::RECONNECT,
+            seed_inventory: None,
+        }
+    }
 }
 
 /// Events of a job from a sequence number on: first the stored ones, then live ones, without a gap.
@@ -119,6 +136,7 @@ impl Console {
             key: ssh_key,
             known_hosts: settings.known_hosts.clone().unwrap_or_else(|| ssh_dir.join("known_hosts")),
             connect_timeout: Duration::from_secs(10),
+            reconnect: settings.reconnect,
         });
         let runner = Runner::new(&settings.state_dir)?;
         let seed = settings.seed_inventory.clone();

@@ -1,7 +1,7 @@
 //! Jobs end to end: a plan kept as `plan()` would, run against nodes that do not answer, followed and resumed.
 
 use crate::clock::now_us;
-use crate::{Actor, Console, KeySource, PersonRole, Settings};
+use crate::{Actor, Console, PersonRole, Settings};
 use paddock_events::{Event, EventKind, JobId, JobOutcome, PlanId, ProblemKind, Saved, Stream, Verdict};
 use paddock_inventory::Inventory;
 use paddock_playbooks::{Effect, FactSet, Intent, Material, Plan};
@@ -23,18 +23,6 @@ pub(crate) struct Bench {
     pub(crate) silent: Option<TcpListener>,
 }
 
-fn settings(dir: &TempDir) -> Settings {
-    let (ssh_key, known_hosts, seed_inventory) = (None, None, None);
-    Settings {
-        state_dir: dir.path().into(),
-        key: KeySource::StateDir,
-        ssh_key,
-        known_hosts,
-        ssh_user: "root".into(),
-        seed_inventory,
-    }
-}
-
 pub(crate) async fn bench() -> Bench {
     let dir = tempfile::tempdir().unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -42,7 +30,7 @@ pub(crate) async fn bench() -> Bench {
     let text = format!(
         "all:\n  children:\n    etcd:\n      hosts:\n        127.0.0.1: {{ etcd_seq: 1 }}\n    pg-test:\n      hosts:\n        127.0.0.2: {{ pg_seq: 1, pg_role: primary, ansible_host: 127.0.0.1 }}\n      vars: {{ pg_cluster: pg-test }}\n  vars:\n    ansible_port: {port}\n"
     );
-    let console = Console::open(settings(&dir)).await.unwrap();
+    let console = Console::open(Settings::at(dir.path())).await.unwrap();
     let id = console.add_person("ann", PersonRole::Operator, "correct horse").await.unwrap();
     let ann = console.actor(id).await.unwrap();
     let saved = console.save_inventory(&ann, None, text.clone(), String::new()).await.unwrap();
@@ -245,7 +233,7 @@ async fn a_job_of_a_console_that_died_is_interrupted_and_frees_its_cluster() {
             // What a killed process leaves behind: its file, without the lock.
             std::fs::write(bench.dir.path().join("runners").join(runner), "").unwrap();
         }
-        let after = Console::open(settings(&bench.dir)).await.unwrap();
+        let after = Console::open(Settings::at(bench.dir.path())).await.unwrap();
         let page = after.job(&bench.ann, job).await.unwrap();
         assert_eq!(page.row.outcome, Some(JobOutcome::Interrupted), "{runner}");
         assert_eq!((page.view.next_seq, page.may_resume), (2, Verdict::Allowed));
@@ -261,7 +249,7 @@ async fn a_second_handle_does_not_take_jobs_from_a_console_that_lives() {
     let plan = bench.plan().await;
     let job = bench.console.run(&bench.ann, plan).await.unwrap();
     // A second console process on the same state directory.
-    let beside = Console::open(settings(&bench.dir)).await.unwrap();
+    let beside = Console::open(Settings::at(bench.dir.path())).await.unwrap();
     assert_eq!(beside.job(&bench.ann, job).await.unwrap().row.outcome, None);
     assert_eq!(beside.cancel(&bench.ann, job, true).await.unwrap_err().code, "job/elsewhere");
     beside.shut_down().await;
@@ -276,7 +264,7 @@ async fn a_console_that_is_stopped_leaves_its_job_interrupted() {
     let plan = bench.plan().await;
     let job = bench.console.run(&bench.ann, plan).await.unwrap();
     timeout(BOUND, bench.console.shut_down()).await.expect("it ends within its bounds");
-    let after = Console::open(settings(&bench.dir)).await.unwrap();
+    let after = Console::open(Settings::at(bench.dir.path())).await.unwrap();
     let outcome = after.job(&bench.ann, job).await.unwrap().row.outcome;
     assert_eq!(outcome, Some(JobOutcome::Interrupted));
     after.shut_down().await;

@@ -5,7 +5,7 @@
 mod rig;
 
 use paddock_events::{JobId, JobOutcome};
-use rig::cut::{Cut, break_connections, cut, runtime};
+use rig::cut::{Cut, Power, aside, break_connections, cut, dies, runtime};
 use rig::health::is_healthy;
 use rig::{Rig, members, on};
 use std::sync::Arc;
@@ -99,32 +99,29 @@ fn lab_an_operation_that_is_cut_short_is_resumed_to_its_end() {
 
     // From here on the console is a process that is killed: on the same machine that is seen at once.
     let third = "        10.10.10.12: { pg_seq: 2, pg_role: replica }\n        10.10.10.13: { pg_seq: 3, pg_role: replica }\n";
-    runtime().block_on(async {
-        let rig = Rig::open(Arc::clone(&dir)).await;
+    aside(&dir, async |rig| {
         rig.change("        10.10.10.12: { pg_seq: 2, pg_role: replica }\n", third).await;
-        rig.console.shut_down().await;
     });
-    let at = |at, after_ms, node, broken| Cut { at, after_ms, power: ("", 0, node), broken, led: false };
-    let cloning = at("pgsql/patroni", 500, 13, &[11, 13]);
-    cut(&dir, "node-add 10.10.10.13", at("node/", 50, 13, &[13]));
-    cut(&dir, "pgsql-add pg-test 10.10.10.13", Cut { power: ("pgsql/patroni", 1_500, 13), ..cloning });
+    let cloning = dies("pgsql/patroni", 500, 13, &[11, 13]);
+    cut(&dir, "node-add 10.10.10.13", dies("node/", 50, 13, &[13]));
+    cut(
+        &dir,
+        "pgsql-add pg-test 10.10.10.13",
+        Cut { power: Power::During("pgsql/patroni", 1_500, 13), ..cloning },
+    );
     assert_eq!(members(11).len(), 3);
 
-    cut(&dir, "pgsql-rm pg-test 10.10.10.13", at("pgsql/patroni/", 300, 13, &[11, 13]));
+    cut(&dir, "pgsql-rm pg-test 10.10.10.13", dies("pgsql/patroni/", 300, 13, &[11, 13]));
     assert_eq!(members(11).len(), 2);
     on(13, "! pgrep -u postgres -x postgres && [ ! -e /pg/data ]");
-    cut(&dir, "node-rm 10.10.10.13", at("node", 50, 13, &[13]));
+    cut(&dir, "node-rm 10.10.10.13", dies("node", 50, 13, &[13]));
     on(13, "! systemctl is-active -q haproxy && [ ! -e /etc/haproxy ] && [ ! -e /etc/paddock ]");
 
-    cut(&dir, "pgsql-rm pg-test", at("pgsql/pg_data/gone", 0, 12, &[10, 11]));
+    cut(&dir, "pgsql-rm pg-test", dies("pgsql/pg_data/gone", 0, 12, &[10, 11]));
     is_cleared();
 
-    runtime().block_on(async {
-        let rig = Rig::open(Arc::clone(&dir)).await;
-        rig.declare(PG_TEST).await;
-        rig.console.shut_down().await;
-    });
-    cut(&dir, "pgsql-add pg-test", at("pg_primary", 300, 12, &[11, 12]));
+    aside(&dir, async |rig| rig.declare(PG_TEST).await);
+    cut(&dir, "pgsql-add pg-test", dies("pg_primary", 300, 12, &[11, 12]));
     is_healthy(&[11, 12]);
 }
 

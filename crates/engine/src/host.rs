@@ -12,8 +12,6 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// How long a lost node may take to come back before it is out.
-const RECONNECT: Duration = Duration::from_secs(30);
 /// Pause between looks at something that is awaited.
 const POLL: Duration = Duration::from_millis(1000);
 /// How often one step may lose its connection while it is applied.
@@ -106,7 +104,7 @@ impl HostRunner {
                 Went::Cancelled => return Ok(Outcome::Cancelled),
                 Went::Lost(error) => {
                     let since = *lost_since.get_or_insert_with(Instant::now);
-                    if since.elapsed() > RECONNECT
+                    if since.elapsed() > self.pool.settings().reconnect
                         || matches!(
                             error,
                             SshError::Auth { .. }

@@ -16,6 +16,14 @@ pub struct SshSettings {
     pub known_hosts: PathBuf,
     /// Bound of one attempt to connect and sign in.
     pub connect_timeout: Duration,
+    /// How long a node that was lost in the middle of a step may take to come back before it is out.
+    pub reconnect: Duration,
+}
+
+impl SshSettings {
+    /// `reconnect` where nothing else is wished: long enough for a switch or a reboot of sshd, short enough that a job
+    /// without one of its nodes ends while somebody still looks.
+    pub const RECONNECT: Duration = Duration::from_secs(30);
 }
 
 /// One node as SSH reaches it.
@@ -95,6 +103,7 @@ mod tests {
             key: PathBuf::new(),
             known_hosts: PathBuf::new(),
             connect_timeout: Duration::from_secs(1),
+            reconnect: SshSettings::RECONNECT,
         };
         let targets = Targets::from_inventory(&Inventory::read(text).0, &settings);
         let first = targets.get("10.0.0.1".parse().unwrap()).unwrap();

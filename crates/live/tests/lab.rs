@@ -54,6 +54,7 @@ impl Looker {
             key: dir.join("id_ed25519"),
             known_hosts: dir.join("known_hosts"),
             connect_timeout: Duration::from_secs(10),
+            reconnect: SshSettings::RECONNECT,
         });
         let (inventory, _) = Inventory::read(&text);
         Self { targets: Targets::from_inventory(&inventory, pool.settings()), pool, inventory }

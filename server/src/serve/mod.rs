@@ -40,12 +40,12 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
     let config = Config::read(args)?;
     let listener = listener(&config)?;
     let settings = Settings {
-        state_dir: config.state_dir.clone(),
         key: config.key.clone(),
         ssh_key: config.ssh_key.clone(),
         known_hosts: config.known_hosts.clone(),
         ssh_user: config.ssh_user.clone(),
         seed_inventory: config.seed_inventory.clone(),
+        ..Settings::at(&config.state_dir)
     };
     let console = Console::open(settings).await.map_err(|problem| anyhow!("{problem}"))?;
     let tls = match &config.tls {

@@ -14,10 +14,13 @@ use axum::{Extension, Router};
 use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
-use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list, handle_server_fns_with_context};
+use leptos_axum::{
+    AxumRouteListing, LeptosRoutes as _, ResponseOptions, generate_route_list, handle_server_fns_with_context,
+};
 use paddock_app::api::Session as AppSession;
 use paddock_app::{App, Assets, paths, shell};
 use paddock_console::Console;
+use std::sync::LazyLock;
 use tokio_util::sync::CancellationToken;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -74,7 +77,7 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
         ))
         .service(files);
     let router = mounted(browser_routes())
-        .leptos_routes_with_context(&state, generate_route_list(App), context, shell)
+        .leptos_routes_with_context(&state, page_routes(), context, shell)
         .layer(middleware::from_fn_with_state(state.clone(), identify))
         .layer(sessions)
         .nest_service("/pkg", files)
@@ -85,6 +88,16 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
         .layer(tower_http::trace::TraceLayer::new_for_http())
         .with_state(state);
     Ok(router)
+}
+
+/// Where the pages are.
+///
+/// Listed once: while Leptos lists them, no resource loads in the whole process (`SuppressResourceLoad` is a flag of the
+/// process), and a page that is rendered on another thread meanwhile waits for its data for ever. This way no router has
+/// a page to render before the listing has ended, and none is made later, however many routers there are.
+pub(super) fn page_routes() -> Vec<AxumRouteListing> {
+    static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| generate_route_list(App));
+    PAGES.clone()
 }
 
 /// What a browser asks for besides pages.

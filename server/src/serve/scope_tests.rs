@@ -3,15 +3,13 @@
 
 use super::api::{self, PREFIX};
 use super::config::{Config, ServeArgs};
-use super::router::{self, browser_routes, open_routes};
+use super::router::{self, browser_routes, open_routes, page_routes};
 use super::socket::follow;
 use axum::Router;
 use axum::body::{self, Body};
 use axum::http::{Method, Request, StatusCode, header};
 use leptos::server_fn::axum::server_fn_paths;
-use leptos_axum::generate_route_list;
-use paddock_app::App;
-use paddock_console::{Actor, Console, Grant, KeySource, People, PersonRole, Settings};
+use paddock_console::{Actor, Console, Grant, People, PersonRole, Settings};
 use paddock_events::{ClientMessage, JobId, PlanId, RevisionId, Saved, ServerMessage};
 use paddock_inventory::Inventory;
 use paddock_playbooks::{FactSet, Intent, Material, Plan};
@@ -224,15 +222,7 @@ pub(super) async fn house() -> House {
         cluster("pg-test", "127.0.0.2"),
         cluster("pg-b", "127.0.0.3"),
     );
-    let settings = Settings {
-        state_dir: dir.path().into(),
-        key: KeySource::StateDir,
-        ssh_key: None,
-        known_hosts: None,
-        ssh_user: "root".into(),
-        seed_inventory: None,
-    };
-    let console = Console::open(settings).await.unwrap();
+    let console = Console::open(Settings::at(dir.path())).await.unwrap();
     let config = Config::read(ServeArgs::default()).unwrap();
     let app = router::router(console.clone(), &config, CancellationToken::new()).unwrap();
     let desk = People::open(dir.path()).await.unwrap();
@@ -368,7 +358,7 @@ fn listed(rows: &[Row]) -> BTreeSet<(String, String)> {
 #[tokio::test]
 async fn every_route_and_server_function_answers_each_role_within_its_scope() {
     let house = house().await;
-    let pages = generate_route_list(App).into_iter().map(|one| ("GET".to_owned(), one.path().to_owned()));
+    let pages = page_routes().into_iter().map(|one| ("GET".to_owned(), one.path().to_owned()));
     assert_eq!(pages.collect::<BTreeSet<_>>(), listed(&PAGES), "each page has its row");
     let own = browser_routes()
         .into_iter()

@@ -5,7 +5,7 @@ use super::router;
 use axum::Router;
 use axum::body::{self, Body};
 use axum::http::Request;
-use paddock_console::{Console, KeySource, People, PersonRole, Settings};
+use paddock_console::{Console, People, PersonRole, Settings};
 use paddock_events::{Event, EventKind, JobId, JobOutcome, JobOutline, Problem, ServerMessage, Stream};
 use paddock_store::{NewJob, NewPlan, NewRevision, SealKey, Store, Taken};
 use proptest::prelude::*;
@@ -33,15 +33,7 @@ struct House {
 
 async fn house() -> House {
     let dir = tempfile::tempdir().unwrap();
-    let settings = Settings {
-        state_dir: dir.path().into(),
-        key: KeySource::StateDir,
-        ssh_key: None,
-        known_hosts: None,
-        ssh_user: "root".into(),
-        seed_inventory: None,
-    };
-    let console = Console::open(settings).await.unwrap();
+    let console = Console::open(Settings::at(dir.path())).await.unwrap();
     let people = People::open(dir.path()).await.unwrap();
     people.add("ann", PersonRole::Operator, PASSWORD).await.unwrap();
     let token = people.add_token("ann", "test", None).await.unwrap().1;

@@ -5,9 +5,11 @@ use super::router;
 use axum::Router;
 use axum::body::{self, Body};
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use paddock_console::{Console, KeySource, PersonRole, Settings};
+use paddock_console::{Console, PersonRole, Settings};
 use std::collections::BTreeSet;
+use std::time::Duration;
 use tempfile::TempDir;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -21,15 +23,7 @@ struct House {
 
 async fn house(secure: bool) -> House {
     let dir = tempfile::tempdir().unwrap();
-    let settings = Settings {
-        state_dir: dir.path().into(),
-        key: KeySource::StateDir,
-        ssh_key: None,
-        known_hosts: None,
-        ssh_user: "root".into(),
-        seed_inventory: None,
-    };
-    let console = Console::open(settings).await.unwrap();
+    let console = Console::open(Settings::at(dir.path())).await.unwrap();
     console.add_person("ann", PersonRole::Admin, PASSWORD).await.unwrap();
     let mut config = Config::read(ServeArgs::default()).unwrap();
     config.secure_cookies = secure;
@@ -308,5 +302,27 @@ async fn a_new_password_ends_the_other_sessions_and_everywhere_ends_all() {
     let (_, headers, _) = house.send("POST", "/sign-out/everywhere", &[("cookie", &here)], "").await;
     assert_eq!(location(&headers), "/sign-in");
     assert!(!house.lets_in(&here).await && !house.lets_in(&there).await);
+    house.end().await;
+}
+
+/// Listing the pages keeps resources from loading in the whole process: it must not be done while a page is rendered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_gets_its_data_while_other_routers_are_made() {
+    let house = house(false).await;
+    let (cookie, _) = house.signed_in(PASSWORD).await;
+    let (console, told) = (house.console.clone(), CancellationToken::new());
+    let enough = told.clone().drop_guard();
+    let making = tokio::task::spawn_blocking(move || {
+        let config = Config::read(ServeArgs::default()).unwrap();
+        while !told.is_cancelled() {
+            drop(router::router(console.clone(), &config, CancellationToken::new()).unwrap());
+        }
+    });
+    for _ in 0..50 {
+        let page = timeout(Duration::from_secs(20), house.get("/account", &cookie)).await;
+        assert_eq!(page.expect("the page does not wait for ever").0, StatusCode::OK);
+    }
+    drop(enough);
+    making.await.unwrap();
     house.end().await;
 }

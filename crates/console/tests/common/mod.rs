@@ -1,7 +1,7 @@
 //! A console in its own directory, with somebody of each role.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use paddock_console::{Actor, Console, KeySource, PersonRole, Settings};
+use paddock_console::{Actor, Console, PersonRole, Settings};
 use paddock_events::{Problem, RevisionId, Saved};
 use paddock_playbooks::Intent;
 use paddock_store::{SealKey, Store};
@@ -14,14 +14,7 @@ pub const PASSWORD: &str = "correct horse battery";
 pub const TEXT: &str = "# ours\nall:\n  children:\n    etcd:\n      hosts:\n        127.0.0.1: { etcd_seq: 1 }\n      vars: { etcd_cluster: etcd }\n    pg-test:\n      hosts:\n        127.0.0.2: { pg_seq: 1, pg_role: primary }\n      vars:\n        pg_cluster: pg-test\n        pg_admin_password: Sup3rSecret\n  vars:\n    admin_ip: 127.0.0.1\n";
 
 pub fn settings(dir: &TempDir) -> Settings {
-    Settings {
-        state_dir: dir.path().join("state"),
-        key: KeySource::StateDir,
-        ssh_key: None,
-        known_hosts: None,
-        ssh_user: "root".into(),
-        seed_inventory: None,
-    }
+    Settings::at(dir.path().join("state"))
 }
 
 pub async fn opened() -> (TempDir, Console) {

@@ -1,6 +1,6 @@
 //! A console in a process of its own that dies in the middle of a job: SIGKILL, nothing closed, nothing said.
 
-use super::{Rig, lab, on, try_on};
+use super::{Rig, lab, on, try_on, until};
 use paddock_events::{EventKind, JobId, JobOutcome, PlanId};
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -29,12 +29,43 @@ pub struct Cut {
     /// Where the console dies.
     pub at: &'static str,
     pub after_ms: u64,
-    /// Where which node loses its power; it has it again when the job has ended.
-    pub power: (&'static str, u64, u8),
+    pub power: Power,
     /// The nodes whose connections break as soon as the third run has begun.
     pub broken: &'static [u8],
-    /// The node without power may have led: who leads then is not who the plan names, and a new one is needed.
-    pub led: bool,
+}
+
+/// When which node loses its power. It has it again when the job has ended.
+#[derive(Clone, Copy, Debug)]
+pub enum Power {
+    /// So many milliseconds after a step with this in its id has begun.
+    During(&'static str, u64, u8),
+    /// Before the second run looks at anything: what is one request may else be through before the node is missed.
+    Before(u8),
+    /// As the first, of the node that leads: it is without power until the last one leads in its place, so that the plan
+    /// is for another leader than there is.
+    Leading(&'static str, u64, u8, u8),
+}
+
+impl Power {
+    fn node(self) -> u8 {
+        let (Self::During(_, _, node) | Self::Before(node) | Self::Leading(_, _, node, _)) = self;
+        node
+    }
+}
+
+/// The console dies at a step, the node as soon as the second run has begun.
+pub fn dies(at: &'static str, after_ms: u64, node: u8, broken: &'static [u8]) -> Cut {
+    Cut { at, after_ms, power: Power::During("", 0, node), broken }
+}
+
+/// Does something by a console that comes and goes.
+pub fn aside<T>(dir: &Arc<TempDir>, work: impl AsyncFnOnce(&Rig) -> T) -> T {
+    runtime().block_on(async {
+        let rig = Rig::open(Arc::clone(dir)).await;
+        let done = work(&rig).await;
+        rig.console.shut_down().await;
+        done
+    })
 }
 
 const DIR: &str = "PADDOCK_CUT_DIR";
@@ -107,29 +138,39 @@ impl Rig {
     }
 
     /// Resumes a job whose node loses its power in the middle: it ends in time and names the node, which then starts.
-    /// False where the job was through before it missed the node.
-    async fn without_power(&self, job: JobId, (at, after_ms, node): (&str, u64, u8)) -> bool {
-        let seq = self.console.job(&self.operator, job).await.unwrap().view.next_seq;
-        self.console.resume(&self.operator, job).await.unwrap();
-        self.begins(job, seq, at).await;
-        tokio::time::sleep(Duration::from_millis(after_ms)).await;
-        lab(&["kill", &node.to_string()]);
+    async fn without_power(&self, job: JobId, power: Power) {
+        let node = power.node();
+        match power {
+            Power::Before(_) => {
+                lab(&["kill", &node.to_string()]);
+                self.console.resume(&self.operator, job).await.unwrap();
+            }
+            Power::During(at, after_ms, _) | Power::Leading(at, after_ms, _, _) => {
+                let seq = self.console.job(&self.operator, job).await.unwrap().view.next_seq;
+                self.console.resume(&self.operator, job).await.unwrap();
+                self.begins(job, seq, at).await;
+                tokio::time::sleep(Duration::from_millis(after_ms)).await;
+                lab(&["kill", &node.to_string()]);
+            }
+        }
         let end = tokio::time::timeout(Duration::from_secs(150), self.end_of(job)).await;
         let outcome = end.expect("a job ends in time without one of its nodes");
         println!("  without node {node}: {outcome:?}");
-        lab(&["start", &node.to_string()]);
         let named = format!("10.10.10.{node}");
-        match outcome {
-            JobOutcome::Succeeded => return false,
-            JobOutcome::Failed { reason, .. } => assert!(reason.contains(&named), "{reason}"),
-            other => panic!("{other:?}"),
+        let JobOutcome::Failed { reason, .. } = outcome else {
+            panic!("node {node} was not missed: {outcome:?}")
+        };
+        assert!(reason.contains(&named), "{reason}");
+        if let Power::Leading(.., next) = power {
+            let leads = format!("curl -sf -o /dev/null http://10.10.10.{next}:8008/primary");
+            until(next, &leads, Duration::from_secs(60));
         }
+        lab(&["start", &node.to_string()]);
         // What somebody does who resumes a job: they look whether the node is back.
         let back = format!(
             "for i in $(seq 30); do systemctl is-active -q patroni || exit 0; curl -so /dev/null -f http://{named}:8008/health && exit 0; sleep 0.5; done"
         );
         on(node, &back);
-        true
     }
 
     /// The job's events are numbered without a gap, and what it ran does not run a second time.
@@ -141,32 +182,34 @@ impl Rig {
 }
 
 /// Runs a line that is cut short three times and resumed as often; it must succeed then.
+///
+/// Where another one leads meanwhile, the last resume must fail for that reason, and a new plan succeed.
 pub fn cut(dir: &Arc<TempDir>, line: &str, cut: Cut) {
     let begun = Instant::now();
     let (plan, job) = until_it_dies(dir, line, cut.at, Duration::from_millis(cut.after_ms));
-    runtime().block_on(async {
-        let rig = Rig::open(Arc::clone(dir)).await;
+    aside(dir, async |rig| {
         let stopped = rig.console.job(&rig.operator, job).await.unwrap();
         assert_eq!(stopped.row.outcome, Some(JobOutcome::Interrupted), "{line}: at once");
-        let missed = rig.without_power(job, cut.power).await;
-        // One request is all there is to these.
-        let short = ["pg pause", "pg resume", "pg edit-config"].iter().any(|short| line.starts_with(short));
-        assert!(missed || short, "{line}: the node was not missed");
-        if missed {
-            let seq = rig.console.job(&rig.operator, job).await.unwrap().view.next_seq;
-            rig.console.resume(&rig.operator, job).await.unwrap();
-            rig.begins(job, seq, "").await;
-            break_connections(cut.broken);
-            let end = rig.end_of(job).await;
-            println!("  resumed: {end:?}");
-            if cut.led && end != JobOutcome::Succeeded {
-                rig.done(line).await;
-            } else {
+        rig.without_power(job, cut.power).await;
+        let seq = rig.console.job(&rig.operator, job).await.unwrap().view.next_seq;
+        rig.console.resume(&rig.operator, job).await.unwrap();
+        rig.begins(job, seq, "").await;
+        break_connections(cut.broken);
+        let end = rig.end_of(job).await;
+        println!("  resumed: {end:?}");
+        rig.is_on_record(plan, job, 3).await;
+        match cut.power {
+            Power::During(..) | Power::Before(_) => {
                 assert_eq!(end, JobOutcome::Succeeded, "{line}: resumed");
             }
+            Power::Leading(..) => {
+                let JobOutcome::Failed { reason, .. } = end else {
+                    panic!("{line}: another one leads, and it ended {end:?}")
+                };
+                assert!(reason.contains("plan again, for the member that leads now"), "{line}: {reason}");
+                rig.done(line).await;
+            }
         }
-        rig.is_on_record(plan, job, if missed { 3 } else { 2 }).await;
-        rig.console.shut_down().await;
     });
     println!("== {line}: done after {cut:?}, {:.1} s", begun.elapsed().as_secs_f32());
 }

@@ -5,7 +5,7 @@ pub mod cut;
 pub mod health;
 pub mod kills;
 
-use paddock_console::{Actor, Console, KeySource, PersonRole, Settings};
+use paddock_console::{Actor, Console, PersonRole, Settings};
 use paddock_events::{EventKind, JobId, JobOutcome, PlanId, PlanPage, Problem, Saved};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,6 +26,10 @@ all:
     pg_shared_buffer_ratio: 0.01
     node_ntp_enabled: false
 ";
+
+/// How long a job waits for a node that it has lost. Those that lose their power here stay without it until the job says
+/// so, and all others are there again at once.
+const RECONNECT: Duration = Duration::from_secs(5);
 
 pub struct Rig {
     pub console: Console,
@@ -58,12 +62,10 @@ impl Rig {
     pub async fn open_at(dir: &Path) -> Self {
         let lab = PathBuf::from(std::env::var("LAB_DIR").unwrap_or_else(|_| "/var/lib/pg-lab".to_owned()));
         let console = Console::open(Settings {
-            state_dir: dir.join("state"),
-            key: KeySource::StateDir,
             ssh_key: Some(lab.join("id_ed25519")),
             known_hosts: Some(lab.join("known_hosts")),
-            ssh_user: "root".into(),
-            seed_inventory: None,
+            reconnect: RECONNECT,
+            ..Settings::at(dir.join("state"))
         })
         .await
         .unwrap();

@@ -63,6 +63,7 @@ pub fn pool() -> Pool {
         key: dir.join("id_ed25519"),
         known_hosts: dir.join("known_hosts"),
         connect_timeout: Duration::from_secs(10),
+        reconnect: SshSettings::RECONNECT,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Jobs whose nodes, cables and people interfere.
 
-use crate::rig::{Job, Node, address, aside, plan, step};
+use crate::rig::{Job, Node, RECONNECT, address, aside, plan, step};
 use paddock_events::{EventKind, JobOutcome, Outcome, Stream};
 use paddock_playbooks::{Effect, Fact};
 use std::time::{Duration, Instant};
@@ -172,7 +172,11 @@ async fn lab_a_node_that_dies_is_out_and_the_others_finish_the_stage() {
     .await;
     let begun = Instant::now();
     let (outcome, recorder) = job.end(75 * SECOND).await;
-    assert!(begun.elapsed() > 25 * SECOND, "it was given time to come back: {:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() > RECONNECT - 2 * SECOND,
+        "it was given time to come back: {:?}",
+        begun.elapsed()
+    );
     let JobOutcome::Failed { reason, step } = outcome else { panic!("{outcome:?}") };
     assert_eq!(step, Some(1));
     assert!(reason.contains("dies") && reason.contains(&address(13).to_string()), "{reason}");
@@ -223,7 +227,7 @@ async fn lab_a_cut_cable_is_told_in_time_and_a_later_run_completes() {
         node
     })
     .await;
-    // Far below the step's own limit: keepalive tells in 20 s, then 30 s to come back.
+    // Far below the step's own limit: keepalive tells in 20 s, then `RECONNECT` to come back.
     let (outcome, recorder) = job.end(75 * SECOND).await;
     assert!(matches!(outcome, JobOutcome::Failed { .. }), "{outcome:?}");
     assert!(matches!(recorder.outcomes()[..], [Outcome::Unreachable { .. }]), "{:?}", recorder.outcomes());

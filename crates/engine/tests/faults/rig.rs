@@ -13,6 +13,9 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// How long a job waits for a node that it has lost; one that is started anew is there in some seconds.
+pub const RECONNECT: Duration = Duration::from_secs(10);
+
 /// Where the lab keeps its keys.
 pub fn lab_dir() -> PathBuf {
     PathBuf::from(std::env::var("LAB_DIR").unwrap_or_else(|_| "/var/lib/pg-lab".to_owned()))
@@ -29,6 +32,7 @@ pub fn settings(user: &str) -> SshSettings {
         key: lab_dir().join("id_ed25519"),
         known_hosts: lab_dir().join("known_hosts"),
         connect_timeout: Duration::from_secs(4),
+        reconnect: RECONNECT,
     }
 }
 

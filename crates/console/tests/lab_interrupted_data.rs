@@ -1,12 +1,10 @@
-//! Operations on a cluster that runs, each cut short three times in its middle: the console dies (SIGKILL), a node loses
-//! its power, SSH connections break. Afterwards each is as planned, and nothing of it is left behind.
-//!
-//! Creating, expanding, shrinking and removing are in `lab_interrupted.rs`.
+//! Operations on users, databases, backups and copies of a cluster that runs, each cut short three times in its middle, as
+//! in `lab_interrupted_running.rs`.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
 mod rig;
 
-use rig::cut::{Cut, cut, runtime};
+use rig::cut::{Cut, Power, aside, cut, dies, runtime};
 use rig::health::is_healthy;
 use rig::{Rig, leader, members, on, sql, try_on, until};
 use std::process::{Child, Command, Stdio};
@@ -16,8 +14,8 @@ use tempfile::TempDir;
 
 const PG_TEST: &str = "    pg-test:
       hosts:
-        10.10.10.11: { pg_seq: 1, pg_role: primary }
-        10.10.10.12: { pg_seq: 2, pg_role: replica }
+        10.10.10.11: { pg_seq: 1, pg_role: replica }
+        10.10.10.12: { pg_seq: 2, pg_role: primary }
       vars:
         pg_cluster: pg-test
 ";
@@ -81,18 +79,9 @@ systemctl is-active -q s3 || systemd-run -q --unit=s3 haproxy -db -f /etc/s3.cfg
     store
 }
 
-/// Changes the inventory by a console that comes and goes.
-fn declare(dir: &Arc<TempDir>, from: &str, to: &str) {
-    runtime().block_on(async {
-        let rig = Rig::open(Arc::clone(dir)).await;
-        rig.change(from, to).await;
-        rig.console.shut_down().await;
-    });
-}
-
 #[test]
 #[ignore = "needs the lab"]
-fn lab_an_operation_on_a_running_cluster_that_is_cut_short_is_resumed_to_its_end() {
+fn lab_an_operation_on_data_that_is_cut_short_is_resumed_to_its_end() {
     let _store = store();
     let dir = runtime().block_on(async {
         let rig = Rig::new().await;
@@ -103,74 +92,17 @@ fn lab_an_operation_on_a_running_cluster_that_is_cut_short_is_resumed_to_its_end
         rig.console.shut_down().await;
         dir
     });
-    configuration(&dir);
-    leadership(&dir);
     provisioning(&dir);
     standby_cluster(&dir);
     points_in_time(&dir);
 }
 
-/// The console dies at a step, the node when the resume has begun.
-fn dies(at: &'static str, after_ms: u64, node: u8, broken: &'static [u8]) -> Cut {
-    Cut { at, after_ms, power: ("", 0, node), broken, led: false }
-}
-
-fn configuration(dir: &Arc<TempDir>) {
-    let vars = "        pg_cluster: pg-test\n";
-    declare(
-        dir,
-        vars,
-        &format!("{vars}        pg_services: [{{ name: reports, port: 5440, selector: '[]' }}]\n"),
-    );
-    cut(dir, "pgsql-svc pg-test", dies("pg_service/files", 30, 12, &[11]));
-    for node in [11, 12] {
-        on(node, "ss -ltn | grep -q ':5440 '");
-    }
-
-    declare(
-        dir,
-        vars,
-        &format!(
-            "{vars}        pg_hba_rules: [{{ title: guest, user: guest, db: postgres, addr: 10.10.10.10/32, auth: pwd, order: 50 }}]\n"
-        ),
-    );
-    cut(dir, "pgsql-hba pg-test", dies("pg_hba/pg_hba.conf", 30, 12, &[11]));
-    for node in [11, 12] {
-        assert_eq!(
-            sql(node, "SELECT count(*) FROM pg_hba_file_rules WHERE user_name = '{guest}' AND error IS NULL"),
-            "1"
-        );
-    }
-
-    cut(dir, "pg edit-config pg-test -p max_connections=77", dies("pg/edit_config", 100, 12, &[11, 12]));
-    // The replica loses its power while the primary restarts.
-    let restart = dies("pg/restart/pg-test-2", 300, 12, &[11]);
-    cut(dir, "pg restart pg-test --pending", Cut { power: ("pg/restart/pg-test-1", 300, 12), ..restart });
-    for node in [11, 12] {
-        assert_eq!(sql(node, "SHOW max_connections"), "77");
-    }
-    is_healthy(&[11, 12]);
-}
-
-/// Node 12 leads from here on.
-fn leadership(dir: &Arc<TempDir>) {
-    cut(dir, "pg switchover pg-test --candidate pg-test-2", dies("pg/switchover", 1_000, 11, &[12]));
-    assert_eq!(leader(11), "pg-test-2");
-    cut(dir, "pg reinit pg-test pg-test-1", dies("pg/reinit", 500, 11, &[11]));
-    cut(dir, "pg pause pg-test", dies("pg/pause", 50, 11, &[]));
-    cut(dir, "pg resume pg-test", dies("pg/resume", 50, 11, &[12]));
-    is_healthy(&[11, 12]);
-}
-
 fn provisioning(dir: &Arc<TempDir>) {
     let vars = "        pg_cluster: pg-test\n";
-    declare(
-        dir,
-        vars,
-        &format!(
-            "{vars}        pg_users: [{{ name: app, password: App.Secret, pgbouncer: true, roles: [dbrole_readwrite] }}]\n        pg_databases: [{{ name: shop, owner: app }}]\n"
-        ),
+    let declared = format!(
+        "{vars}        pg_users: [{{ name: app, password: App.Secret, pgbouncer: true, roles: [dbrole_readwrite] }}]\n        pg_databases: [{{ name: shop, owner: app }}]\n"
     );
+    aside(dir, async |rig| rig.change(vars, &declared).await);
     cut(dir, "pgsql-user pg-test app", dies("pgsql/pg_user", 100, 11, &[12]));
     cut(dir, "pgsql-db pg-test shop", dies("pgsql/pg_db", 50, 11, &[12]));
     for node in [11, 12] {
@@ -183,14 +115,10 @@ fn provisioning(dir: &Arc<TempDir>) {
         );
     }
     let backup = dies("pg/backup/backup", 1_500, 12, &[12]);
-    cut(dir, "pg-backup pg-test full", Cut { led: true, ..backup });
-    if leader(11) != "pg-test-2" {
-        runtime().block_on(async {
-            let rig = Rig::open(Arc::clone(dir)).await;
-            rig.done("pg switchover pg-test --candidate pg-test-2").await;
-            rig.console.shut_down().await;
-        });
-    }
+    let leading = Power::Leading("pg/backup/backup", 500, 12, 11);
+    cut(dir, "pg-backup pg-test full", Cut { power: leading, ..backup });
+    assert_eq!(leader(11), "pg-test-1");
+    aside(dir, async |rig| rig.done("pg switchover pg-test --candidate pg-test-2").await);
     let stanza = on(12, "cd /; runuser -u postgres -- pgbackrest --stanza=pg-test --output=json info");
     let stanza: serde_json::Value = serde_json::from_str(&stanza).unwrap();
     assert_eq!(stanza[0]["status"]["code"], 0, "{stanza}");
@@ -200,20 +128,24 @@ fn provisioning(dir: &Arc<TempDir>) {
 
 fn standby_cluster(dir: &Arc<TempDir>) {
     sql(12, "CREATE TABLE mark (name text); INSERT INTO mark VALUES ('one');");
-    declare(dir, "    pg-test:\n", &format!("{PG_TEST2}    pg-test:\n"));
+    aside(dir, async |rig| rig.declare(PG_TEST2).await);
     cut(dir, "pgsql-add pg-test2", dies("pg_primary", 1_000, 13, &[12, 13]));
     assert_eq!(
         sql(13, "SELECT pg_is_in_recovery() || ' ' || (SELECT string_agg(name, ' ') FROM mark)"),
         "true one"
     );
+    let upstream = dies("pg/change-upstream/config", 300, 13, &[11, 13]);
+    cut(dir, "pg change-upstream pg-test2 10.10.10.11", upstream);
+    assert_eq!(
+        sql(13, "SELECT sender_host FROM pg_stat_wal_receiver WHERE status = 'streaming'"),
+        "10.10.10.11"
+    );
+    let text = aside(dir, async |rig| rig.inventory().await);
+    assert!(text.contains("pg_upstream: 10.10.10.11"), "{text}");
+
     cut(dir, "pg promote-cluster pg-test2", dies("pg/promote-cluster", 800, 13, &[13]));
     assert_eq!(sql(13, "INSERT INTO mark VALUES ('own'); SELECT pg_is_in_recovery()"), "f");
-    let text = runtime().block_on(async {
-        let rig = Rig::open(Arc::clone(dir)).await;
-        let text = rig.inventory().await;
-        rig.console.shut_down().await;
-        text
-    });
+    let text = aside(dir, async |rig| rig.inventory().await);
     assert!(!text.contains("pg_upstream"), "promoted: {text}");
     is_healthy(&[13]);
 }
@@ -221,14 +153,27 @@ fn standby_cluster(dir: &Arc<TempDir>) {
 fn points_in_time(dir: &Arc<TempDir>) {
     sql(12, "SELECT pg_create_restore_point('before_migration');");
     sql(12, "INSERT INTO mark VALUES ('two');");
-    let clone =
-        r#"pgsql-pitr.yml -l pg-test2 -e '{"pg_pitr": {"cluster": "pg-test", "name": "before_migration"}}'"#;
+    let clone = r#"pgsql-pitr.yml -l pg-test2 -e '{"pg_pitr": {"cluster": "pg-test", "name": "before_migration", "backup": true}}'"#;
     cut(dir, clone, dies("restore/files", 1_500, 13, &[13]));
     assert_eq!(sql(13, "SELECT string_agg(name, ' ') || ' ' || pg_is_in_recovery() FROM mark"), "one false");
     is_healthy(&[13]);
+    let archive =
+        Cut { power: Power::During("archive/full", 1_500, 13), ..dies("archive/restart", 300, 13, &[13]) };
+    cut(dir, "pgsql-pitr.yml -l pg-test2 -t archive", archive);
+    assert_eq!(sql(13, "SHOW archive_mode"), "on");
+    // So many that their removal takes a while.
+    on(13, "mkdir /pg/data-backup/many && cd /pg/data-backup/many && seq 50000 | xargs touch");
+    let confirm = Cut { power: Power::Before(13), ..dies("confirm/gone", 100, 13, &[13]) };
+    cut(dir, "pgsql-pitr.yml -l pg-test2 -t confirm", confirm);
+    assert!(!try_on(13, "ls -d /pg/data-backup").0, "what was kept aside is gone");
+    is_healthy(&[13]);
 
     let in_place = r#"pgsql-pitr.yml -l pg-test -e '{"pg_pitr": {"name": "before_migration"}}'"#;
-    cut(dir, in_place, Cut { power: ("up/promote", 500, 12), ..dies("restore/files", 1_500, 12, &[11, 12]) });
+    cut(
+        dir,
+        in_place,
+        Cut { power: Power::During("up/promote", 500, 12), ..dies("restore/files", 1_500, 12, &[11, 12]) },
+    );
     for node in [11, 12] {
         assert_eq!(sql(node, "SELECT string_agg(name, ' ') FROM mark"), "one");
     }
