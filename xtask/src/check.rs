@@ -2,6 +2,7 @@
 
 use crate::lab::{self, Lab};
 use crate::lanes::{self, Errand, Part};
+use crate::reasons::{self, Reasons};
 use crate::rights::{self, Rights};
 use crate::tally::Tally;
 use crate::toolchain::{self, Toolchain};
@@ -47,6 +48,10 @@ pub fn run(verb: &str, only: &str) -> Result<ExitCode> {
         for (part, tally) in lanes::run(parts) {
             count(part, tally);
         }
+    }
+    let why = reasons::take();
+    if !why.is_empty() {
+        println!("why tests failed:\n{}", why.join("\n"));
     }
     println!("{total}");
     Ok(if total.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -153,14 +158,19 @@ pub fn counted(command: &mut Command, said: &mut dyn fmt::Write) -> Result<Tally
         .spawn()
         .with_context(|| format!("cannot start `{}`", command::shown(command)))?;
     let mut tally = Tally::default();
+    let mut reasons = Reasons::default();
     let stdout = child.stdout.take().context("the output of the tests is piped")?;
     for line in BufReader::new(stdout).split(b'\n') {
         let line = line?;
         let line = String::from_utf8_lossy(&line);
         tally.read(&line);
+        reasons.read(&line);
         writeln!(said, "{line}")?;
     }
     tally.ended(child.wait()?.success());
+    if tally.failed > 0 {
+        reasons.keep();
+    }
     Ok(tally)
 }
 

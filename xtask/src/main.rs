@@ -12,6 +12,7 @@ mod end2end;
 mod lab;
 mod lanes;
 mod place;
+mod reasons;
 mod report;
 mod rights;
 mod tally;

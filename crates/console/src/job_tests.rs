@@ -292,7 +292,7 @@ async fn a_job_goes_on_by_itself_in_the_console_that_follows_one_that_was_stoppe
     let plan = bench.plan().await;
     let job = bench.console.run(&bench.ann, plan).await.unwrap();
     timeout(BOUND, bench.console.shut_down()).await.expect("it ends within its bounds");
-    let after = Console::open(settings(&bench.dir)).await.unwrap();
+    let after = Console::open(Settings::at(bench.dir.path())).await.unwrap();
     after.take_up_jobs().await;
     assert_eq!(after.job(&bench.ann, job).await.unwrap().row.outcome, None, "it runs");
     after.cancel(&bench.ann, job, true).await.unwrap();
@@ -307,7 +307,7 @@ async fn a_job_goes_on_by_itself_in_the_console_that_follows_one_that_was_stoppe
     assert!(all.iter().any(|event| matches!(&event.kind, EventKind::Line { text, .. } if text.contains("goes on with this job by itself"))), "{all:?}");
     // What somebody has stopped stays so, and what was handed over once is not taken up twice.
     after.shut_down().await;
-    let last = Console::open(settings(&bench.dir)).await.unwrap();
+    let last = Console::open(Settings::at(bench.dir.path())).await.unwrap();
     last.take_up_jobs().await;
     assert_eq!(last.job(&bench.ann, job).await.unwrap().row.outcome, Some(JobOutcome::Cancelled));
     last.shut_down().await;
@@ -329,7 +329,7 @@ async fn a_job_waits_for_a_person_when_the_console_was_away_for_long_or_its_auth
             let people = crate::People::open(bench.dir.path()).await.unwrap();
             people.disable("ann").await.unwrap();
         }
-        let after = Console::open(settings(&bench.dir)).await.unwrap();
+        let after = Console::open(Settings::at(bench.dir.path())).await.unwrap();
         after.take_up_jobs().await;
         let state = after.stored_job(job).await.unwrap().state;
         assert_eq!(state, paddock_store::JobState::Interrupted, "{what}");
