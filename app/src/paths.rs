@@ -12,6 +12,8 @@ pub const NODES: &str = "/nodes";
 pub const JOBS: &str = "/jobs";
 /// What waits for an approver.
 pub const APPROVALS: &str = "/approvals";
+/// What it takes to run what destroys.
+pub const POLICY: &str = "/policy";
 /// Who did what.
 pub const AUDIT: &str = "/audit";
 /// Who may do what.

@@ -12,6 +12,7 @@ mod jobs;
 mod operations;
 mod people;
 mod plans;
+mod policy;
 #[cfg(feature = "ssr")]
 mod session;
 
@@ -30,6 +31,7 @@ pub use operations::{
 };
 pub use people::{me, people};
 pub use plans::{dry_run, make_plan, plan, run};
+pub use policy::{policy, save_policy};
 #[cfg(feature = "ssr")]
 pub use session::Session;
 #[cfg(feature = "ssr")]

@@ -16,6 +16,7 @@ mod not_found;
 mod operate;
 mod people;
 mod plan;
+mod policy;
 mod replay;
 mod sign_in;
 mod stages;
@@ -32,6 +33,7 @@ pub use nodes::NodesView;
 pub use not_found::NotFound;
 pub use people::PeopleView;
 pub use plan::PlanView;
+pub use policy::PolicyView;
 pub use sign_in::SignIn;
 
 /// Text for a page's title. Leptos writes titles into the document's head without escaping them, so only letters,

@@ -35,10 +35,14 @@ mod pki;
 mod plan_page;
 mod plans;
 mod policy;
+mod policy_desk;
+#[cfg(test)]
+mod policy_tests;
 mod problems;
 mod reach;
 mod recheck;
 mod recovery;
+mod rules;
 mod runner;
 #[cfg(test)]
 mod scope_tests;
@@ -47,8 +51,10 @@ mod ssh_keys;
 mod words;
 
 pub use audit_log::AuditLog;
+pub use case::Said;
 pub use console::{Actor, Console, EventFeed, PersonRole, Settings, TopologyFeed};
 pub use desk::People;
 pub use key::KeySource;
 pub use own_backup::{back_up, restore};
 pub use policy::Grant;
+pub use policy_desk::PolicyDesk;

@@ -66,6 +66,8 @@ pub(crate) enum Action {
     Audit,
     /// Read who may do what.
     People,
+    /// Change the approval policy.
+    Settings,
     /// Take a host key for a node's own, after its fingerprint was compared.
     TrustHostKey,
 }
@@ -109,6 +111,7 @@ impl Action {
             Self::BreakGlass => "break-glass",
             Self::Audit => "audit",
             Self::People => "people",
+            Self::Settings => "settings",
             Self::TrustHostKey => "trust-host-key",
         }
     }
@@ -124,6 +127,7 @@ impl Action {
             Self::BreakGlass => "approve alone what destroys",
             Self::Audit => "read the audit log",
             Self::People => "read who may do what",
+            Self::Settings => "change the approval policy",
             Self::TrustHostKey => "trust a host key",
         }
     }
@@ -133,7 +137,9 @@ impl Action {
             Self::See => PersonRole::Viewer,
             Self::Edit | Self::Plan | Self::Run | Self::Request => PersonRole::Operator,
             Self::Approve => PersonRole::Approver,
-            Self::BreakGlass | Self::Audit | Self::People | Self::TrustHostKey => PersonRole::Admin,
+            Self::BreakGlass | Self::Audit | Self::People | Self::Settings | Self::TrustHostKey => {
+                PersonRole::Admin
+            }
         }
     }
 }
@@ -210,16 +216,16 @@ impl Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Action::{Approve, Audit, BreakGlass, Edit, People, Plan, Request, Run, See, TrustHostKey};
+    use Action::{Approve, Audit, BreakGlass, Edit, People, Plan, Request, Run, See, Settings, TrustHostKey};
     use PersonRole::{Admin, Approver, Operator, Viewer};
 
-    const ACTIONS: [Action; 10] =
-        [See, Edit, Plan, Run, Request, Approve, BreakGlass, Audit, People, TrustHostKey];
-    const TABLE: [(PersonRole, [bool; 10]); 4] = [
-        (Viewer, [true, false, false, false, false, false, false, false, false, false]),
-        (Operator, [true, true, true, true, true, false, false, false, false, false]),
-        (Approver, [true, true, true, true, true, true, false, false, false, false]),
-        (Admin, [true, true, true, true, true, true, true, true, true, true]),
+    const ACTIONS: [Action; 11] =
+        [See, Edit, Plan, Run, Request, Approve, BreakGlass, Audit, People, Settings, TrustHostKey];
+    const TABLE: [(PersonRole, [bool; 11]); 4] = [
+        (Viewer, [true, false, false, false, false, false, false, false, false, false, false]),
+        (Operator, [true, true, true, true, true, false, false, false, false, false, false]),
+        (Approver, [true, true, true, true, true, true, false, false, false, false, false]),
+        (Admin, [true, true, true, true, true, true, true, true, true, true, true]),
     ];
 
     fn names(names: &[&str]) -> BTreeSet<String> {

@@ -21,7 +21,7 @@ mod settings;
 mod step_times;
 mod tokens;
 
-pub use approvals::{ApprovalState, NewApproval, Signed, StoredApproval};
+pub use approvals::{ApprovalState, NewApproval, Signed, StoredApproval, Typed};
 pub use audit::{AuditFilter, ChainEnd, Decision, NewAudit, StoredAudit};
 pub use database::{Hindrance, Store, StoreError};
 pub use events::{Appended, LinesBefore};

@@ -60,6 +60,8 @@ async fn an_approval_is_worth_nothing_after_its_end_by_the_clock_of_the_moment_a
         cluster: None,
         asked: signed(1, NOW),
         reason: "why".into(),
+        words: None,
+        needed: 1,
         expires_us: NOW + HOUR / 2,
     };
     let id = store.request_approval(&new).await.unwrap().unwrap();

@@ -63,7 +63,7 @@ impl Takes {
 /// Method, path, query or body, and what it takes. `$…` are filled in.
 type Row = (&'static str, &'static str, &'static str, Takes);
 
-const PAGES: [Row; 12] = [
+const PAGES: [Row; 13] = [
     ("GET", "/sign-in", "", Nothing),
     ("GET", "/", "", Anywhere(Viewer)),
     ("GET", "/clusters/{name}", "", Cluster(Viewer)),
@@ -74,6 +74,7 @@ const PAGES: [Row; 12] = [
     ("GET", "/account", "", SignIn),
     ("GET", "/audit", "", Everything(Admin)),
     ("GET", "/people", "", Everything(Admin)),
+    ("GET", "/policy", "", Everything(Viewer)),
     ("GET", "/jobs", "", Anywhere(Viewer)),
     ("GET", "/jobs/{id}", "", Cluster(Viewer)),
 ];
@@ -90,7 +91,7 @@ const BROWSER: [Row; 7] = [
     ("POST", "/sign-out", "", Nothing),
 ];
 
-const FUNCTIONS: [Row; 35] = [
+const FUNCTIONS: [Row; 37] = [
     ("GET", "/api/app/me", "", Nothing),
     ("GET", "/api/app/people", "", Everything(Admin)),
     (
@@ -158,6 +159,8 @@ const FUNCTIONS: [Row; 35] = [
         r#"{"id":$PLAN,"typed_name":"pg-test","reason":"fire"}"#,
         Cluster(Admin),
     ),
+    ("GET", "/api/app/policy", "", Everything(Viewer)),
+    ("POST", "/api/app/policy-save", r#"{"base":"x","text":""}"#, Everything(Admin)),
     ("GET", "/api/app/jobs", "limit=10", Anywhere(Viewer)),
     ("GET", "/api/app/job", "id=$JOB", Cluster(Viewer)),
     ("GET", "/api/app/job-events", "id=$JOB&from_seq=0&limit=10", Cluster(Viewer)),
