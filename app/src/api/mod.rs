@@ -7,6 +7,7 @@ mod approvals;
 mod audit;
 mod clusters;
 mod error;
+mod factor;
 mod inventory;
 mod jobs;
 mod operations;
@@ -15,6 +16,7 @@ mod plans;
 mod policy;
 #[cfg(feature = "ssr")]
 mod session;
+mod tokens;
 
 pub use approvals::{
     approvals, approvals_waiting, approve, break_glass, plan_standing, refuse_approval, request_approval,
@@ -23,6 +25,7 @@ pub use approvals::{
 pub use audit::audit;
 pub use clusters::{cluster, clusters};
 pub use error::ApiError;
+pub use factor::{begin_factor, confirm_factor, factor, remove_factor};
 pub use inventory::{check_inventory, inventory, preview_new_cluster, save_inventory};
 pub use jobs::{cancel, job, job_events, jobs, resume};
 pub use operations::{
@@ -35,4 +38,5 @@ pub use policy::{policy, save_policy};
 #[cfg(feature = "ssr")]
 pub use session::Session;
 #[cfg(feature = "ssr")]
-use session::{actor, answer, console};
+use session::{actor, answer, console, session_id};
+pub use tokens::{add_token, revoke_token, tokens};

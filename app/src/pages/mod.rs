@@ -7,6 +7,7 @@ mod approvals;
 mod audit;
 mod cluster;
 mod clusters;
+mod factor;
 mod inventory;
 mod job;
 mod job_state;
@@ -20,6 +21,7 @@ mod policy;
 mod replay;
 mod sign_in;
 mod stages;
+mod tokens;
 
 pub use account::AccountView;
 pub use approvals::ApprovalsView;

@@ -423,7 +423,7 @@ async fn a_token_an_edit_and_a_lost_approver_get_nobody_around_an_approval_eithe
     let court = court().await;
     let (console, plan) = (&court.bench.console, court.plan);
     // By REST or the command line, with an operator's token.
-    let (token, secret) = console.people().add_token("ann", "script", None).await.unwrap();
+    let (token, secret) = console.people().add_token("ann", "script", None, None).await.unwrap();
     let script = console.actor_by_token(&secret, None).await.unwrap();
     assert_eq!(code(console.run(&script, plan).await), "run/needs-approval");
     assert_eq!(code(console.approve(&script, plan, NAME).await), "people/forbidden");

@@ -102,6 +102,10 @@ impl Bench {
         self.console.inner.store.add_plan(&new).await.unwrap()
     }
 
+    pub(crate) fn database(&self) -> std::path::PathBuf {
+        self.dir.path().join("paddock.db")
+    }
+
     pub(crate) async fn policy_desk(&self) -> PolicyDesk {
         PolicyDesk::open(self.dir.path()).await.unwrap()
     }

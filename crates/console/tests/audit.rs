@@ -57,7 +57,7 @@ async fn people_and_tokens_are_written_down_and_no_secret_of_theirs() {
     let people = People::open(&dir.path().join("state")).await.unwrap();
     people.add("ann", PersonRole::Viewer, PASSWORD).await.unwrap();
     people.set_password("ann", "another battery").await.unwrap();
-    let (id, token) = people.add_token("ann", "nightly", None).await.unwrap();
+    let (id, token) = people.add_token("ann", "nightly", None, None).await.unwrap();
     people.revoke_token(id).await.unwrap();
     people.revoke_token(id).await.unwrap_err();
     console.sign_in("ann", "another battery", None).await.unwrap();

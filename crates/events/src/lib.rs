@@ -28,8 +28,9 @@ pub use event::{Event, EventKind, JobOutcome, Outcome, Stream};
 pub use ids::{ApprovalId, JobId, PersonId, PlanId, RevisionId, TokenId};
 pub use outline::{JobOutline, StageOutline, StepOutline};
 pub use pages::{
-    CheckedText, ClusterPage, ClusterRow, DryRun, FindingLevel, FindingRow, InventoryPage, JobPage, JobRow,
-    Me, NewCluster, PersonRow, PlanPage, PlanStage, PlanStep, Saved, Verdict,
+    CheckedText, ClusterPage, ClusterRow, DryRun, Enrolment, FactorState, FindingLevel, FindingRow,
+    InventoryPage, JobPage, JobRow, MadeToken, Me, NewCluster, PersonRow, PlanPage, PlanStage, PlanStep,
+    Saved, TokenRow, Verdict,
 };
 pub use policy::{PolicyFreeze, PolicyPage, PolicyRule};
 pub use problem::{Problem, ProblemKind};

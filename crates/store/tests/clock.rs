@@ -91,6 +91,7 @@ async fn sessions_and_tokens_live_through_a_jump_and_end_at_their_end() {
     assert!(store.load_session("s", now + 7 * 24 * hour, i64::MAX / 2).await.unwrap().is_none());
     assert_eq!(store.delete_expired_sessions(now - hour, idle).await.unwrap(), 0);
     let token = NewToken {
+        scope: None,
         person: ann,
         label: "t".into(),
         sha256: [7; 32],

@@ -123,6 +123,7 @@ async fn a_database_of_every_earlier_version_is_brought_to_this_one() {
             (&["admin *".to_owned()][..], &of_bob.iter().map(ToString::to_string).collect::<Vec<_>>()[..])
         );
         let tokens = store.tokens().await.unwrap();
+        assert_eq!(tokens[0].scope().unwrap(), None, "as much as its person");
         let ends = (version >= 202611242100).then_some(77);
         assert_eq!(
             (tokens[0].label.as_str(), tokens[0].expires_us, tokens[0].used_us),
@@ -161,6 +162,7 @@ async fn a_database_of_every_earlier_version_is_brought_to_this_one() {
         let used = store.newest_approval_of(PlanId(2)).await.unwrap();
         let given = used.map(|used| (used.needed, used.given.iter().map(|one| one.name.clone()).collect()));
         assert_eq!(given, (version >= 202611242110).then(|| (1, vec!["ann".to_owned()])));
+        assert!(!store.has_factor(PersonId(1)).await.unwrap());
         // Nobody knows whose the sessions of before are.
         assert!(
             store.load_session("s1", 1, i64::MAX / 2).await.unwrap().is_none() || version >= 202611250200

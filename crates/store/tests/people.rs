@@ -62,7 +62,7 @@ async fn tokens_lead_to_their_person_and_go_with_them() {
 }
 
 fn token(person: PersonId, of: u8) -> NewToken {
-    NewToken { person, label: "ci".into(), sha256: [of; 32], created_us: NOW, expires_us: None }
+    NewToken { person, label: "ci".into(), scope: None, sha256: [of; 32], created_us: NOW, expires_us: None }
 }
 
 #[tokio::test]
