@@ -69,17 +69,26 @@ export async function run(timeout = 240_000) {
 export async function runApproved(confirm, picture) {
   assert.ok(await page.getByRole('button', { name: 'Run', exact: true }).isDisabled(), 'what destroys waits for an approval');
   await page.getByLabel('Why it should run').fill('the test wants it gone');
+  await sayThereIsNoBackup(page);
   await page.getByRole('button', { name: 'Request approval' }).click();
   await page.getByRole('status').filter({ hasText: 'Waits for an approver' }).waitFor();
   if (picture) await pictures(page, picture);
   await other.goto(page.url());
   await other.waitForLoadState('networkidle');
   await other.getByLabel(`Type ${confirm} to approve`).fill(confirm);
+  await sayThereIsNoBackup(other);
   await other.getByRole('button', { name: 'Approve', exact: true }).click();
   await other.getByText('It may run once').first().waitFor();
   await page.reload();
   await page.waitForLoadState('networkidle');
   await run();
+}
+
+/** Where all data would go and no fresh backup is known, the page asks for these words; else there is no such field. */
+async function sayThereIsNoBackup(on) {
+  const words = 'no backup newer than 24 h';
+  const field = on.getByLabel(`Type ${words}`, { exact: true });
+  if (await field.count()) await field.fill(words);
 }
 
 /** Opens a form of the operations tab and gives it. */

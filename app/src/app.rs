@@ -4,7 +4,7 @@ use crate::components::{Clock, Header};
 use crate::live::Live;
 use crate::pages::{
     AccountView, ApprovalsView, AuditView, ClusterView, ClustersView, InventoryView, JobView, JobsView,
-    NodesView, NotFound, PeopleView, PlanView, SignIn,
+    NodesView, NotFound, PeopleView, PlanView, PolicyView, SignIn,
 };
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
@@ -34,6 +34,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/account") view=AccountView ssr=SsrMode::Async/>
                     <Route path=path!("/audit") view=AuditView ssr=SsrMode::Async/>
                     <Route path=path!("/people") view=PeopleView ssr=SsrMode::Async/>
+                    <Route path=path!("/policy") view=PolicyView ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=JobsView ssr=SsrMode::Async/>
                     <Route path=path!("/jobs/:id") view=JobView ssr=SsrMode::Async/>
                 </FlatRoutes>

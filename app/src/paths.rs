@@ -12,12 +12,16 @@ pub const NODES: &str = "/nodes";
 pub const JOBS: &str = "/jobs";
 /// What waits for an approver.
 pub const APPROVALS: &str = "/approvals";
+/// What it takes to run what destroys.
+pub const POLICY: &str = "/policy";
 /// Who did what.
 pub const AUDIT: &str = "/audit";
 /// Who may do what.
 pub const PEOPLE: &str = "/people";
 /// Sign-in page; its form posts to the same address with `name`, `password` and `next`.
 pub const SIGN_IN: &str = "/sign-in";
+/// Takes `code` and `next` of who has a second factor, after name and password.
+pub const SIGN_IN_CODE: &str = "/sign-in/code";
 /// Sign-out takes a POST.
 pub const SIGN_OUT: &str = "/sign-out";
 /// So does the end of all sessions of a person.
@@ -81,6 +85,12 @@ pub fn sign_in(next: &str) -> String {
     if next == CLUSTERS { SIGN_IN.to_owned() } else { format!("{SIGN_IN}?next={}", encoded(next)) }
 }
 
+/// The sign-in page that asks for a code, and says why the last one was refused.
+pub fn sign_in_code(next: &str, refused: &str) -> String {
+    let said = if refused.is_empty() { String::new() } else { format!("&refused={}", encoded(refused)) };
+    format!("{SIGN_IN}?step=code&next={}{said}", encoded(next))
+}
+
 /// Whether a `next` stays on this console: a path, not another origin's address (`//host`, `/\host`).
 pub fn is_local(next: &str) -> bool {
     next.starts_with('/') && !next[1..].starts_with(['/', '\\']) && !next.contains(|c: char| c.is_control())
@@ -115,6 +125,8 @@ mod tests {
             sign_in("/"),
             sign_in("/jobs/1?x=a b"),
             account("people/weak-password"),
+            sign_in_code("/jobs", ""),
+            sign_in_code("/", "people/wrong-code"),
             audit(&AuditFilter::default()),
             audit(&AuditFilter { name: "a b".into(), before: Some(7), ..AuditFilter::default() }),
         ];
@@ -130,6 +142,8 @@ mod tests {
                 "/sign-in",
                 "/sign-in?next=/jobs/1%3Fx%3Da%20b",
                 "/account?said=people/weak-password",
+                "/sign-in?step=code&next=/jobs",
+                "/sign-in?step=code&next=/&refused=people/wrong-code",
                 "/audit",
                 "/audit?name=a%20b&before=7",
             ]

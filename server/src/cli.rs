@@ -3,6 +3,7 @@
 use crate::audit::{self, AuditCommand};
 use crate::client::{self, Name, OperationArgs, PlayArgs};
 use crate::people::{self, TokenCommand, UserCommand};
+use crate::policy::{self, PolicyCommand};
 use crate::serve::{self, ServeArgs, StateArgs};
 use crate::{links, offline, own_backup};
 use clap::{Args, Parser, Subcommand};
@@ -55,6 +56,9 @@ enum Command {
     /// Makes, lists and revokes API tokens; works on the console's state directory, also while it runs.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Shows and changes the approval policy; works on the console's state directory, also while it runs.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Verifies, exports and signs the audit log; works on the console's state directory, also while it runs.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -150,6 +154,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::PgBackup(args) => client::operation(Name::PgBackup, &args),
         Command::User(command) => people::user(command),
         Command::Token(command) => people::token(command),
+        Command::Policy(command) => policy::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Backup { file, state } => own_backup::back_up(&file, state),
         Command::Restore { file, force, state } => own_backup::restore(&file, force, state),

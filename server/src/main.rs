@@ -7,6 +7,7 @@ mod links;
 mod offline;
 mod own_backup;
 mod people;
+mod policy;
 mod serve;
 
 use clap::Parser as _;

@@ -3,7 +3,7 @@
 use crate::client::show_problem;
 use crate::serve::{Config, ServeArgs, StateArgs};
 use clap::{Args, Subcommand};
-use paddock_console::{Grant, People, PersonRole};
+use paddock_console::{Grant, People, PersonRole, Scope};
 use paddock_events::{Problem, ProblemKind, TokenId};
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
@@ -97,6 +97,13 @@ pub(crate) enum UserCommand {
         #[command(flatten)]
         state: StateArgs,
     },
+    /// Takes a person's second factor away, for who has lost app and recovery codes. Their sessions end.
+    ResetFactor {
+        /// Sign-in name.
+        name: String,
+        #[command(flatten)]
+        state: StateArgs,
+    },
     /// Gives a person another password, printed once. Their sessions end; tokens stay, see `paddock token revoke`.
     Passwd {
         /// Sign-in name.
@@ -117,9 +124,15 @@ pub(crate) enum TokenCommand {
         /// What it is for.
         #[arg(long)]
         label: String,
-        /// How long it lasts: 12h, 30d, 26w. Without it, until it is revoked.
+        /// How long it lasts: 12h, 30d, 26w; a year at most. Without it 90 days.
         #[arg(long, value_parser = lasts)]
         expires: Option<Duration>,
+        /// The most it may do: viewer, operator, approver or admin. Without it, what the person may do.
+        #[arg(long, value_parser = role)]
+        role: Option<PersonRole>,
+        /// With a role: pattern of the names of the clusters, again for more of them. Without it everything.
+        #[arg(long, requires = "role")]
+        clusters: Vec<String>,
         #[command(flatten)]
         state: StateArgs,
     },
@@ -236,6 +249,12 @@ pub(crate) fn user(command: UserCommand) -> ExitCode {
                 note(&format!("ended {ended} sessions of {name}"));
                 people
             }
+            UserCommand::ResetFactor { name, state } => {
+                let people = open(state).await?;
+                people.reset_factor(&name).await?;
+                note(&format!("no code is asked of {name} any more"));
+                people
+            }
             UserCommand::Passwd { name, password, state } => {
                 let people = open(state).await?;
                 let (password, made) = password.take()?;
@@ -253,9 +272,10 @@ pub(crate) fn user(command: UserCommand) -> ExitCode {
 pub(crate) fn token(command: TokenCommand) -> ExitCode {
     end(async {
         let people = match command {
-            TokenCommand::Add { name, label, expires, state } => {
+            TokenCommand::Add { name, label, expires, role, clusters, state } => {
+                let scope = role.map(|role| Scope::new(role, &clusters)).transpose()?;
                 let people = open(state).await?;
-                let (id, token) = people.add_token(&name, &label, expires).await?;
+                let (id, token) = people.add_token(&name, &label, expires, scope.as_ref()).await?;
                 note(&format!("token {id} acts for {name}; it is shown this once"));
                 // Alone on standard output: PADDOCK_TOKEN=$(paddock token add …)
                 print(&format!("{token}\n"))?;
@@ -263,13 +283,16 @@ pub(crate) fn token(command: TokenCommand) -> ExitCode {
             }
             TokenCommand::List { state } => {
                 let people = open(state).await?;
-                let mut rows =
-                    vec![["ID", "PERSON", "LABEL", "MADE", "EXPIRES", "LAST USED"].map(str::to_owned)];
+                let mut rows = vec![
+                    ["ID", "PERSON", "LABEL", "SCOPE", "MADE", "EXPIRES", "LAST USED"].map(str::to_owned),
+                ];
                 for one in people.tokens().await? {
+                    let scope = people.scope_of(&one)?;
                     rows.push([
                         one.id().to_string(),
                         one.person,
                         one.label,
+                        scope,
                         day(one.created_us),
                         one.expires_us.map_or_else(|| "never".to_owned(), day),
                         one.used_us.map_or_else(|| "never".to_owned(), day),

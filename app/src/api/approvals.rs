@@ -5,6 +5,8 @@ use super::ApiError;
 use super::{actor, answer, console};
 use leptos::prelude::*;
 use leptos::server_fn::codec::{GetUrl, Json};
+#[cfg(feature = "ssr")]
+use paddock_console::Said;
 use paddock_events::{ApprovalsPage, PlanId, PlanStanding};
 
 /// What waits for a decision, and the newest decided requests.
@@ -29,10 +31,15 @@ pub async fn plan_standing(id: i64) -> Result<PlanStanding, ApiError> {
     answer(console().plan_standing(&actor()?, PlanId(id)).await)
 }
 
-/// Asks others to approve a plan.
+/// Asks others to approve a plan; `words` where the plan's rules make them say some.
 #[server(name = CallApprovalRequest, prefix = "/api/app", endpoint = "approval-request", input = Json)]
-pub async fn request_approval(id: PlanId, reason: String) -> Result<(), ApiError> {
-    answer(console().request_approval(&actor()?, id, &reason).await)
+pub async fn request_approval(
+    id: PlanId,
+    reason: String,
+    #[server(default)] words: String,
+) -> Result<(), ApiError> {
+    let said = Said { text: &reason, words: &words };
+    answer(console().request_approval(&actor()?, id, said).await)
 }
 
 /// Takes one's own request back.
@@ -43,8 +50,13 @@ pub async fn withdraw_approval(id: PlanId) -> Result<(), ApiError> {
 
 /// Lets somebody else's plan run once.
 #[server(name = CallApprovalApprove, prefix = "/api/app", endpoint = "approval-approve", input = Json)]
-pub async fn approve(id: PlanId, typed_name: String) -> Result<(), ApiError> {
-    answer(console().approve(&actor()?, id, &typed_name).await)
+pub async fn approve(
+    id: PlanId,
+    typed_name: String,
+    #[server(default)] words: String,
+) -> Result<(), ApiError> {
+    let said = Said { text: &typed_name, words: &words };
+    answer(console().approve(&actor()?, id, said).await)
 }
 
 /// Says no to somebody else's request.
@@ -55,6 +67,12 @@ pub async fn refuse_approval(id: PlanId, reason: String) -> Result<(), ApiError>
 
 /// Lets a plan run without anybody else.
 #[server(name = CallBreakGlass, prefix = "/api/app", endpoint = "break-glass", input = Json)]
-pub async fn break_glass(id: PlanId, typed_name: String, reason: String) -> Result<(), ApiError> {
-    answer(console().break_glass(&actor()?, id, &typed_name, &reason).await)
+pub async fn break_glass(
+    id: PlanId,
+    typed_name: String,
+    reason: String,
+    #[server(default)] words: String,
+) -> Result<(), ApiError> {
+    let said = Said { text: &reason, words: &words };
+    answer(console().break_glass(&actor()?, id, &typed_name, said).await)
 }

@@ -7,13 +7,16 @@ mod approvals;
 mod audit;
 mod clusters;
 mod error;
+mod factor;
 mod inventory;
 mod jobs;
 mod operations;
 mod people;
 mod plans;
+mod policy;
 #[cfg(feature = "ssr")]
 mod session;
+mod tokens;
 
 pub use approvals::{
     approvals, approvals_waiting, approve, break_glass, plan_standing, refuse_approval, request_approval,
@@ -22,6 +25,7 @@ pub use approvals::{
 pub use audit::audit;
 pub use clusters::{cluster, clusters};
 pub use error::ApiError;
+pub use factor::{begin_factor, confirm_factor, factor, remove_factor};
 pub use inventory::{check_inventory, inventory, preview_new_cluster, save_inventory};
 pub use jobs::{cancel, job, job_events, jobs, resume};
 pub use operations::{
@@ -30,7 +34,9 @@ pub use operations::{
 };
 pub use people::{me, people};
 pub use plans::{dry_run, make_plan, plan, run};
+pub use policy::{policy, save_policy};
 #[cfg(feature = "ssr")]
 pub use session::Session;
 #[cfg(feature = "ssr")]
-use session::{actor, answer, console};
+use session::{actor, answer, console, session_id};
+pub use tokens::{add_token, revoke_token, tokens};

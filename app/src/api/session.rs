@@ -13,11 +13,18 @@ use paddock_events::{Problem, ProblemKind};
 pub struct Session {
     /// The signed-in person; none before sign-in.
     pub actor: Option<Actor>,
+    /// The session's id, which outlives what ends the person's other ones.
+    pub id: Option<String>,
 }
 
 /// The console from context.
 pub(super) fn console() -> Console {
     expect_context()
+}
+
+/// The id of the session that the request came with.
+pub(super) fn session_id() -> Option<String> {
+    use_context::<Session>().and_then(|session| session.id)
 }
 
 /// The signed-in person, or the refusal that leads to the sign-in page.

@@ -57,6 +57,12 @@ pub fn Until(at_us: i64) -> impl IntoView {
     view! { <time datetime=time::iso(at_us) title=time::utc(at_us)>{text}</time> }
 }
 
+/// A moment that people agreed on, in UTC.
+#[component]
+pub fn Moment(at_us: i64) -> impl IntoView {
+    view! { <time datetime=time::iso(at_us)>{time::utc(at_us)}</time> }
+}
+
 /// How long something has been going on; a dash before the page lives.
 #[component]
 pub fn Since(from_us: i64) -> impl IntoView {

@@ -40,6 +40,7 @@ pub fn Header() -> impl IntoView {
                 <a href=paths::NODES aria-current=move || current(paths::NODES)>"Nodes"</a>
                 <a href=paths::JOBS aria-current=move || current(paths::JOBS)>"Jobs"</a>
                 <a href=paths::APPROVALS aria-current=move || current(paths::APPROVALS)>"Approvals"<Waiting/></a>
+                <Reserved me may=|me| me.reads_inventory href=paths::POLICY text="Policy" current/>
                 <Reserved me may=|me| me.reads_audit href=paths::AUDIT text="Audit" current/>
                 <Reserved me may=|me| me.reads_people href=paths::PEOPLE text="People" current/>
             </nav>

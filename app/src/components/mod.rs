@@ -10,9 +10,9 @@ mod topology;
 mod yaml_editor;
 
 pub use badge::{Badge, Tone, approval, health, outcome, step_state};
-pub use clock::{Clock, Since, Until, When};
+pub use clock::{Clock, Moment, Since, Until, When};
 pub use header::Header;
-pub use load::{load, titled};
+pub use load::{Loaded, load, titled};
 pub use log::{Log, LogLine, LogPane};
 pub use problem::{Copyable, ProblemBox, RefusedNote};
 pub use topology::{TopologyPicture, member_words, role_words};

@@ -1,6 +1,8 @@
 //! The signed-in person's own page: what they may do, another password, the end of all sessions. Plain forms, as for
 //! signing in.
 
+use super::factor::Factor;
+use super::tokens::Tokens;
 use crate::components::load;
 use crate::{api, paths};
 use leptos::prelude::*;
@@ -67,6 +69,8 @@ pub fn AccountView() -> impl IntoView {
             </label>
             <button class="primary">"Change the password"</button>
         </form>
+        <Factor/>
+        <Tokens/>
         <h2>"Sessions"</h2>
         <p>"A session ends after 12 hours without use, and after 7 days in any case. Tokens are not touched."</p>
         <form method="post" action=paths::SIGN_OUT_EVERYWHERE>

@@ -2,10 +2,10 @@
 
 use crate::api;
 use crate::api::ApiError;
-use crate::components::{Badge, ProblemBox, RefusedNote, Until, When, approval};
+use crate::components::{Badge, Moment, ProblemBox, RefusedNote, Until, When, approval};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use paddock_events::{ApprovalStage, ApprovalState, PlanId, PlanStanding, Problem, Verdict};
+use paddock_events::{ApprovalStage, ApprovalState, PlanId, PlanRules, PlanStanding, Problem, Verdict};
 use std::time::Duration;
 
 /// How often an open page looks whether somebody has acted.
@@ -46,20 +46,20 @@ fn put(standing: RwSignal<PlanStanding>, new: PlanStanding) {
 /// What a person does to the request.
 #[derive(Clone, Debug)]
 enum Act {
-    Request(String),
+    Request { reason: String, words: String },
     Withdraw,
-    Approve(String),
+    Approve { typed: String, words: String },
     Refuse(String),
-    BreakGlass(String, String),
+    BreakGlass { typed: String, reason: String, words: String },
 }
 
 async fn perform(id: PlanId, act: Act) -> Result<(), ApiError> {
     match act {
-        Act::Request(reason) => api::request_approval(id, reason).await,
+        Act::Request { reason, words } => api::request_approval(id, reason, words).await,
         Act::Withdraw => api::withdraw_approval(id).await,
-        Act::Approve(typed) => api::approve(id, typed).await,
+        Act::Approve { typed, words } => api::approve(id, typed, words).await,
         Act::Refuse(reason) => api::refuse_approval(id, reason).await,
-        Act::BreakGlass(typed, reason) => api::break_glass(id, typed, reason).await,
+        Act::BreakGlass { typed, reason, words } => api::break_glass(id, typed, reason, words).await,
     }
 }
 
@@ -73,15 +73,18 @@ struct Desk {
     reason: RwSignal<String>,
     typed: RwSignal<String>,
     refusal: RwSignal<String>,
+    words: RwSignal<String>,
     glass_typed: RwSignal<String>,
     glass_reason: RwSignal<String>,
+    glass_words: RwSignal<String>,
 }
 
-/// The card of a plan that destroys.
+/// The card of a plan that destroys, or that a freeze keeps from running.
 #[component]
 pub fn Approval(
     id: PlanId,
     name: String,
+    destroys: bool,
     blast: Vec<(String, String)>,
     standing: RwSignal<PlanStanding>,
 ) -> impl IntoView {
@@ -103,31 +106,42 @@ pub fn Approval(
         reason: text(),
         typed: text(),
         refusal: text(),
+        words: text(),
         glass_typed: text(),
         glass_reason: text(),
+        glass_words: text(),
     };
     let blast = StoredValue::new(blast);
     view! {
         <section class="card approval" aria-label="Approval">
             <h2>"Approval"</h2>
             {move || {
-                let PlanStanding { job, approval, may_request, may_withdraw, may_approve, may_break_glass, .. } =
+                let PlanStanding { job, approval, rules, may_request, may_withdraw, may_approve, may_break_glass, .. } =
                     standing.get();
+                let gate = rules.gate.clone().map(|(words, _)| words);
+                let repeated = approval.as_ref().and_then(|asked| asked.words.clone());
                 let stage = approval.as_ref().map(|asked| asked.stage.clone());
                 let waits = stage == Some(ApprovalStage::Waiting);
                 let open = waits || matches!(stage, Some(ApprovalStage::Approved { .. }));
+                let approvers = rules.approvers;
                 view! {
                     {match approval {
                         Some(asked) => view! { <Asked asked/> }.into_any(),
-                        None => view! {
-                            <p>"This plan destroys. It runs only after somebody else has approved it."</p>
+                        None if destroys => view! {
+                            <p>
+                                "This plan destroys. It runs only after "
+                                {if approvers > 1 { format!("{approvers} other people have") } else { "somebody else has".to_owned() }}
+                                " approved it."
+                            </p>
                         }.into_any(),
+                        None => ().into_any(),
                     }}
+                    {job.is_none().then(|| view! { <Rules rules/> })}
                     {(open && may_withdraw == Verdict::Allowed).then(|| view! { <Withdraw desk/> })}
-                    {(waits && job.is_none()).then(|| view! { <Decide desk blast may=may_approve/> })}
-                    {(!open && job.is_none()).then(|| view! { <Request desk may=may_request/> })}
+                    {(waits && job.is_none()).then(|| view! { <Decide desk blast repeated may=may_approve/> })}
+                    {(destroys && !open && job.is_none()).then(|| view! { <Request desk gate=gate.clone() may=may_request/> })}
                     {(job.is_none() && !matches!(stage, Some(ApprovalStage::Approved { .. })))
-                        .then(|| view! { <BreakGlass desk may=may_break_glass/> })}
+                        .then(|| view! { <BreakGlass desk gate may=may_break_glass/> })}
                 }
             }}
             {move || act.value().get().and_then(Result::err).map(|ApiError(problem)| view! { <ProblemBox problem/> })}
@@ -135,10 +149,47 @@ pub fn Approval(
     }
 }
 
+/// What the policy says against the plan now, with what to do.
+#[component]
+fn Rules(rules: PlanRules) -> impl IntoView {
+    let PlanRules { freeze, gate, .. } = rules;
+    let frozen = freeze.map(|(reason, to_us)| {
+        view! {
+            <p class="told warn">
+                <b>"Freeze: "</b>{reason}". Nothing that could change something runs until "<Moment at_us=to_us/>
+                ". Wait for its end; in an emergency an admin breaks the glass."
+            </p>
+        }
+    });
+    let unsaved = gate.map(|(_, why)| {
+        view! {
+            <p class="told bad">
+                <b>"No fresh backup: "</b>{why}". Make one and plan again; or say it in words, and each approver repeats them."
+            </p>
+        }
+    });
+    view! { {frozen}{unsaved} }
+}
+
 /// Who asked for what reason, and what became of it.
 #[component]
 fn Asked(asked: ApprovalState) -> impl IntoView {
-    let ApprovalState { requester, reason, requested_us, expires_us, break_glass, stage } = asked;
+    let ApprovalState {
+        requester,
+        reason,
+        words,
+        needed,
+        given,
+        requested_us,
+        expires_us,
+        break_glass,
+        stage,
+    } = asked;
+    let count = (needed > 1 && stage == ApprovalStage::Waiting).then(|| {
+        let names = given.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        let who = if names.is_empty() { String::new() } else { format!(" ({names})") };
+        view! { <p>{format!("{} of {needed} approvals given{who}.", given.len())}</p> }
+    });
     let (tone, word) = approval(&stage);
     let said = match stage {
         ApprovalStage::Waiting => view! { "Waits for an approver. Expires "<Until at_us=expires_us/>"." }.into_any(),
@@ -160,7 +211,11 @@ fn Asked(asked: ApprovalState) -> impl IntoView {
             <p class="told bad"><b>"Break-glass: "</b>{requester.clone()}" decided alone."</p>
         })}
         <p role="status"><Badge tone text=word/>" "{said}</p>
-        <p class="asked"><b>{requester}</b>" asked, "<When at_us=requested_us/>": "<q>{reason}</q></p>
+        {count}
+        <p class="asked">
+            <b>{requester}</b>" asked, "<When at_us=requested_us/>": "<q>{reason}</q>
+            {words.map(|words| view! { " – and says: "<q>{words}</q> })}
+        </p>
     }
 }
 
@@ -181,15 +236,17 @@ fn Withdraw(desk: Desk) -> impl IntoView {
 }
 
 #[component]
-fn Request(desk: Desk, may: Verdict) -> impl IntoView {
+fn Request(desk: Desk, gate: Option<String>, may: Verdict) -> impl IntoView {
     let refused = refusal(may);
     let stopped = refused.is_some();
     let submit = move || {
-        desk.act.dispatch(Act::Request(desk.reason.get_untracked()));
+        let (reason, words) = (desk.reason.get_untracked(), desk.words.get_untracked());
+        desk.act.dispatch(Act::Request { reason, words });
     };
     view! {
         <form class="ask" aria-label="Request approval" on:submit=move |event| { event.prevent_default(); submit(); }>
             <Field label="Why it should run" value=desk.reason stopped/>
+            {gate.map(|words| view! { <Field label=format!("Type {words}") value=desk.words stopped/> })}
             <button class="primary" aria-describedby="request-note" disabled=move || stopped || desk.act.pending().get()>
                 "Request approval"
             </button>
@@ -199,12 +256,15 @@ fn Request(desk: Desk, may: Verdict) -> impl IntoView {
 }
 
 #[component]
-fn Decide(desk: Desk, blast: StoredValue<Vec<(String, String)>>, may: Verdict) -> impl IntoView {
+fn Decide(
+    desk: Desk,
+    blast: StoredValue<Vec<(String, String)>>,
+    repeated: Option<String>,
+    may: Verdict,
+) -> impl IntoView {
     let approve = move || {
-        desk.act.dispatch(Act::Approve(desk.typed.get_untracked()));
-    };
-    let refuse = move || {
-        desk.act.dispatch(Act::Refuse(desk.refusal.get_untracked()));
+        let (typed, words) = (desk.typed.get_untracked(), desk.words.get_untracked());
+        desk.act.dispatch(Act::Approve { typed, words });
     };
     let name = desk.name.get_value();
     view! {
@@ -214,35 +274,51 @@ fn Decide(desk: Desk, blast: StoredValue<Vec<(String, String)>>, may: Verdict) -
             }).collect_view()}
         </dl>
         {match refusal(may) {
+            // Who has said yes may still say no.
+            Some(problem) if problem.code == "approval/given" => view! {
+                <RefusedNote problem id="decide-note"/>
+                <div class="decide"><Refuse desk/></div>
+            }.into_any(),
             // Who may not decide reads why, and is shown no fields that take nothing.
             Some(problem) => view! { <RefusedNote problem id="decide-note"/> }.into_any(),
             None => view! {
                 <div class="decide">
                     <form class="ask" aria-label="Approve" on:submit=move |event| { event.prevent_default(); approve(); }>
                         <Field label=format!("Type {name} to approve") value=desk.typed stopped=false/>
+                        {repeated.map(|words| view! { <Field label=format!("Type {words}") value=desk.words stopped=false/> })}
                         <button class="danger" disabled=move || desk.act.pending().get()>"Approve"</button>
                     </form>
-                    <form class="ask" aria-label="Refuse" on:submit=move |event| { event.prevent_default(); refuse(); }>
-                        <Field label="Why it should not run" value=desk.refusal stopped=false/>
-                        <button disabled=move || desk.act.pending().get()>"Refuse"</button>
-                    </form>
+                    <Refuse desk/>
                 </div>
             }.into_any(),
         }}
     }
 }
 
+#[component]
+fn Refuse(desk: Desk) -> impl IntoView {
+    let refuse = move || {
+        desk.act.dispatch(Act::Refuse(desk.refusal.get_untracked()));
+    };
+    view! {
+        <form class="ask" aria-label="Refuse" on:submit=move |event| { event.prevent_default(); refuse(); }>
+            <Field label="Why it should not run" value=desk.refusal stopped=false/>
+            <button disabled=move || desk.act.pending().get()>"Refuse"</button>
+        </form>
+    }
+}
+
 /// Behind a disclosure, and only for those whose role has it at all.
 #[component]
-fn BreakGlass(desk: Desk, may: Verdict) -> impl IntoView {
+fn BreakGlass(desk: Desk, gate: Option<String>, may: Verdict) -> impl IntoView {
     let refused = refusal(may);
     if refused.as_ref().is_some_and(|problem| problem.code == "people/forbidden") {
         return ().into_any();
     }
     let stopped = refused.is_some();
     let submit = move || {
-        desk.act
-            .dispatch(Act::BreakGlass(desk.glass_typed.get_untracked(), desk.glass_reason.get_untracked()));
+        let (typed, reason) = (desk.glass_typed.get_untracked(), desk.glass_reason.get_untracked());
+        desk.act.dispatch(Act::BreakGlass { typed, reason, words: desk.glass_words.get_untracked() });
     };
     let name = desk.name.get_value();
     view! {
@@ -252,6 +328,7 @@ fn BreakGlass(desk: Desk, may: Verdict) -> impl IntoView {
             <form class="ask" aria-label="Break the glass" on:submit=move |event| { event.prevent_default(); submit(); }>
                 <Field label=format!("Type {name} to break the glass") value=desk.glass_typed stopped/>
                 <Field label="Why it cannot wait for anybody" value=desk.glass_reason stopped/>
+                {gate.map(|words| view! { <Field label=format!("Type {words} to break the glass") value=desk.glass_words stopped/> })}
                 <button class="danger" aria-describedby="glass-note" disabled=move || stopped || desk.act.pending().get()>
                     "Approve alone"
                 </button>

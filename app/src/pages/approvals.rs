@@ -57,9 +57,15 @@ fn Table(name: &'static str, rows: Vec<ApprovalRow>) -> impl IntoView {
 #[component]
 fn Row(row: ApprovalRow) -> impl IntoView {
     let ApprovalRow { plan, title, cluster, state } = row;
-    let ApprovalState { requester, reason, requested_us, expires_us, break_glass, stage } = state;
+    let ApprovalState {
+        requester, reason, requested_us, expires_us, break_glass, stage, needed, given, ..
+    } = state;
     let (tone, word) = approval(&stage);
     let said = match stage {
+        ApprovalStage::Waiting if needed > 1 => {
+            view! { {format!("{} of {needed} given, ", given.len())}"expires "<Until at_us=expires_us/> }
+                .into_any()
+        }
         ApprovalStage::Waiting => view! { "expires "<Until at_us=expires_us/> }.into_any(),
         ApprovalStage::Approved { by, at_us } => view! { {by}", "<When at_us/> }.into_any(),
         ApprovalStage::Refused { by, at_us, why } => {

@@ -7,6 +7,7 @@ mod approvals;
 mod audit;
 mod cluster;
 mod clusters;
+mod factor;
 mod inventory;
 mod job;
 mod job_state;
@@ -16,9 +17,11 @@ mod not_found;
 mod operate;
 mod people;
 mod plan;
+mod policy;
 mod replay;
 mod sign_in;
 mod stages;
+mod tokens;
 
 pub use account::AccountView;
 pub use approvals::ApprovalsView;
@@ -32,6 +35,7 @@ pub use nodes::NodesView;
 pub use not_found::NotFound;
 pub use people::PeopleView;
 pub use plan::PlanView;
+pub use policy::PolicyView;
 pub use sign_in::SignIn;
 
 /// Text for a page's title. Leptos writes titles into the document's head without escaping them, so only letters,

@@ -40,7 +40,9 @@ fn Plan(page: PlanPage) -> impl IntoView {
     let id = page.id;
     let standing = RwSignal::new(page.standing.clone());
     let destroys = !page.destroys.is_empty();
-    if destroys {
+    // What a freeze kept from running when the page was opened has its card as long as the page is open.
+    let card = destroys || page.standing.rules.freeze.is_some();
+    if card {
         follow(id, standing);
     }
     view! {
@@ -55,7 +57,7 @@ fn Plan(page: PlanPage) -> impl IntoView {
         <Told class="warn" head="Read first" lines=page.warnings.clone()/>
         <Told class="bad" head="Destroys" lines=page.destroys.clone()/>
         <Told class="warn" head="Restarts or interrupts" lines=page.interrupts.clone()/>
-        {destroys.then(|| view! { <Approval id name=page.confirm_name.clone() blast=page.blast.clone() standing/> })}
+        {card.then(|| view! { <Approval id name=page.confirm_name.clone() destroys blast=page.blast.clone() standing/> })}
         <Actions id standing/>
         <h2>"What it runs"</h2>
         <ol class="plays">

@@ -11,16 +11,16 @@ const HOUR_US: i64 = 3_600_000_000;
 const NAME: &str = "pg-test";
 
 /// A console with somebody of every role and a plan that destroys.
-struct Court {
-    bench: Bench,
+pub(crate) struct Court {
+    pub(crate) bench: Bench,
     /// An approver.
-    bob: Actor,
+    pub(crate) bob: Actor,
     /// An admin.
-    zoe: Actor,
-    plan: PlanId,
+    pub(crate) zoe: Actor,
+    pub(crate) plan: PlanId,
 }
 
-async fn court() -> Court {
+pub(crate) async fn court() -> Court {
     let bench = bench().await;
     let bob = person(&bench, "bob", PersonRole::Approver).await;
     let zoe = person(&bench, "zoe", PersonRole::Admin).await;
@@ -28,19 +28,19 @@ async fn court() -> Court {
     Court { bench, bob, zoe, plan }
 }
 
-async fn person(bench: &Bench, name: &str, role: PersonRole) -> Actor {
+pub(crate) async fn person(bench: &Bench, name: &str, role: PersonRole) -> Actor {
     let id = bench.console.add_person(name, role, "correct horse").await.unwrap();
     bench.console.actor(id).await.unwrap()
 }
 
-fn code<T>(result: Result<T, Problem>) -> String {
+pub(crate) fn code<T>(result: Result<T, Problem>) -> String {
     match result {
         Ok(_) => "ok".to_owned(),
         Err(problem) => problem.code,
     }
 }
 
-fn refusal(verdict: Verdict) -> String {
+pub(crate) fn refusal(verdict: Verdict) -> String {
     match verdict {
         Verdict::Allowed => "allowed".to_owned(),
         Verdict::Refused { problem } => problem.code,
@@ -48,26 +48,26 @@ fn refusal(verdict: Verdict) -> String {
 }
 
 impl Court {
-    async fn ask(&self) {
+    pub(crate) async fn ask(&self) {
         self.bench.console.request_approval(&self.bench.ann, self.plan, "not needed any more").await.unwrap();
     }
 
-    async fn approved(&self) {
+    pub(crate) async fn approved(&self) {
         self.ask().await;
         self.bench.console.approve(&self.bob, self.plan, NAME).await.unwrap();
     }
 
-    async fn run(&self) -> Result<JobId, Problem> {
+    pub(crate) async fn run(&self) -> Result<JobId, Problem> {
         self.bench.console.run(&self.bench.ann, self.plan).await
     }
 
     /// The newest request as a page shows it.
-    async fn state(&self) -> ApprovalState {
+    pub(crate) async fn state(&self) -> ApprovalState {
         let standing = self.bench.console.plan_standing(&self.bench.ann, self.plan).await.unwrap();
         standing.approval.unwrap()
     }
 
-    async fn why_not_run(&self) -> Problem {
+    pub(crate) async fn why_not_run(&self) -> Problem {
         self.run().await.unwrap_err()
     }
 
@@ -76,17 +76,17 @@ impl Court {
         self.bench.console.save_inventory(&self.bench.ann, Some(base), text, String::new()).await.unwrap();
     }
 
-    async fn edited(&self) {
+    pub(crate) async fn edited(&self) {
         self.save(self.bench.text.replace("pg_cluster: pg-test", "pg_cluster: pg-test, pg_port: 5999")).await;
     }
 
     /// Ends the job that the plan is run by.
-    async fn stopped(&self, job: JobId) {
+    pub(crate) async fn stopped(&self, job: JobId) {
         self.bench.console.cancel(&self.bench.ann, job, true).await.unwrap();
         self.bench.followed(job, 0).await;
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.bench.console.shut_down().await;
     }
 }
@@ -423,7 +423,7 @@ async fn a_token_an_edit_and_a_lost_approver_get_nobody_around_an_approval_eithe
     let court = court().await;
     let (console, plan) = (&court.bench.console, court.plan);
     // By REST or the command line, with an operator's token.
-    let (token, secret) = console.people().add_token("ann", "script", None).await.unwrap();
+    let (token, secret) = console.people().add_token("ann", "script", None, None).await.unwrap();
     let script = console.actor_by_token(&secret, None).await.unwrap();
     assert_eq!(code(console.run(&script, plan).await), "run/needs-approval");
     assert_eq!(code(console.approve(&script, plan, NAME).await), "people/forbidden");

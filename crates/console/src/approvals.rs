@@ -4,44 +4,48 @@
 //! the store; when it says no, we look again and say why.
 
 use crate::audit::{Way, note_by};
-use crate::case::{Case, check_reason, check_typed, signed, state};
+use crate::case::{Case, Said, check_reason, check_typed, signed, state};
 use crate::clock::now_us;
 use crate::plans::{KeptPlan, STALE};
 use crate::policy::{Action, Target, authorise, may, seen_by, verdict};
 use crate::problems::{from_store, problem};
 use crate::{Actor, Console};
 use paddock_engine::RunnablePlan;
-use paddock_events::{
-    ApprovalRow, ApprovalsPage, JobOutline, PlanId, PlanStanding, Problem, ProblemKind, RevisionId,
-};
-use paddock_store::{ApprovalState, NewAudit, StoredApproval};
+use paddock_events::{ApprovalRow, ApprovalsPage, PlanId, PlanStanding, Problem, ProblemKind, RevisionId};
+use paddock_store::{ApprovalState, NewApproval, NewAudit, StoredApproval, Typed};
 
 /// Decided requests on the approvals page.
 const DECIDED: u32 = 50;
 
 impl Console {
-    /// Asks others to approve a plan that destroys. The request is good for 4 hours.
-    pub async fn request_approval(&self, actor: &Actor, id: PlanId, reason: &str) -> Result<(), Problem> {
-        self.request_approval_at(actor, id, reason, now_us()).await
+    /// Asks others to approve a plan that destroys, with the reason, and the words where the plan's page says some. The
+    /// request is good for 4 hours.
+    pub async fn request_approval(
+        &self,
+        actor: &Actor,
+        id: PlanId,
+        reason: impl Into<Said<'_>>,
+    ) -> Result<(), Problem> {
+        self.request_approval_at(actor, id, reason.into(), now_us()).await
     }
 
     pub(crate) async fn request_approval_at(
         &self,
         actor: &Actor,
         id: PlanId,
-        reason: &str,
+        reason: impl Into<Said<'_>>,
         now_us: i64,
     ) -> Result<(), Problem> {
-        let done = self.request(actor, id, reason, now_us).await;
+        let done = self.request(actor, id, reason.into(), now_us).await;
         self.told_of_plan(actor, "approval/request", id, done).await
     }
 
-    async fn request(&self, actor: &Actor, id: PlanId, reason: &str, now_us: i64) -> Result<(), Problem> {
+    async fn request(&self, actor: &Actor, id: PlanId, reason: Said<'_>, now_us: i64) -> Result<(), Problem> {
         let case = self.case_for(actor, Action::Request, id).await?;
         refused(case.against_request(now_us))?;
-        let new = case.new_request(actor, check_reason(reason)?, now_us);
+        let new = case.new_request(actor, reason, now_us)?;
         self.refuse_stale(&case.kept).await?;
-        let store = self.inner.store.noting(case.note(actor, "approval/request", &new.reason));
+        let store = self.inner.store.noting(case.note(actor, "approval/request", told_with(&new)));
         if store.request_approval(&new).await.map_err(from_store)?.is_none() {
             return Err(self.why_not(id, |case| case.against_request(now_us)).await);
         }
@@ -67,33 +71,43 @@ impl Console {
         Ok(())
     }
 
-    /// Lets somebody else's plan run once. The approver types the name that the plan's page says.
-    pub async fn approve(&self, actor: &Actor, id: PlanId, typed_name: &str) -> Result<(), Problem> {
-        self.approve_at(actor, id, typed_name, now_us()).await
+    /// Lets somebody else's plan run once, when this is the last yes that the policy asks for. The approver types the
+    /// name that the plan's page says, and repeats the words of the request where it has some.
+    pub async fn approve(
+        &self,
+        actor: &Actor,
+        id: PlanId,
+        typed: impl Into<Said<'_>>,
+    ) -> Result<(), Problem> {
+        self.approve_at(actor, id, typed, now_us()).await
     }
 
     pub(crate) async fn approve_at(
         &self,
         actor: &Actor,
         id: PlanId,
-        typed_name: &str,
+        typed: impl Into<Said<'_>>,
         now_us: i64,
     ) -> Result<(), Problem> {
-        let done = self.decide(actor, id, typed_name, now_us).await;
+        let done = self.decide(actor, id, typed.into(), now_us).await;
         self.told_of_plan(actor, "approval/approve", id, done).await
     }
 
-    async fn decide(&self, actor: &Actor, id: PlanId, typed_name: &str, now_us: i64) -> Result<(), Problem> {
+    async fn decide(&self, actor: &Actor, id: PlanId, typed: Said<'_>, now_us: i64) -> Result<(), Problem> {
         let case = self.case_for(actor, Action::Approve, id).await?;
-        refused(case.against_decision(actor, now_us))?;
-        check_typed(&case.kept.plan, typed_name)?;
+        refused(case.against_approval(actor, now_us))?;
+        check_typed(&case.kept.plan, typed.text)?;
+        let name = typed.text.trim();
+        let typed = Typed { name, words: case.check_repeated(typed.words)? };
         self.refuse_stale_for_good(&case.kept).await?;
         self.refuse_grown(actor, Action::Approve, &case.kept).await?;
         let signed = signed(actor, now_us);
-        let outcome = format!("typed {}", typed_name.trim());
-        let store = self.inner.store.noting(case.note(actor, "approval/approve", outcome));
-        if !store.approve(id, &signed, typed_name.trim()).await.map_err(from_store)? {
-            return Err(self.why_not(id, |case| case.against_decision(actor, now_us)).await);
+        let said = typed.words.map_or_else(String::new, |words| format!(" and `{words}`"));
+        let needed = case.asked.as_ref().map_or(1, |asked| asked.needed);
+        let of = if needed > 1 { format!("; it takes {needed} approvers") } else { String::new() };
+        let note = case.note(actor, "approval/approve", format!("typed {name}{said}{of}"));
+        if !self.inner.store.noting(note).approve(id, &signed, typed).await.map_err(from_store)? {
+            return Err(self.why_not(id, |case| case.against_approval(actor, now_us)).await);
         }
         tracing::info!(plan.id = %id, person.id = %actor.id, "`{}` approved: {}", actor.name, case.kept.plan.title);
         Ok(())
@@ -119,16 +133,16 @@ impl Console {
         Ok(())
     }
 
-    /// Lets an admin run a plan that destroys without anybody else. Loud: it is logged as a warning, and the plan says
+    /// Lets an admin run a plan that destroys, or in a freeze any plan, without anybody else. Loud: it is logged as a warning, and the plan says
     /// so for ever.
     pub async fn break_glass(
         &self,
         actor: &Actor,
         id: PlanId,
         typed_name: &str,
-        reason: &str,
+        reason: impl Into<Said<'_>>,
     ) -> Result<(), Problem> {
-        let done = self.decide_alone(actor, id, typed_name, reason).await;
+        let done = self.decide_alone(actor, id, typed_name, reason.into()).await;
         self.told_of_plan(actor, "approval/break-glass", id, done).await
     }
 
@@ -137,16 +151,16 @@ impl Console {
         actor: &Actor,
         id: PlanId,
         typed_name: &str,
-        reason: &str,
+        reason: Said<'_>,
     ) -> Result<(), Problem> {
         let case = self.case_for(actor, Action::BreakGlass, id).await?;
         let now_us = now_us();
         refused(case.against_break_glass(actor, now_us))?;
         check_typed(&case.kept.plan, typed_name)?;
-        let new = case.new_request(actor, check_reason(reason)?, now_us);
+        let new = case.new_request(actor, reason, now_us)?;
         self.refuse_stale(&case.kept).await?;
         self.refuse_grown(actor, Action::BreakGlass, &case.kept).await?;
-        let store = self.inner.store.noting(case.note(actor, "approval/break-glass", &new.reason));
+        let store = self.inner.store.noting(case.note(actor, "approval/break-glass", told_with(&new)));
         if store.break_glass(&new, typed_name.trim()).await.map_err(from_store)?.is_none() {
             return Err(self.why_not(id, |case| case.against_break_glass(actor, now_us)).await);
         }
@@ -205,10 +219,11 @@ impl Console {
         Ok(PlanStanding {
             job: case.kept.stored.job,
             approval: case.asked.as_ref().map(|asked| state(asked, now_us)),
+            rules: case.rules(now_us),
             may_run: judged(Action::Run, may_run),
             may_request: judged(Action::Request, or_stale(case.against_request(now_us))),
             may_withdraw: judged(Action::Request, case.against_withdrawal(actor, now_us)),
-            may_approve: judged(Action::Approve, or_stale(case.against_decision(actor, now_us))),
+            may_approve: judged(Action::Approve, or_stale(case.against_approval(actor, now_us))),
             may_break_glass: judged(Action::BreakGlass, or_stale(case.against_break_glass(actor, now_us))),
         })
     }
@@ -226,16 +241,18 @@ impl Console {
         // The request first: a plan that was started in between then shows its job, and not only a used approval.
         let asked = self.inner.store.newest_approval_of(id).await.map_err(from_store)?;
         let kept = self.kept_plan(id).await?;
-        Ok(Case { kept, asked })
+        Ok(Case { kept, asked, policy: self.approval_policy().await? })
     }
 
-    /// The proof that a plan may run now, as far as approval goes.
+    /// The proof that a plan may run now, as far as approval and policy go.
     pub(crate) async fn ready(&self, case: &Case, now_us: i64) -> Result<RunnablePlan, Problem> {
-        let open = case.asked.as_ref().filter(|asked| asked.state == ApprovalState::Approved);
-        let plan = case.runnable(open, now_us)?;
-        if let Some(open) = open {
-            self.refuse_lost_approver(case, open).await?;
+        let given = case.to_be_used(now_us);
+        let plan = case.runnable(given, now_us)?;
+        if let Some(given) = given {
+            self.refuse_lost_approvers(case, given).await?;
+            refused(case.falls_short(given, now_us))?;
         }
+        refused(case.frozen(given, now_us))?;
         Ok(plan)
     }
 
@@ -254,41 +271,38 @@ impl Console {
     pub(crate) fn ready_again(&self, case: &Case) -> Result<RunnablePlan, Problem> {
         let used = case.asked.as_ref().filter(|asked| asked.state == ApprovalState::Used);
         let used_us = used.and_then(|used| used.ended_us).unwrap_or_default();
-        case.runnable(used, used_us)
+        let plan = case.runnable(used, used_us)?;
+        // A freeze holds for what goes on, too; how many and which words was for the start.
+        refused(case.frozen(used, now_us()))?;
+        Ok(plan)
     }
 
     /// What stands against resuming a job of such a plan.
-    pub(crate) async fn approval_lost(
-        &self,
-        plan: PlanId,
-        outline: &JobOutline,
-    ) -> Result<Option<Problem>, Problem> {
-        if !outline.steps.iter().any(|step| step.destructive) {
-            return Ok(None);
-        }
+    pub(crate) async fn approval_lost(&self, plan: PlanId) -> Result<Option<Problem>, Problem> {
         Ok(self.ready_again(&self.case(plan).await?).err())
     }
 
     /// An approver who is gone, or has lost the role on the plan's clusters since, approves nothing any more.
-    async fn refuse_lost_approver(&self, case: &Case, asked: &StoredApproval) -> Result<(), Problem> {
-        let Some(decided) = &asked.decided else { return Ok(()) };
+    async fn refuse_lost_approvers(&self, case: &Case, asked: &StoredApproval) -> Result<(), Problem> {
         let action = if asked.break_glass { Action::BreakGlass } else { Action::Approve };
-        let person = self.inner.store.person(decided.by).await.map_err(from_store)?;
-        let enabled = person.filter(|person| person.disabled_us.is_none());
-        let grants = match enabled {
-            Some(person) => self.grants_of(person.id()).await?,
-            None => Vec::new(),
-        };
-        if may(&grants, action, case.target()).is_ok() {
-            return Ok(());
+        for one in &asked.given {
+            let person = self.inner.store.person(one.by).await.map_err(from_store)?;
+            let enabled = person.filter(|person| person.disabled_us.is_none());
+            let grants = match enabled {
+                Some(person) => self.grants_of(person.id()).await?,
+                None => Vec::new(),
+            };
+            if may(&grants, action, case.target()).is_err() {
+                return Err(problem(
+                    "run/approver-lost",
+                    ProblemKind::Forbidden,
+                    format!("plan {} may not run", asked.plan),
+                    format!("{}, who approved it, may approve nothing any more", one.name),
+                    format!("{} withdraws the request, then ask anew", asked.asked.name),
+                ));
+            }
         }
-        Err(problem(
-            "run/approver-lost",
-            ProblemKind::Forbidden,
-            format!("plan {} may not run", asked.plan),
-            format!("{}, who approved it, may approve nothing any more", decided.name),
-            format!("{} withdraws the request, then ask anew", asked.asked.name),
-        ))
+        Ok(())
     }
 
     /// Refuses a plan that the inventory in force would not give any more, and makes its approval void for good: also
@@ -347,6 +361,14 @@ impl Console {
             Err(problem) => Some(problem),
         };
         now.unwrap_or_else(|| overtaken(id))
+    }
+}
+
+/// A request as the audit log has it.
+fn told_with(new: &NewApproval) -> String {
+    match &new.words {
+        Some(words) => format!("{} ({words})", new.reason),
+        None => new.reason.clone(),
     }
 }
 

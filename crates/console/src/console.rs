@@ -2,6 +2,7 @@
 
 use crate::audit::Origin;
 use crate::audit_log::AuditLog;
+use crate::factors::Tickets;
 use crate::inventory::Current;
 use crate::keeping::private_dir;
 use crate::key::{self, KeySource};
@@ -44,6 +45,8 @@ pub struct Actor {
     pub(crate) id: PersonId,
     pub(crate) name: String,
     pub(crate) grants: Vec<Grant>,
+    /// What a token's scope lets through of that; none: all.
+    pub(crate) limit: Option<Vec<Grant>>,
     pub(crate) origin: Origin,
 }
 
@@ -105,6 +108,8 @@ pub(crate) struct Inner {
     /// The revision in force, read.
     pub(crate) current: Mutex<Option<Current>>,
     pub(crate) back_off: Mutex<BackOff>,
+    /// Who has given their password and owes a code.
+    pub(crate) tickets: Mutex<Tickets>,
     /// What an unknown name's password is compared with.
     pub(crate) nobodys_hash: OnceLock<String>,
     pub(crate) unreachable_since: Mutex<HashMap<NodeAddr, i64>>,
@@ -150,6 +155,7 @@ impl Console {
             live: Live::default(),
             current: Mutex::default(),
             back_off: Mutex::default(),
+            tickets: Mutex::default(),
             nobodys_hash: OnceLock::new(),
             unreachable_since: Mutex::default(),
             pki: tokio::sync::Mutex::default(),

@@ -4,10 +4,12 @@
 //! database alone, so it is safe beside a running console: no job is taken over, no key is made.
 
 use crate::audit::{NoteOutcome as _, Way, note_by};
-use crate::clock::{now_us, utc};
+use crate::clock::now_us;
+use crate::factors::no_factor;
 use crate::own_backup::refuse_half_restored;
-use crate::passwords::{check_new, hash, new_token, random_text, token_hash};
+use crate::passwords::{check_new, hash, random_text};
 use crate::problems::{from_store, problem};
+use crate::tokens::{Scope, about, new_token, scope_of};
 use crate::{Console, Grant, PersonRole};
 use paddock_events::{PersonId, Problem, ProblemKind, TokenId};
 use paddock_store::{
@@ -168,6 +170,17 @@ impl People {
         Err(unknown(name))
     }
 
+    /// Takes a person's second factor away, and ends their sessions: for who has lost app and recovery codes.
+    pub async fn reset_factor(&self, name: &str) -> Result<(), Problem> {
+        let person = self.named(name).await?;
+        let note = self.note("person/factor", &person.name, "reset: no code is asked for any more".into());
+        if self.store.noting(note).remove_factor(person.id(), None).await.map_err(from_store)? {
+            tracing::warn!(person.id = %person.id(), "the second factor of `{}` was reset", person.name);
+            return Ok(());
+        }
+        Err(no_factor(&format!("`{}` has", person.name)))
+    }
+
     /// Ends all sessions of a person; gives how many.
     pub async fn sign_out(&self, name: &str) -> Result<u64, Problem> {
         let person = self.named(name).await?;
@@ -175,35 +188,19 @@ impl People {
         store.end_sessions(person.id(), None).await.map_err(from_store)
     }
 
-    /// Makes an API token for a person: shown once, stored as a hash. Without `lasts` it ends when it is revoked.
+    /// Makes an API token for a person: shown once, stored as a hash. It may do what its person may, or less with a scope.
+    /// Without `lasts` it ends after 90 days.
     pub async fn add_token(
         &self,
         name: &str,
         label: &str,
         lasts: Option<Duration>,
+        scope: Option<&Scope>,
     ) -> Result<(TokenId, String), Problem> {
-        if !(1..=100).contains(&label.trim().chars().count()) || label.chars().any(char::is_control) {
-            return Err(problem(
-                "people/bad-label",
-                ProblemKind::Request,
-                "the token was not made",
-                "its label has 1 to 100 characters on one line",
-                "say what the token is for: `--label \"nightly backups\"`",
-            ));
-        }
+        let (token, new) = new_token(label, lasts, scope)?;
         let person = self.named(name).await?;
-        let (token, now) = (new_token(), now_us());
-        let kept = NewToken {
-            person: person.id(),
-            label: label.trim().to_owned(),
-            sha256: token_hash(&token),
-            created_us: now,
-            expires_us: lasts.map(|lasts| now.saturating_add(micros(lasts))),
-        };
-        let until = kept
-            .expires_us
-            .map_or_else(|| "until it is revoked".to_owned(), |end| format!("until {}", utc(end)));
-        let note = self.note("token/add", "", format!("for {}, {until}: {}", person.name, kept.label));
+        let kept = NewToken { person: person.id(), ..new };
+        let note = self.note("token/add", "", format!("for {}, {}", person.name, about(&kept)));
         let id = self.store.noting(note).add_token(&kept).await.map_err(from_store)?;
         tracing::info!(person.id = %person.id(), token.id = %id, "made an API token for `{}`", person.name);
         Ok((id, token))
@@ -212,6 +209,11 @@ impl People {
     /// All tokens, oldest first; never the tokens themselves.
     pub async fn tokens(&self) -> Result<Vec<StoredToken>, Problem> {
         self.store.tokens().await.map_err(from_store)
+    }
+
+    /// The most that a token may do, in words.
+    pub fn scope_of(&self, token: &StoredToken) -> Result<String, Problem> {
+        scope_of(token)
     }
 
     /// Revokes a token: it is refused from now on.
@@ -242,10 +244,6 @@ impl People {
 
 pub(crate) fn stored(grant: &Grant) -> StoredGrant {
     StoredGrant { role: grant.role.as_str().into(), clusters: grant.clusters.as_str().into() }
-}
-
-fn micros(lasts: Duration) -> i64 {
-    i64::try_from(lasts.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn unknown(name: &str) -> Problem {

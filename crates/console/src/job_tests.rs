@@ -1,10 +1,10 @@
 //! Jobs end to end: a plan kept as `plan()` would, run against nodes that do not answer, followed and resumed.
 
 use crate::clock::now_us;
-use crate::{Actor, Console, PersonRole, Settings};
+use crate::{Actor, Console, PersonRole, PolicyDesk, Settings};
 use paddock_events::{Event, EventKind, JobId, JobOutcome, PlanId, ProblemKind, Saved, Stream, Verdict};
 use paddock_inventory::Inventory;
-use paddock_playbooks::{Effect, FactSet, Intent, Material, Plan};
+use paddock_playbooks::{AtStake, Effect, FactSet, Intent, Material, Plan};
 use paddock_store::{NewJob, NewPlan, Taken};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -61,6 +61,16 @@ impl Bench {
         self.keep(cluster, destroy).await
     }
 
+    /// The same, after which nothing of the cluster is left.
+    pub(crate) async fn removing(&self, backup_s: Option<i64>) -> PlanId {
+        let remove = |plan: &mut Plan| {
+            let last = plan.stages.last_mut().unwrap().hosts.values_mut().last().unwrap().last_mut().unwrap();
+            last.effect = Effect::Destroys("the data of pg-test-1".into());
+            plan.at_stake = vec![AtStake { cluster: "pg-test".parse().unwrap(), backup_s }];
+        };
+        self.keep("pg-test", remove).await
+    }
+
     async fn keep(&self, cluster: &str, change: impl FnOnce(&mut Plan)) -> PlanId {
         let words = ["pgsql-add", cluster].map(str::to_owned);
         let intent = Intent::parse(&words).unwrap();
@@ -78,6 +88,14 @@ impl Bench {
             created_us: now_us(),
         };
         self.console.inner.store.add_plan(&new).await.unwrap()
+    }
+
+    pub(crate) fn database(&self) -> std::path::PathBuf {
+        self.dir.path().join("paddock.db")
+    }
+
+    pub(crate) async fn policy_desk(&self) -> PolicyDesk {
+        PolicyDesk::open(self.dir.path()).await.unwrap()
     }
 
     pub(crate) async fn followed(&self, job: JobId, from: u64) -> Vec<Event> {

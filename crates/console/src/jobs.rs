@@ -68,8 +68,7 @@ impl Console {
         self.refuse_changed(&case).await?;
         self.end_dead_jobs().await?;
         let now_us = now_us();
-        let asked = case.asked.as_ref().filter(|_| plan.plan().is_destructive());
-        let approval = asked.map(|asked| (asked.id, under));
+        let approval = case.to_be_used(now_us).map(|given| (given.id, under));
         let with = approval.map_or_else(String::new, |(approval, _)| format!(" with approval {approval}"));
         let note = case.note(actor, "job/run", format!("started plan {id}{with}"));
         let new = NewJob {
@@ -193,7 +192,7 @@ impl Console {
         let earlier_ms = self.earlier_ms(&view.outline).await?;
         let not_resumable = match not_resumable(&stored) {
             Some(problem) => Some(problem),
-            None => self.approval_lost(stored.plan, &view.outline).await?,
+            None => self.approval_lost(stored.plan).await?,
         };
         let target = Target::from(&stored.clusters);
         Ok(JobPage {

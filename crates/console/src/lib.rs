@@ -17,6 +17,9 @@ mod console;
 mod declare;
 mod declared;
 mod desk;
+#[cfg(test)]
+mod factor_tests;
+mod factors;
 mod feed;
 mod handover;
 mod inventory;
@@ -36,20 +39,30 @@ mod pki;
 mod plan_page;
 mod plans;
 mod policy;
+mod policy_desk;
+#[cfg(test)]
+mod policy_tests;
 mod problems;
 mod reach;
 mod recheck;
 mod recovery;
+mod rules;
 mod runner;
 #[cfg(test)]
 mod scope_tests;
 mod sessions;
 mod ssh_keys;
+mod tokens;
+mod totp;
 mod words;
 
 pub use audit_log::AuditLog;
+pub use case::Said;
 pub use console::{Actor, Console, EventFeed, PersonRole, Settings, TopologyFeed};
 pub use desk::People;
+pub use factors::FirstStep;
 pub use key::KeySource;
 pub use own_backup::{back_up, restore};
 pub use policy::Grant;
+pub use policy_desk::PolicyDesk;
+pub use tokens::Scope;

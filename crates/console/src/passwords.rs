@@ -61,7 +61,7 @@ pub(crate) fn random_text(length: usize) -> String {
 }
 
 /// A new API token. 43 characters of 62 hold 256 bits.
-pub(crate) fn new_token() -> String {
+pub(crate) fn random_token() -> String {
     format!("pdk_{}", random_text(43))
 }
 
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn tokens_differ() {
-        let (one, other) = (new_token(), new_token());
+        let (one, other) = (random_token(), random_token());
         assert_ne!(one, other);
         assert_eq!(one.len(), 47);
         assert_ne!(token_hash(&one), token_hash(&other));

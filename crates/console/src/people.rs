@@ -3,12 +3,14 @@
 use crate::audit::{NoteOutcome as _, Origin, Way, note, note_by, tell};
 use crate::clock::{now_us, utc};
 use crate::desk::stored;
+use crate::factors::FirstStep;
 use crate::passwords::{check_new, hash, random_text, token_hash, verify};
 use crate::policy::{Action, Target};
 use crate::problems::{from_store, problem, signed_out};
+use crate::tokens::granted_by;
 use crate::{Actor, Console, Grant, PersonRole};
-use paddock_events::{Me, PersonId, PersonRow, Problem, ProblemKind};
-use paddock_store::{ListedPerson, NewAudit, NewPerson, StoredGrant, StoredPerson};
+use paddock_events::{JobId, Me, PersonId, PersonRow, Problem, ProblemKind};
+use paddock_store::{ListedPerson, NewAudit, NewPerson, StoredGrant, StoredPerson, TokenBearer};
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -102,12 +104,12 @@ impl Console {
         self.people().add(name, grant, password).await
     }
 
-    async fn acting(&self, person: StoredPerson, origin: Origin) -> Result<Actor, Problem> {
+    pub(crate) async fn acting(&self, person: StoredPerson, origin: Origin) -> Result<Actor, Problem> {
         if person.disabled_us.is_some() {
             return Err(signed_out());
         }
         let grants = self.grants_of(person.id()).await?;
-        Ok(Actor { id: person.id(), name: person.name, grants, origin })
+        Ok(Actor { id: person.id(), name: person.name, grants, limit: None, origin })
     }
 
     /// What a person may do now. A grant that cannot be read grants nothing.
@@ -117,13 +119,33 @@ impl Console {
         Ok(stored.iter().filter_map(read).collect())
     }
 
-    /// Checks name and password; the same refusal for an unknown name and a wrong password.
+    /// Signs in somebody who has no second factor.
     pub async fn sign_in(
         &self,
         name: &str,
         password: &str,
         address: Option<IpAddr>,
     ) -> Result<Actor, Problem> {
+        match self.first_step(name, password, address).await? {
+            FirstStep::Done(actor) => Ok(actor),
+            FirstStep::CodeNeeded { .. } => Err(problem(
+                "people/code-needed",
+                ProblemKind::SignedOut,
+                "you were not signed in",
+                "this person signs in with a code besides",
+                "sign in on the page",
+            )),
+        }
+    }
+
+    /// Checks name and password; the same refusal for an unknown name and a wrong password. Who has a second factor is
+    /// signed in by [`Self::second_step`] only.
+    pub async fn first_step(
+        &self,
+        name: &str,
+        password: &str,
+        address: Option<IpAddr>,
+    ) -> Result<FirstStep, Problem> {
         let origin = Origin { way: Way::Browser, address };
         self.refuse_back_off(name, address)?;
         let person = self.inner.store.person_named(name).await.map_err(from_store)?;
@@ -134,6 +156,14 @@ impl Console {
         };
         let may_sign_in = person.as_ref().is_some_and(|person| person.disabled_us.is_none());
         let matches = verify(password, &stored).await;
+        let ticket = match &person {
+            Some(person) if matches && may_sign_in => self.ticket_for(person).await?,
+            Some(_) | None => None,
+        };
+        if let Some(ticket) = ticket {
+            // Nothing is counted as good before the code is: who knows the password would guess codes without a pause.
+            return Ok(FirstStep::CodeNeeded { ticket });
+        }
         self.count_try(name, address, matches && may_sign_in);
         match person {
             Some(person) if matches && may_sign_in => {
@@ -141,7 +171,7 @@ impl Console {
                 let note = actor.note("sign-in", "").with("signed in");
                 self.inner.store.append_audit(&note).await.map_err(from_store)?;
                 tracing::info!(person.id = %actor.id, "`{}` signed in", actor.name);
-                Ok(actor)
+                Ok(FirstStep::Done(actor))
             }
             known => {
                 tracing::warn!("a sign-in was refused");
@@ -160,7 +190,7 @@ impl Console {
         }
     }
 
-    fn refuse_back_off(&self, name: &str, address: Option<IpAddr>) -> Result<(), Problem> {
+    pub(crate) fn refuse_back_off(&self, name: &str, address: Option<IpAddr>) -> Result<(), Problem> {
         let now = Instant::now();
         let waits = self.inner.back_off.lock().ok().and_then(|back_off| back_off.wait(name, address, now));
         let Some(rest) = waits else { return Ok(()) };
@@ -173,7 +203,7 @@ impl Console {
         ))
     }
 
-    fn count_try(&self, name: &str, address: Option<IpAddr>, good: bool) {
+    pub(crate) fn count_try(&self, name: &str, address: Option<IpAddr>, good: bool) {
         if let Ok(mut back_off) = self.inner.back_off.lock() {
             if good {
                 back_off.succeeded(name);
@@ -277,7 +307,26 @@ impl Console {
                 tracing::warn!(token.id = %bearer.token(), "the use of a token was not noted: {error}");
             }
         }
-        self.acting(bearer.person, origin).await
+        self.bearing(bearer, origin).await
+    }
+
+    /// The actor of a token, who may do no more than its scope says.
+    async fn bearing(&self, bearer: TokenBearer, origin: Origin) -> Result<Actor, Problem> {
+        let limit = bearer.scope().map_err(from_store)?.map(|scope| granted_by(&scope));
+        Ok(Actor { limit, ..self.acting(bearer.person, origin).await? })
+    }
+
+    /// Whether who follows a job may go on: their token is there and has not expired, and they still see the job. A
+    /// session that ends is looked at where it is held.
+    pub async fn may_follow(&self, actor: &Actor, job: JobId) -> bool {
+        let Way::Token(token) = actor.origin.way else { return true };
+        let Ok(Some(bearer)) = self.inner.store.bearer(token).await else { return false };
+        if bearer.expires_us.is_some_and(|end| end <= now_us()) {
+            return false;
+        }
+        let Ok(actor) = self.bearing(bearer, actor.origin).await else { return false };
+        let Ok(Some(job)) = self.inner.store.job(job).await else { return false };
+        actor.may(Action::See, (&job.clusters).into())
     }
 
     /// Who is signed in, for the page's head, and what of it they have a use for.

@@ -66,6 +66,8 @@ pub(crate) enum Action {
     Audit,
     /// Read who may do what.
     People,
+    /// Change the approval policy.
+    Settings,
     /// Take a host key for a node's own, after its fingerprint was compared.
     TrustHostKey,
 }
@@ -109,6 +111,7 @@ impl Action {
             Self::BreakGlass => "break-glass",
             Self::Audit => "audit",
             Self::People => "people",
+            Self::Settings => "settings",
             Self::TrustHostKey => "trust-host-key",
         }
     }
@@ -124,6 +127,7 @@ impl Action {
             Self::BreakGlass => "approve alone what destroys",
             Self::Audit => "read the audit log",
             Self::People => "read who may do what",
+            Self::Settings => "change the approval policy",
             Self::TrustHostKey => "trust a host key",
         }
     }
@@ -133,7 +137,9 @@ impl Action {
             Self::See => PersonRole::Viewer,
             Self::Edit | Self::Plan | Self::Run | Self::Request => PersonRole::Operator,
             Self::Approve => PersonRole::Approver,
-            Self::BreakGlass | Self::Audit | Self::People | Self::TrustHostKey => PersonRole::Admin,
+            Self::BreakGlass | Self::Audit | Self::People | Self::Settings | Self::TrustHostKey => {
+                PersonRole::Admin
+            }
         }
     }
 }
@@ -177,9 +183,20 @@ pub(crate) fn may(grants: &[Grant], action: Action, target: Target<'_>) -> Resul
     ))
 }
 
-/// The gate of every use case.
+/// The gate of every use case. What comes with a token must be within the token's scope and within what its person may
+/// do now: each cluster in both.
 pub(crate) fn authorise(actor: &Actor, action: Action, target: Target<'_>) -> Result<(), Problem> {
-    may(&actor.grants, action, target)
+    may(&actor.grants, action, target)?;
+    let Some(limit) = &actor.limit else { return Ok(()) };
+    may(limit, action, target).map_err(|refused| {
+        let has = limit.iter().map(|grant| format!("`{grant}`")).collect::<Vec<_>>().join(", ");
+        Problem {
+            code: "people/token-scope".into(),
+            why: format!("you may, and the token that you came with is for {has} only"),
+            fix: "use a token with a wider scope: `paddock token add`, or the account page".into(),
+            ..refused
+        }
+    })
 }
 
 /// The same decision for a control on a page, with a further reason that stands against it.
@@ -210,16 +227,18 @@ impl Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Action::{Approve, Audit, BreakGlass, Edit, People, Plan, Request, Run, See, TrustHostKey};
+    use crate::audit::{Origin, Way};
+    use Action::{Approve, Audit, BreakGlass, Edit, People, Plan, Request, Run, See, Settings, TrustHostKey};
     use PersonRole::{Admin, Approver, Operator, Viewer};
+    use paddock_events::{PersonId, TokenId};
 
-    const ACTIONS: [Action; 10] =
-        [See, Edit, Plan, Run, Request, Approve, BreakGlass, Audit, People, TrustHostKey];
-    const TABLE: [(PersonRole, [bool; 10]); 4] = [
-        (Viewer, [true, false, false, false, false, false, false, false, false, false]),
-        (Operator, [true, true, true, true, true, false, false, false, false, false]),
-        (Approver, [true, true, true, true, true, true, false, false, false, false]),
-        (Admin, [true, true, true, true, true, true, true, true, true, true]),
+    const ACTIONS: [Action; 11] =
+        [See, Edit, Plan, Run, Request, Approve, BreakGlass, Audit, People, Settings, TrustHostKey];
+    const TABLE: [(PersonRole, [bool; 11]); 4] = [
+        (Viewer, [true, false, false, false, false, false, false, false, false, false, false]),
+        (Operator, [true, true, true, true, true, false, false, false, false, false, false]),
+        (Approver, [true, true, true, true, true, true, false, false, false, false, false]),
+        (Admin, [true, true, true, true, true, true, true, true, true, true, true]),
     ];
 
     fn names(names: &[&str]) -> BTreeSet<String> {
@@ -278,6 +297,54 @@ mod tests {
         assert!(may(&looks, See, Target::Everything).is_ok());
         assert!(may(&looks, Audit, Target::Everything).is_err(), "admin of one cluster");
         assert!(may(&looks, Run, Target::Cluster("pg-b")).is_err());
+    }
+
+    #[test]
+    fn a_token_may_what_both_its_scope_and_its_person_may() {
+        let (a, b, both) = (names(&["pg-a"]), names(&["pg-b"]), names(&["pg-a", "pg-b"]));
+        let check = |person: &[Grant], token: &[Grant], action, target: Target<'_>| {
+            let origin = Origin { way: Way::Token(TokenId(1)), address: None };
+            let (grants, limit) = (person.to_vec(), Some(token.to_vec()));
+            let actor = Actor { id: PersonId(1), name: "ann".into(), grants, limit, origin };
+            authorise(&actor, action, target).map_err(|refused| refused.code)
+        };
+        let (scope, out) = (Err("people/token-scope".to_owned()), Err("people/out-of-scope".to_owned()));
+        let admin = [grant(Admin, "*")];
+        let on_a = [grant(Operator, "pg-a")];
+        for (person, token, action, target, expected) in [
+            (&admin[..], &on_a[..], Run, Target::Clusters(&a), Ok(())),
+            (&admin, &on_a, Run, Target::Clusters(&b), scope.clone()),
+            (&admin, &on_a, Run, Target::Clusters(&both), scope.clone()),
+            (&admin, &on_a, Approve, Target::Clusters(&a), scope.clone()),
+            (&admin, &on_a, See, Target::Everything, scope.clone()),
+            (&admin, &admin, Audit, Target::Everything, Ok(())),
+            // Wider than its person, it is worth no more than they are.
+            (&on_a, &admin, Run, Target::Clusters(&a), Ok(())),
+            (&on_a, &admin, Run, Target::Clusters(&b), out.clone()),
+            (&on_a, &admin, Audit, Target::Everything, Err("people/forbidden".to_owned())),
+            // What only one of them has of each cluster is not what both have.
+            (
+                &[grant(Operator, "pg-a")],
+                &[grant(Operator, "pg-b")],
+                Run,
+                Target::Clusters(&a),
+                scope.clone(),
+            ),
+            (
+                &[grant(Operator, "*")],
+                &[grant(Operator, "pg-a"), grant(Operator, "pg-b")],
+                Run,
+                Target::Clusters(&both),
+                Ok(()),
+            ),
+            (&admin, &[], See, Target::Anywhere, scope),
+        ] {
+            assert_eq!(
+                check(person, token, action, target),
+                expected,
+                "{person:?} {token:?} {action:?} {target:?}"
+            );
+        }
     }
 
     #[test]

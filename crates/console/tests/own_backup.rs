@@ -39,7 +39,7 @@ async fn house() -> (TempDir, Console, Actor, (JobId, u64), String) {
     let first = saved(&console, &operator, None, TEXT).await;
     let second = saved(&console, &operator, Some(first), &TEXT.replace("# ours", "# theirs")).await;
     let people = People::open(&dir.path().join("state")).await.unwrap();
-    let (_, token) = people.add_token("operator", "nightly", None).await.unwrap();
+    let (_, token) = people.add_token("operator", "nightly", None, None).await.unwrap();
     people.close().await;
     let store = database(&dir.path().join("state")).await;
     let plan = NewPlan {

@@ -55,9 +55,9 @@ async fn a_token_acts_for_its_person_until_it_is_revoked_or_they_are_gone() {
     let (dir, console) = opened().await;
     let ann = somebody(&console, PersonRole::Operator).await;
     let people = People::open(&dir.path().join("state")).await.unwrap();
-    let (first, token) = people.add_token("operator", "ci", None).await.unwrap();
+    let (first, token) = people.add_token("operator", "ci", None, None).await.unwrap();
     let (_, other) =
-        people.add_token("Operator", "backups", Some(Duration::from_secs(86_400))).await.unwrap();
+        people.add_token("Operator", "backups", Some(Duration::from_secs(86_400)), None).await.unwrap();
     assert!(token.starts_with("pdk_"));
     for token in [&token, &other] {
         assert_eq!(console.actor_by_token(token, None).await.unwrap().id(), ann.id());
@@ -65,8 +65,8 @@ async fn a_token_acts_for_its_person_until_it_is_revoked_or_they_are_gone() {
     assert!(people.tokens().await.unwrap().iter().all(|token| token.used_us.is_some()), "their use is noted");
     let refused = |result: Result<Actor, Problem>| result.unwrap_err().code;
     assert_eq!(refused(console.actor_by_token("pdk_no", None).await), "people/bad-token");
-    assert_eq!(people.add_token("nobody", "x", None).await.unwrap_err().code, "people/unknown");
-    assert_eq!(people.add_token("operator", " ", None).await.unwrap_err().code, "people/bad-label");
+    assert_eq!(people.add_token("nobody", "x", None, None).await.unwrap_err().code, "people/unknown");
+    assert_eq!(people.add_token("operator", " ", None, None).await.unwrap_err().code, "people/bad-label");
     people.revoke_token(first).await.unwrap();
     assert_eq!(people.revoke_token(first).await.unwrap_err().code, "people/unknown-token");
     assert_eq!(refused(console.actor_by_token(&token, None).await), "people/bad-token");
@@ -83,7 +83,7 @@ async fn a_token_that_has_expired_is_refused_and_says_since_when() {
     let (dir, console) = opened().await;
     somebody(&console, PersonRole::Operator).await;
     let people = People::open(&dir.path().join("state")).await.unwrap();
-    let (_, token) = people.add_token("operator", "short", Some(Duration::ZERO)).await.unwrap();
+    let (_, token) = people.add_token("operator", "short", Some(Duration::ZERO), None).await.unwrap();
     let refused = console.actor_by_token(&token, None).await.unwrap_err();
     assert_eq!((refused.code.as_str(), refused.kind), ("people/token-expired", ProblemKind::SignedOut));
     assert!(refused.why.starts_with("it expired on 20"), "{refused}");
@@ -159,7 +159,7 @@ async fn who_is_disabled_or_loses_the_role_is_out_at_once() {
     let (dir, console) = opened().await;
     let people = People::open(&dir.path().join("state")).await.unwrap();
     let id = console.add_person("ann", PersonRole::Operator, PASSWORD).await.unwrap();
-    let (_, token) = people.add_token("ann", "ci", None).await.unwrap();
+    let (_, token) = people.add_token("ann", "ci", None, None).await.unwrap();
     let begin = async || console.session_save("s", Some(id), b"x", i64::MAX).await.unwrap();
     begin().await;
     people.set_role("ann", PersonRole::Viewer).await.unwrap();
@@ -273,5 +273,60 @@ async fn a_seed_that_is_not_there_is_said_and_one_that_is_becomes_the_first_revi
     std::fs::write(&path, "all: {}\n").unwrap();
     let console = Console::open(settings).await.unwrap();
     assert_eq!(console.inventory(&admin).await.unwrap().text, common::TEXT, "only the first time");
+    console.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_token_lasts_90_days_or_a_year_at_most_and_does_no_more_than_scope_and_person() {
+    let (dir, console) = opened().await;
+    let ann = somebody(&console, PersonRole::Operator).await;
+    let people = People::open(&dir.path().join("state")).await.unwrap();
+    let day = Duration::from_secs(86_400);
+    let too_long = people.add_token("operator", "x", Some(day * 367), None).await.unwrap_err();
+    assert_eq!(too_long.code, "people/token-too-long");
+    people.add_token("operator", "a year", Some(day * 366), None).await.unwrap();
+    people.add_token("operator", "unsaid", None, None).await.unwrap();
+    let own = console.own_tokens(&ann).await.unwrap();
+    let lasts = |at: usize| (own[at].expires_us.unwrap() - own[at].created_us) / 86_400_000_000;
+    assert_eq!((lasts(0), lasts(1), own[1].scope.as_str()), (366, 90, "as much as its person"));
+
+    let made =
+        console.add_own_token(&ann, "looks", 7, "viewer", &["pg-a".into(), "pg-b*".into()]).await.unwrap();
+    let own = console.own_tokens(&ann).await.unwrap();
+    assert_eq!((own[2].id, own[2].scope.as_str()), (made.id, "viewer on pg-a, pg-b*"));
+    let actor = console.actor_by_token(&made.token, None).await.unwrap();
+    for (result, code) in [
+        (console.policy_page(&actor).await.map(drop), "people/token-scope"),
+        (console.cluster(&actor, "pg-c").await.map(drop), "people/token-scope"),
+        (console.cluster(&actor, "pg-a").await.map(drop), "cluster/unknown"),
+        (
+            console.plan_words(&actor, &["pgsql-add".into(), "pg-a".into()]).await.map(drop),
+            "people/token-scope",
+        ),
+    ] {
+        assert_eq!(result.unwrap_err().code, code);
+    }
+    // It goes with what its person has: nothing is kept from when it was made.
+    people.set_role("operator", PersonRole::Viewer).await.unwrap();
+    let wide = console.add_own_token(&ann, "wide", 7, "admin", &["*".into()]).await.unwrap();
+    let actor = console.actor_by_token(&wide.token, None).await.unwrap();
+    let refused = console.plan_words(&actor, &["pgsql-add".into(), "pg-a".into()]).await.unwrap_err();
+    assert_eq!(refused.code, "people/forbidden");
+    for (label, days, role, clusters, code) in [
+        ("", 7, "viewer", "*", "people/bad-label"),
+        ("x", 367, "viewer", "*", "people/token-too-long"),
+        ("x", 7, "root", "*", "people/bad-role"),
+        ("x", 7, "viewer", "a b", "people/bad-pattern"),
+    ] {
+        let refused = console.add_own_token(&ann, label, days, role, &[clusters.into()]).await.unwrap_err();
+        assert_eq!(refused.code, code);
+    }
+    // Somebody else's is not theirs to revoke.
+    let zoe = somebody(&console, PersonRole::Admin).await;
+    assert_eq!(console.revoke_own_token(&zoe, made.id).await.unwrap_err().code, "people/unknown-token");
+    assert!(console.own_tokens(&zoe).await.unwrap().is_empty());
+    console.revoke_own_token(&ann, made.id).await.unwrap();
+    assert_eq!(console.actor_by_token(&made.token, None).await.unwrap_err().code, "people/bad-token");
+    people.close().await;
     console.shut_down().await;
 }

@@ -57,6 +57,12 @@ pub struct ApprovalState {
     pub requester: String,
     /// Why, in their words.
     pub reason: String,
+    /// What the policy made them say besides.
+    pub words: Option<String>,
+    /// How many people must approve it.
+    pub needed: u32,
+    /// Who has approved it and when, the first one first.
+    pub given: Vec<(String, i64)>,
     /// When they asked, microseconds since the epoch.
     pub requested_us: i64,
     /// From when on it is worth nothing, microseconds since the epoch.
@@ -89,6 +95,17 @@ pub struct ApprovalsPage {
     pub decided: Vec<ApprovalRow>,
 }
 
+/// What the approval policy asks of a plan now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanRules {
+    /// How many people must approve it when it destroys.
+    pub approvers: u32,
+    /// A freeze that keeps it from running: why, and until when in microseconds since the epoch.
+    pub freeze: Option<(String, i64)>,
+    /// Data go of which there is no fresh backup: what requester and approvers must type, and why.
+    pub gate: Option<(String, String)>,
+}
+
 /// What may happen to a plan now, for the person who asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanStanding {
@@ -96,6 +113,8 @@ pub struct PlanStanding {
     pub job: Option<JobId>,
     /// The newest request for its approval; none when nobody asked.
     pub approval: Option<ApprovalState>,
+    /// What the policy asks.
+    pub rules: PlanRules,
     /// Whether this person may run it.
     pub may_run: Verdict,
     /// Whether this person may ask for its approval.

@@ -10,6 +10,7 @@ mod event;
 mod ids;
 mod outline;
 mod pages;
+mod policy;
 mod problem;
 mod recording;
 mod topology;
@@ -17,7 +18,7 @@ mod transcript;
 mod view;
 mod wire;
 
-pub use approval::{ApprovalRow, ApprovalStage, ApprovalState, ApprovalsPage, PlanStanding};
+pub use approval::{ApprovalRow, ApprovalStage, ApprovalState, ApprovalsPage, PlanRules, PlanStanding};
 pub use audit::{AuditFilter, AuditPage, AuditRow};
 pub use cluster_pages::{
     BackupRow, ClusterBackups, ClusterConfig, ClusterDeclared, ConfigChange, ConfigPreview, DeclaredDatabase,
@@ -27,9 +28,11 @@ pub use event::{Event, EventKind, JobOutcome, Outcome, Stream};
 pub use ids::{ApprovalId, JobId, PersonId, PlanId, RevisionId, TokenId};
 pub use outline::{JobOutline, StageOutline, StepOutline};
 pub use pages::{
-    CheckedText, ClusterPage, ClusterRow, DryRun, FindingLevel, FindingRow, InventoryPage, JobPage, JobRow,
-    Me, NewCluster, PersonRow, PlanPage, PlanStage, PlanStep, Saved, Verdict,
+    CheckedText, ClusterPage, ClusterRow, DryRun, Enrolment, FactorState, FindingLevel, FindingRow,
+    InventoryPage, JobPage, JobRow, MadeToken, Me, NewCluster, PersonRow, PlanPage, PlanStage, PlanStep,
+    Saved, TokenRow, Verdict,
 };
+pub use policy::{PolicyFreeze, PolicyPage, PolicyRule};
 pub use problem::{Problem, ProblemKind};
 pub use recording::{CastFrame, CastHeader, Recording};
 pub use topology::{

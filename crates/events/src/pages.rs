@@ -1,7 +1,9 @@
-//! What pages show: made by `console`, sent as JSON, rendered by `app`. No secret travels in them.
+//! What pages show: made by `console`, sent as JSON, rendered by `app`. No secret travels in them, but what its person is
+//! shown once ([`Enrolment`], [`MadeToken`]).
 
 use crate::{
     ClusterTopology, HealthLevel, JobId, JobOutcome, JobView, PlanId, PlanStanding, Problem, RevisionId,
+    TokenId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +35,50 @@ pub struct Me {
     pub reads_audit: bool,
     /// So is the list of people.
     pub reads_people: bool,
+}
+
+/// A second factor that is being made. It is shown to its person once, and to nobody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolment {
+    /// For an authenticator app: `otpauth://totp/…`.
+    pub uri: String,
+    /// The same to be typed in.
+    pub key: String,
+}
+
+/// How a person's own second factor stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactorState {
+    /// Since when a code is asked for, microseconds since the epoch; none: it is not.
+    pub since_us: Option<i64>,
+    /// Recovery codes that were not used.
+    pub codes_left: u32,
+}
+
+/// One of a person's own API tokens; never the token itself. Times are microseconds since the epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRow {
+    /// Its number.
+    pub id: TokenId,
+    /// What it is for.
+    pub label: String,
+    /// The most it may do, in words.
+    pub scope: String,
+    /// When it was made.
+    pub created_us: i64,
+    /// Refused from then on; none: never by itself.
+    pub expires_us: Option<i64>,
+    /// When it was last used, within a minute.
+    pub used_us: Option<i64>,
+}
+
+/// A token that was just made, for its person's eyes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeToken {
+    /// Its number.
+    pub id: TokenId,
+    /// The token.
+    pub token: String,
 }
 
 /// One row of the people page.

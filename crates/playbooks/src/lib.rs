@@ -41,7 +41,7 @@ pub use live::{Live, LiveMember};
 pub use material::{Material, Need};
 pub use operation::Operation;
 pub use pgsql::chosen_repository;
-pub use plan::{Digest, Plan, Stage, Warning};
+pub use plan::{AtStake, Digest, Plan, Stage, Warning};
 pub use planning::{hosts_concerned, needs, plan};
 pub use play::{Action, BackupKind, Play, Playbook};
 pub(crate) use scripts::quote;

@@ -13,9 +13,9 @@ mod target;
 use crate::order::leader_of;
 use crate::params::text;
 use crate::pgsql::members::{Member, Members};
-use crate::pgsql::{balancers, haproxy, repo_host, steps, verify, vip};
+use crate::pgsql::{backup, balancers, haproxy, repo_host, steps, verify, vip};
 use crate::planning::{Made, clusters_of, warning};
-use crate::{Context, DataDir, InventoryEdit, Play, Refusal, Stage, Step};
+use crate::{AtStake, Context, DataDir, InventoryEdit, Play, Refusal, Stage, Step};
 use paddock_inventory::{Cluster, ClusterName, InstanceRole, Map, NodeAddr};
 use restore::Restore;
 pub(crate) use source::moment;
@@ -219,6 +219,8 @@ fn one_restore(
     });
     warn(&restore, in_place, &leads, play, &mut made);
     blast(ctx, &restore, &start, &mut made);
+    let backup_s = backup::newest_seen(ctx, cluster).map(|(newest, _)| newest.stop_s);
+    made.at_stake.push(AtStake { cluster: name.clone(), backup_s });
     let repo = spec.repo.as_ref().or(from.repo.as_ref());
     // In place, it is admitted already, or is when it is installed.
     if let Some((host, step)) =

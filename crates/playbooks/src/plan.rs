@@ -1,6 +1,6 @@
 //! The readable whole: plays, stages, steps, warnings and a digest.
 
-use crate::{Effect, Intent, PlannedEdit, Play, Playbook, Step};
+use crate::{Effect, Fact, Intent, PlannedEdit, Play, Playbook, Step};
 use paddock_inventory::{ClusterName, NodeAddr};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,15 @@ pub struct Stage {
     pub serial: bool,
 }
 
+/// A cluster whose data a plan takes away, and what they could be restored from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtStake {
+    /// Which.
+    pub cluster: ClusterName,
+    /// When the newest sound backup of it ended, in seconds since the epoch; none: no node that answers lists one.
+    pub backup_s: Option<i64>,
+}
+
 /// What will happen, completely. After planning nothing is left to choose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -52,6 +61,9 @@ pub struct Plan {
     /// What an approver looks at before they agree: label and value ("last backup", "3 h ago").
     #[serde(default)]
     pub blast: Vec<(String, String)>,
+    /// Clusters whose data go, all of them: removed, or restored over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at_stake: Vec<AtStake>,
     /// The cluster it changes, when it is one.
     pub cluster: Option<ClusterName>,
     /// What no other job may change meanwhile: `cluster/pg-test`, `node/10.10.10.11`, `etcd/etcd`.
@@ -89,6 +101,23 @@ impl Plan {
     /// Whether it restores a cluster, over data that are lost or over none.
     pub fn restores(&self) -> bool {
         self.plays.iter().any(|play| play.playbook == Playbook::PgsqlPitr)
+    }
+
+    /// Whether nothing can be changed by it: every step only looks.
+    pub fn only_reads(&self) -> bool {
+        let looks = |step: &Step| match &step.fact {
+            Fact::HttpWait { .. } | Fact::Command { apply: None, .. } => true,
+            Fact::File { .. }
+            | Fact::FileSet { .. }
+            | Fact::Directory { .. }
+            | Fact::Link { .. }
+            | Fact::Packages { .. }
+            | Fact::OsUser { .. }
+            | Fact::Unit { .. }
+            | Fact::Sql { .. }
+            | Fact::Command { apply: Some(_), .. } => false,
+        };
+        self.edits.is_empty() && self.steps().all(|(_, _, step)| looks(step))
     }
 
     /// What applying it interrupts, one sentence each, without repeats.

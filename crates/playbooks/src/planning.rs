@@ -6,8 +6,8 @@ use crate::not_done;
 use crate::order;
 use crate::pgsql::{balancers, repo_host};
 use crate::{
-    Action, Context, DataDir, Digest, FactSet, Intent, InventoryEdit, Material, Need, Operation, Plan,
-    PlannedEdit, Play, Playbook, Refusal, Stage, Warning,
+    Action, AtStake, Context, DataDir, Digest, FactSet, Intent, InventoryEdit, Material, Need, Operation,
+    Plan, PlannedEdit, Play, Playbook, Refusal, Stage, Warning,
 };
 use crate::{etcd, node, node_rm, patroni_ops, pgsql, pitr, standby};
 use paddock_inventory::{Cluster, ClusterName, HostPattern, Inventory, Map, NodeAddr, PatternError, Value};
@@ -45,6 +45,7 @@ struct Planner<'a> {
     edits: Vec<PlannedEdit>,
     warnings: Vec<Warning>,
     blast: Vec<(String, String)>,
+    at_stake: Vec<AtStake>,
     instances: BTreeMap<NodeAddr, String>,
     locks: BTreeSet<String>,
     clusters: BTreeSet<ClusterName>,
@@ -64,6 +65,8 @@ pub(crate) struct Made {
     pub(crate) warnings: Vec<Warning>,
     /// What an approver looks at: label and value.
     pub(crate) blast: Vec<(String, String)>,
+    /// Clusters whose data go.
+    pub(crate) at_stake: Vec<AtStake>,
     /// What it comes to, where the command line alone does not say it to a person.
     pub(crate) title: Option<String>,
 }
@@ -79,6 +82,7 @@ impl<'a> Planner<'a> {
             edits: Vec::new(),
             warnings: Vec::new(),
             blast: Vec::new(),
+            at_stake: Vec::new(),
             instances: BTreeMap::new(),
             locks: BTreeSet::new(),
             clusters: BTreeSet::new(),
@@ -172,6 +176,7 @@ impl<'a> Planner<'a> {
         self.title = made.title.or(self.title.take());
         self.warnings.extend(made.warnings);
         self.blast.extend(made.blast);
+        self.at_stake.extend(made.at_stake);
         for edit in made.edits {
             let text = edit.apply(&self.inventory).map_err(|error| Refusal {
                 code: "plan/no-edit".into(),
@@ -234,6 +239,7 @@ impl<'a> Planner<'a> {
             edits: self.edits,
             warnings: self.warnings,
             blast: self.blast,
+            at_stake: self.at_stake,
             cluster,
             locks: self.locks,
             secrets,

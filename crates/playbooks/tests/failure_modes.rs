@@ -123,6 +123,12 @@ fn the_last_member_takes_dcs_and_backups_with_it_and_others_do_not() {
     // Alone, the last of the members is the cluster.
     let last = planned(FLEET, "pgsql-rm pg-one 10.10.10.21");
     assert!(touched(&last).0, "{:#?}", ids(&last));
+    let stake = |plan: &Plan| {
+        plan.at_stake.iter().map(|one| (one.cluster.to_string(), one.backup_s)).collect::<Vec<_>>()
+    };
+    assert_eq!(stake(&whole), [("pg-far".to_owned(), None)], "all data go, and nobody lists a backup");
+    assert_eq!(stake(&last), [("pg-one".to_owned(), None)]);
+    assert_eq!(stake(&part), [], "others keep the data");
 }
 
 #[test]
@@ -142,6 +148,8 @@ fn the_only_backups_do_not_go_unsaid() {
     assert!(says(with(FLEET, words, with_backups(&[11])).unwrap()));
     assert!(!says(with(FLEET, words, with_backups(&[11, 12])).unwrap()));
     assert!(!says(with(FLEET, words, with_backups(&[12])).unwrap()));
+    let whole = with(FLEET, "pgsql-rm pg-test", with_backups(&[12])).unwrap();
+    assert_eq!(whole.at_stake.iter().map(|one| one.backup_s).collect::<Vec<_>>(), [Some(2)]);
 }
 
 #[test]

@@ -184,6 +184,7 @@ fn what_the_repository_holds_decides() {
     let plan = with(INFO, "15").unwrap();
     let backup = ("from backup".to_owned(), "20250110-090000F (ended 2025-01-10 09:00:10+00)".to_owned());
     assert!(plan.blast.contains(&backup), "{:?}", plan.blast);
+    assert_eq!(plan.at_stake.len(), 1, "it is restored over");
     assert_eq!(with(INFO, "16").unwrap_err().code, "plan/pitr-version");
     let late = INFO.replace("1736499610", "1736503200");
     assert_eq!(with(&late, "15").unwrap_err().code, "plan/pitr-out-of-range");

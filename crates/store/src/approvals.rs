@@ -59,6 +59,21 @@ pub struct Signed {
     pub at_us: i64,
 }
 
+/// What an approver types to show what they mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Typed<'a> {
+    /// The name of what they decide on.
+    pub name: &'a str,
+    /// The words that the request was made with, when it had to say some.
+    pub words: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Typed<'a> {
+    fn from(name: &'a str) -> Self {
+        Self { name, words: None }
+    }
+}
+
 /// A request to be kept.
 #[derive(Clone, Debug)]
 pub struct NewApproval {
@@ -72,6 +87,10 @@ pub struct NewApproval {
     pub asked: Signed,
     /// Why, in their words.
     pub reason: String,
+    /// What the policy made them say besides, word for word; each approver repeats it.
+    pub words: Option<String>,
+    /// How many people must approve it, at least one.
+    pub needed: u32,
     /// From when on it is worth nothing.
     pub expires_us: i64,
 }
@@ -95,13 +114,19 @@ pub struct StoredApproval {
     pub asked: Signed,
     /// Why, in their words.
     pub reason: String,
+    /// What the policy made them say besides.
+    pub words: Option<String>,
+    /// How many people must approve it.
+    pub needed: u32,
+    /// Who has approved it, each person once, the first one first.
+    pub given: Vec<Signed>,
     /// From when on it is worth nothing.
     pub expires_us: i64,
     /// Where it is.
     pub state: ApprovalState,
     /// The requester decided alone.
     pub break_glass: bool,
-    /// Who approved or refused it, and when.
+    /// Who refused it, or was the last to approve it, and when.
     pub decided: Option<Signed>,
     /// Why it was refused or became void.
     pub why: Option<String>,
@@ -120,6 +145,9 @@ struct Row {
     requester: i64,
     requester_name: String,
     reason: String,
+    words: Option<String>,
+    needed: u32,
+    given: String,
     requested_us: i64,
     expires_us: i64,
     state: String,
@@ -140,6 +168,12 @@ impl TryFrom<Row> for StoredApproval {
             // The table lets them be there or absent together only.
             (_, _, _) => None,
         };
+        let given: Vec<(i64, String, i64)> =
+            serde_json::from_str(&row.given).map_err(|error| StoreError::Damaged {
+                what: format!("list of approvers of approval {}", row.id),
+                why: error.to_string(),
+            })?;
+        let signed = |(by, name, at_us)| Signed { by: PersonId(by), name, at_us };
         Ok(Self {
             id: ApprovalId(row.id),
             plan: PlanId(row.plan),
@@ -149,6 +183,9 @@ impl TryFrom<Row> for StoredApproval {
             clusters: concerned(row.clusters.as_deref(), &format!("plan {}", row.plan))?,
             asked: Signed { by: PersonId(row.requester), name: row.requester_name, at_us: row.requested_us },
             reason: row.reason,
+            words: row.words,
+            needed: row.needed,
+            given: given.into_iter().map(signed).collect(),
             expires_us: row.expires_us,
             state: ApprovalState::parse(&row.state)?,
             break_glass: row.break_glass,
@@ -159,8 +196,24 @@ impl TryFrom<Row> for StoredApproval {
     }
 }
 
-/// Takes the approval for a job that is being started; false when it is not approved, has expired, is for another
-/// digest, or the inventory is not in the revision under which the plan was found to be good.
+/// The question for requests, with what is asked of them.
+macro_rules! approvals {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, plan, digest, title, cluster, requester, requester_name, reason, words, needed, requested_us,
+                    expires_us, state, break_glass, decided_by, decided_name, decided_us, why, ended_us,
+                    (SELECT plan.clusters FROM plan WHERE plan.id = approval.plan) AS clusters,
+                    (SELECT json_group_array(json_array(one.person, one.name, one.at_us)) FROM (
+                        SELECT person, name, at_us FROM approver WHERE approver.approval = approval.id
+                        ORDER BY at_us, person) AS one) AS given
+             FROM approval ",
+            $which
+        )
+    };
+}
+
+/// Takes the approval for a job that is being started; false when it is not approved by as many people as it takes, has
+/// expired, is for another digest, or the inventory is not in the revision under which the plan was found to be good.
 pub(crate) async fn use_up(
     tx: &mut Transaction<'static, Sqlite>,
     approval: ApprovalId,
@@ -172,7 +225,9 @@ pub(crate) async fn use_up(
         "UPDATE approval SET state = 'used', ended_us = $4
          WHERE id = $1 AND plan = $2 AND state = 'approved' AND expires_us > $4
            AND digest = (SELECT plan.digest FROM plan WHERE plan.id = $2)
-           AND $3 = (SELECT max(revision.id) FROM revision)",
+           AND $3 = (SELECT max(revision.id) FROM revision)
+           AND (break_glass = 1 OR needed <= (
+               SELECT count(*) FROM approver WHERE approver.approval = approval.id AND approver.person <> approval.requester))",
     )
     .bind(approval.0)
     .bind(plan.0)
@@ -205,7 +260,7 @@ impl Store {
         new: &NewApproval,
         alone: Option<&str>,
     ) -> Result<Option<ApprovalId>, StoreError> {
-        let NewApproval { plan, title, cluster, asked, reason, expires_us } = new;
+        let NewApproval { plan, title, cluster, asked, reason, words, needed, expires_us } = new;
         let mut tx = self.begin().await?;
         sqlx::query(
             "UPDATE approval SET state = 'void', why = 'it expired', ended_us = $2
@@ -236,8 +291,8 @@ impl Store {
         let decided = alone.map(|_| asked);
         let added: Option<i64> = sqlx::query_scalar(
             "INSERT INTO approval (plan, digest, title, cluster, requester, requester_name, reason, requested_us,
-                                   expires_us, state, break_glass, decided_by, decided_name, decided_us, typed_name)
-             SELECT plan.id, plan.digest, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 FROM plan
+                                   expires_us, state, break_glass, decided_by, decided_name, decided_us, typed_name, words, needed)
+             SELECT plan.id, plan.digest, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 FROM plan
              WHERE plan.id = $1 AND NOT EXISTS (SELECT 1 FROM job WHERE job.plan = plan.id)
              ON CONFLICT (plan) WHERE state IN ('waiting', 'approved') DO NOTHING RETURNING id",
         )
@@ -255,33 +310,64 @@ impl Store {
         .bind(decided.map(|signed| signed.name.as_str()))
         .bind(decided.map(|signed| signed.at_us))
         .bind(alone)
+        .bind(words)
+        .bind(needed)
         .fetch_optional(&mut *tx)
         .await
         .asking("keep a request for approval")?;
-        if added.is_some() {
+        if let Some(id) = added {
+            if let Some(name) = alone {
+                add_approver(&mut tx, id, asked, Typed { name, words: words.as_deref() }).await?;
+            }
             self.note_in(&mut tx, None).await?;
             tx.commit().await.asking("keep a request for approval")?;
         }
         Ok(added.map(ApprovalId))
     }
 
-    /// Approves the request that waits, when it is not the decider's own and has not expired; else false.
+    /// Counts one person's yes to the request that waits, and approves it when that makes as many as it takes. False when
+    /// none waits, it has expired, it is the decider's own, they have said yes before, or they do not repeat its words.
     pub async fn approve(
         &self,
         plan: PlanId,
         decided: &Signed,
-        typed_name: &str,
+        typed: impl Into<Typed<'_>>,
     ) -> Result<bool, StoreError> {
-        let approved = sqlx::query(
-            "UPDATE approval SET state = 'approved', decided_by = $2, decided_name = $3, decided_us = $4, typed_name = $5
-             WHERE plan = $1 AND state = 'waiting' AND requester <> $2 AND expires_us > $4",
+        const WHAT: &str = "approve a plan";
+        let typed = typed.into();
+        let mut tx = self.begin().await?;
+        // The write lock is held from here on: of two people who are the last one needed, one is.
+        let waiting: Option<(i64, i64)> = sqlx::query_as(
+            "SELECT id, needed - (SELECT count(*) FROM approver WHERE approver.approval = approval.id)
+             FROM approval WHERE plan = $1 AND state = 'waiting' AND requester <> $2 AND expires_us > $3 AND words IS $4
+                AND NOT EXISTS (SELECT 1 FROM approver WHERE approver.approval = approval.id AND person = $2)",
         )
         .bind(plan.0)
         .bind(decided.by.0)
-        .bind(&decided.name)
         .bind(decided.at_us)
-        .bind(typed_name);
-        self.change(approved, "approve a plan").await
+        .bind(typed.words)
+        .fetch_optional(&mut *tx)
+        .await
+        .asking(WHAT)?;
+        let Some((id, missing)) = waiting else { return Ok(false) };
+        add_approver(&mut tx, id, decided, typed).await?;
+        if missing <= 1 {
+            sqlx::query(
+                "UPDATE approval SET state = 'approved', decided_by = $2, decided_name = $3, decided_us = $4, typed_name = $5
+                 WHERE id = $1",
+            )
+            .bind(id)
+            .bind(decided.by.0)
+            .bind(&decided.name)
+            .bind(decided.at_us)
+            .bind(typed.name)
+            .execute(&mut *tx)
+            .await
+            .asking(WHAT)?;
+        }
+        self.note_in(&mut tx, None).await?;
+        tx.commit().await.asking(WHAT)?;
+        Ok(true)
     }
 
     /// Refuses the request that waits, when it is not the decider's own and has not expired; else false.
@@ -336,31 +422,22 @@ impl Store {
 
     /// The newest request for a plan.
     pub async fn newest_approval_of(&self, plan: PlanId) -> Result<Option<StoredApproval>, StoreError> {
-        let row: Option<Row> = sqlx::query_as(
-            "SELECT id, plan, digest, title, cluster, requester, requester_name, reason, requested_us, expires_us, state,
-                    break_glass, decided_by, decided_name, decided_us, why, ended_us,
-                    (SELECT plan.clusters FROM plan WHERE plan.id = approval.plan) AS clusters
-             FROM approval WHERE plan = $1 ORDER BY id DESC LIMIT 1",
-        )
-        .bind(plan.0)
-        .fetch_optional(self.reader())
-        .await
-        .asking("read the approval of a plan")?;
+        let row: Option<Row> = sqlx::query_as(approvals!("WHERE plan = $1 ORDER BY id DESC LIMIT 1"))
+            .bind(plan.0)
+            .fetch_optional(self.reader())
+            .await
+            .asking("read the approval of a plan")?;
         row.map(StoredApproval::try_from).transpose()
     }
 
     /// Requests that wait for a decision now, oldest first.
     pub async fn approvals_waiting(&self, now_us: i64) -> Result<Vec<StoredApproval>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, plan, digest, title, cluster, requester, requester_name, reason, requested_us, expires_us, state,
-                    break_glass, decided_by, decided_name, decided_us, why, ended_us,
-                    (SELECT plan.clusters FROM plan WHERE plan.id = approval.plan) AS clusters
-             FROM approval WHERE state = 'waiting' AND expires_us > $1 ORDER BY id",
-        )
-        .bind(now_us)
-        .fetch_all(self.reader())
-        .await
-        .asking("list requests that wait")?;
+        let rows: Vec<Row> =
+            sqlx::query_as(approvals!("WHERE state = 'waiting' AND expires_us > $1 ORDER BY id"))
+                .bind(now_us)
+                .fetch_all(self.reader())
+                .await
+                .asking("list requests that wait")?;
         rows.into_iter().map(StoredApproval::try_from).collect()
     }
 
@@ -372,11 +449,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<StoredApproval>, StoreError> {
         let rows = sqlx::query_as::<_, Row>(
-            "SELECT id, plan, digest, title, cluster, requester, requester_name, reason, requested_us, expires_us, state,
-                    break_glass, decided_by, decided_name, decided_us, why, ended_us,
-                    (SELECT plan.clusters FROM plan WHERE plan.id = approval.plan) AS clusters
-             FROM approval WHERE NOT (state = 'waiting' AND expires_us > $1)
-             ORDER BY coalesce(ended_us, decided_us, expires_us) DESC, id DESC",
+            approvals!("WHERE NOT (state = 'waiting' AND expires_us > $1) ORDER BY coalesce(ended_us, decided_us, expires_us) DESC, id DESC"),
         )
         .bind(now_us)
         .fetch(self.reader());
@@ -397,4 +470,25 @@ impl Store {
         .asking("list live approvals")?;
         Ok(plans.into_iter().map(PlanId).collect())
     }
+}
+
+async fn add_approver(
+    tx: &mut Transaction<'static, Sqlite>,
+    approval: i64,
+    decided: &Signed,
+    typed: Typed<'_>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO approver (approval, person, name, at_us, typed_name, typed_words) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(approval)
+    .bind(decided.by.0)
+    .bind(&decided.name)
+    .bind(decided.at_us)
+    .bind(typed.name)
+    .bind(typed.words)
+    .execute(&mut **tx)
+    .await
+    .asking("keep an approver")?;
+    Ok(())
 }

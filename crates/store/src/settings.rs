@@ -13,6 +13,20 @@ impl Store {
             .asking("read a setting")
     }
 
+    /// Sets it when it is what `base` says, and not when somebody else has set it since: then false.
+    pub async fn replace_setting(
+        &self,
+        name: &str,
+        base: Option<&str>,
+        value: &str,
+    ) -> Result<bool, StoreError> {
+        let set = sqlx::query(
+            "INSERT INTO setting (name, value) SELECT $1, $3 WHERE (SELECT value FROM setting WHERE name = $1) IS $2
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        );
+        self.change(set.bind(name).bind(base).bind(value), "write a setting").await
+    }
+
     /// Sets it, over an earlier value.
     pub async fn set_setting(&self, name: &str, value: &str) -> Result<(), StoreError> {
         sqlx::query(

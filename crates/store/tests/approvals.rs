@@ -6,7 +6,7 @@ mod common;
 use common::{NOW, finished, fresh, job_with, plan, revision};
 use paddock_events::{ApprovalId, JobOutcome, PersonId, PlanId, RevisionId};
 use paddock_store::{
-    ApprovalState, Held, JobState, NewApproval, Signed, Store, StoreError, StoredApproval, Taken,
+    ApprovalState, Held, JobState, NewApproval, Signed, Store, StoreError, StoredApproval, Taken, Typed,
 };
 
 const HOUR: i64 = 3_600_000_000;
@@ -23,6 +23,8 @@ fn asks(plan: PlanId, name: &str, at_us: i64) -> NewApproval {
         cluster: Some("pg-test".into()),
         asked: signed(name, at_us),
         reason: "it is not needed any more".into(),
+        words: None,
+        needed: 1,
         expires_us: at_us + 4 * HOUR,
     }
 }
@@ -107,6 +109,89 @@ async fn of_many_who_decide_one_does() {
         winners += usize::from(task.await.unwrap());
     }
     assert_eq!(winners, 1);
+}
+
+#[tokio::test]
+async fn a_request_that_takes_two_counts_different_people_and_none_of_them_the_requester() {
+    let (_dir, store) = fresh().await;
+    let id = plan(&store).await;
+    let asked =
+        store.request_approval(&NewApproval { needed: 2, ..asks(id, "ann", NOW) }).await.unwrap().unwrap();
+    assert!(store.approve(id, &signed("bob", NOW + 1), "pg-test").await.unwrap());
+    assert_eq!(state(&store, id).await, ApprovalState::Waiting, "one of two");
+    assert!(!store.approve(id, &signed("bob", NOW + 2), "pg-test").await.unwrap(), "bob again");
+    assert!(!store.approve(id, &signed("ann", NOW + 2), "pg-test").await.unwrap(), "her own");
+    assert!(matches!(start(&store, id, asked, NOW + 2).await, Err(StoreError::NotApproved { .. })));
+    assert!(store.approve(id, &signed("cid", NOW + 3), "pg-test").await.unwrap());
+    let stored = newest(&store, id).await;
+    assert_eq!((stored.state, stored.needed), (ApprovalState::Approved, 2));
+    assert_eq!(stored.given, [signed("bob", NOW + 1), signed("cid", NOW + 3)]);
+    assert_eq!(stored.decided, Some(signed("cid", NOW + 3)));
+    assert!(!store.approve(id, &signed("dan", NOW + 4), "pg-test").await.unwrap(), "it is decided");
+    assert!(matches!(start(&store, id, asked, NOW + 5).await.unwrap(), Taken::Yes(_)));
+}
+
+#[tokio::test]
+async fn of_one_person_in_many_sessions_and_two_others_at_once_two_people_count() {
+    let (dir, store) = fresh().await;
+    let id = plan(&store).await;
+    store.request_approval(&NewApproval { needed: 2, ..asks(id, "ann", NOW) }).await.unwrap();
+    // Two handles on the file, as of a console and a second one.
+    let second = common::opened(&dir.path().join("paddock.db")).await;
+    let mut tasks = Vec::new();
+    for number in 0..12 {
+        let store = if number % 2 == 0 { store.clone() } else { second.clone() };
+        let who = ["bob", "bob", "bob", "ann", "cid", "dan"][number % 6];
+        tasks.push(tokio::spawn(async move {
+            store.approve(id, &signed(who, NOW + 1), "pg-test").await.unwrap()
+        }));
+    }
+    let mut counted = 0;
+    for task in tasks {
+        counted += usize::from(task.await.unwrap());
+    }
+    let stored = newest(&store, id).await;
+    assert_eq!((counted, stored.given.len(), stored.state), (2, 2, ApprovalState::Approved));
+    assert!(stored.given.iter().all(|one| one.name != "ann") && stored.given[0].by != stored.given[1].by);
+    second.close().await;
+}
+
+#[tokio::test]
+async fn a_yes_that_is_not_in_the_table_is_none_whatever_the_request_says() {
+    let (dir, store) = fresh().await;
+    let id = plan(&store).await;
+    let approval = approved(&store, id).await;
+    let file = format!("sqlite://{}", dir.path().join("paddock.db").display());
+    let raw = sqlx::SqlitePool::connect(&file).await.unwrap();
+    for forged in
+        ["UPDATE approval SET needed = 2", "UPDATE approver SET person = 97", "DELETE FROM approver"]
+    {
+        sqlx::query(sqlx::AssertSqlSafe(forged)).execute(&raw).await.unwrap();
+        assert!(
+            matches!(start(&store, id, approval, NOW + 2).await, Err(StoreError::NotApproved { .. })),
+            "{forged}"
+        );
+    }
+    raw.close().await;
+}
+
+#[tokio::test]
+async fn who_does_not_repeat_the_words_of_a_request_does_not_count() {
+    let (_dir, store) = fresh().await;
+    let id = plan(&store).await;
+    let words = Some("no backup newer than 24 h");
+    let asked = NewApproval { words: words.map(str::to_owned), ..asks(id, "ann", NOW) };
+    store.request_approval(&asked).await.unwrap();
+    for wrong in [None, Some("no backup")] {
+        let typed = Typed { name: "pg-test", words: wrong };
+        assert!(!store.approve(id, &signed("bob", NOW + 1), typed).await.unwrap(), "{wrong:?}");
+    }
+    assert!(store.approve(id, &signed("bob", NOW + 1), Typed { name: "pg-test", words }).await.unwrap());
+    assert_eq!(newest(&store, id).await.words.as_deref(), words);
+    let other = plan(&store).await;
+    store.request_approval(&asks(other, "ann", NOW)).await.unwrap();
+    let typed = Typed { name: "pg-test", words };
+    assert!(!store.approve(other, &signed("bob", NOW + 1), typed).await.unwrap(), "it has none");
 }
 
 #[tokio::test]

@@ -59,6 +59,8 @@ async fn an_act_and_its_row_are_written_together_or_neither() {
         cluster: Some("pg-test".into()),
         asked: at("ann", NOW),
         reason: "why".into(),
+        words: None,
+        needed: 1,
         expires_us: NOW + 100,
     };
     let asking = store.noting(note("ann", "approval/request", "plan 1"));

@@ -60,6 +60,8 @@ async fn an_approval_is_worth_nothing_after_its_end_by_the_clock_of_the_moment_a
         cluster: None,
         asked: signed(1, NOW),
         reason: "why".into(),
+        words: None,
+        needed: 1,
         expires_us: NOW + HOUR / 2,
     };
     let id = store.request_approval(&new).await.unwrap().unwrap();
@@ -89,6 +91,7 @@ async fn sessions_and_tokens_live_through_a_jump_and_end_at_their_end() {
     assert!(store.load_session("s", now + 7 * 24 * hour, i64::MAX / 2).await.unwrap().is_none());
     assert_eq!(store.delete_expired_sessions(now - hour, idle).await.unwrap(), 0);
     let token = NewToken {
+        scope: None,
         person: ann,
         label: "t".into(),
         sha256: [7; 32],

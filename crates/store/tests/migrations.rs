@@ -38,10 +38,14 @@ const ROWS: &[(i64, &str)] = &[
     (
         202611242110,
         "INSERT INTO approval (plan, digest, title, cluster, requester, requester_name, reason, requested_us, expires_us, state, break_glass)
-         VALUES (1, 'd1', 'Remove pg-test', 'pg-test', 2, 'bob', 'why', 7, 8, 'waiting', 0);",
+         VALUES (1, 'd1', 'Remove pg-test', 'pg-test', 2, 'bob', 'why', 7, 8, 'waiting', 0);
+         INSERT INTO approval (plan, digest, title, cluster, requester, requester_name, reason, requested_us, expires_us, state, break_glass,
+                               decided_by, decided_name, decided_us, typed_name, ended_us)
+         VALUES (2, 'd1', 'Remove pg-test', 'pg-test', 2, 'bob', 'why', 7, 8, 'used', 0, 1, 'ann', 8, 'pg-test', 9);",
     ),
     (202611250200, "INSERT INTO session (id, person, data, expires_s, seen_s) VALUES ('s2', 1, X'02', 9000000000, 8999999999);"),
     (202611250210, "INSERT INTO revision (parent, text, author, message, saved_us, job) VALUES (2, 'all: {c: d}', 'paddock', 'job 1', 9, 1);"),
+    (202611271500, "INSERT INTO approver (approval, person, name, at_us, typed_name) SELECT id, 1, 'ann', 8, 'pg-test' FROM approval WHERE state = 'used';"),
     (GRANTS_SINCE, "UPDATE plan SET clusters = '[\"pg-test\"]';"),
 ];
 
@@ -59,7 +63,7 @@ async fn left_by(version: i64, path: &Path) {
     let fill = |sql: &'static str| sqlx::raw_sql(AssertSqlSafe(sql)).execute(&pool);
     fill(if version < GRANTS_SINCE { PEOPLE_BEFORE } else { PEOPLE_SINCE }).await.unwrap();
     fill(ROWS[0].1).await.unwrap();
-    sqlx::query("INSERT INTO plan (revision, digest, plan, facts, author, created_us) VALUES (2, 'd1', $1, $2, 'ann', 6)")
+    sqlx::query("INSERT INTO plan (revision, digest, plan, facts, author, created_us) VALUES (2, 'd1', $1, $2, 'ann', 6), (2, 'd1', $1, $2, 'ann', 6)")
         .bind(packed(r#"{"title":"Create"}"#))
         .bind(packed("{}"))
         .execute(&pool)
@@ -119,6 +123,7 @@ async fn a_database_of_every_earlier_version_is_brought_to_this_one() {
             (&["admin *".to_owned()][..], &of_bob.iter().map(ToString::to_string).collect::<Vec<_>>()[..])
         );
         let tokens = store.tokens().await.unwrap();
+        assert_eq!(tokens[0].scope().unwrap(), None, "as much as its person");
         let ends = (version >= 202611242100).then_some(77);
         assert_eq!(
             (tokens[0].label.as_str(), tokens[0].expires_us, tokens[0].used_us),
@@ -153,6 +158,11 @@ async fn a_database_of_every_earlier_version_is_brought_to_this_one() {
             asked.map(|asked| asked.title),
             (version >= 202611242110).then(|| "Remove pg-test".to_owned())
         );
+        // Who had approved alone is the one approver.
+        let used = store.newest_approval_of(PlanId(2)).await.unwrap();
+        let given = used.map(|used| (used.needed, used.given.iter().map(|one| one.name.clone()).collect()));
+        assert_eq!(given, (version >= 202611242110).then(|| (1, vec!["ann".to_owned()])));
+        assert!(!store.has_factor(PersonId(1)).await.unwrap());
         // Nobody knows whose the sessions of before are.
         assert!(
             store.load_session("s1", 1, i64::MAX / 2).await.unwrap().is_none() || version >= 202611250200

@@ -62,7 +62,7 @@ async fn tokens_lead_to_their_person_and_go_with_them() {
 }
 
 fn token(person: PersonId, of: u8) -> NewToken {
-    NewToken { person, label: "ci".into(), sha256: [of; 32], created_us: NOW, expires_us: None }
+    NewToken { person, label: "ci".into(), scope: None, sha256: [of; 32], created_us: NOW, expires_us: None }
 }
 
 #[tokio::test]
@@ -182,6 +182,12 @@ async fn settings_and_durations_are_overwritten() {
     store.set_setting("x", "1").await.unwrap();
     store.set_setting("x", "2").await.unwrap();
     assert_eq!(store.setting("x").await.unwrap().as_deref(), Some("2"));
+    assert!(!store.replace_setting("x", Some("1"), "3").await.unwrap(), "it was set since");
+    assert!(!store.replace_setting("x", None, "3").await.unwrap(), "it is there");
+    assert!(!store.replace_setting("y", Some("1"), "3").await.unwrap(), "it is not there");
+    assert!(store.replace_setting("x", Some("2"), "3").await.unwrap());
+    assert!(store.replace_setting("y", None, "1").await.unwrap());
+    assert_eq!(store.setting("x").await.unwrap().as_deref(), Some("3"));
     store.remember_step_times(&[("a".into(), 5), ("b".into(), 6)], NOW).await.unwrap();
     store.remember_step_times(&[("a".into(), 9)], NOW).await.unwrap();
     let expected = BTreeMap::from([("a".to_owned(), 9), ("b".to_owned(), 6)]);

@@ -139,7 +139,7 @@ fn per_play(page: &PlanPage, said: impl Fn(u32) -> String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paddock_events::{PlanId, PlanStage, PlanStanding, PlanStep, RevisionId, Verdict};
+    use paddock_events::{PlanId, PlanRules, PlanStage, PlanStanding, PlanStep, RevisionId, Verdict};
 
     fn page() -> PlanPage {
         let step = |id: &str, tags: &[&str]| PlanStep {
@@ -181,6 +181,7 @@ mod tests {
             standing: PlanStanding {
                 job: None,
                 approval: None,
+                rules: PlanRules { approvers: 1, freeze: None, gate: None },
                 may_run: Verdict::Allowed,
                 may_request: Verdict::Allowed,
                 may_withdraw: Verdict::Allowed,

@@ -7,7 +7,7 @@ use axum::http::{Request, header};
 use paddock_console::People;
 use paddock_console::PersonRole::{Admin, Approver, Operator};
 use paddock_events::{AuditFilter, PlanId, RevisionId, Saved};
-use paddock_playbooks::{Effect, Plan};
+use paddock_playbooks::{AtStake, Effect, Plan};
 use tower::ServiceExt as _;
 
 /// With which header somebody comes.
@@ -155,5 +155,58 @@ async fn what_is_tried_around_an_approval_by_http_is_refused_and_written_down() 
     let acts: Vec<&str> = later.iter().map(|(_, act)| act.as_str()).collect();
     let expected = ["job/run", "job/run", "job/run", "job/run", "job/run", "approval/approve"];
     assert_eq!(acts, expected, "lost, stale, void, raced, replayed, decided: {later:?}");
+    court.house.console.shut_down().await;
+}
+
+/// The data of all of `pg-test` go, and there is no backup of it.
+fn removes(plan: &mut Plan) {
+    destroys(plan);
+    plan.at_stake = vec![AtStake { cluster: "pg-test".parse().unwrap(), backup_s: None }];
+}
+
+#[tokio::test]
+async fn the_policy_holds_by_http_for_sessions_and_tokens_alike() {
+    let house = house().await;
+    let plan = keep_plan(house.dir.path(), &house.text, RevisionId(1), removes).await;
+    let court = Court { house, plan };
+    let person = |role, scope| court.house.person(role, scope);
+    let (operator, one, other) = (person(Operator, "*"), person(Approver, "*"), person(Approver, "pg-test*"));
+    let admin = person(Admin, "*");
+    let save = async |who: &Person, base: &str, text: &str| {
+        let json = format!(r#"{{"base":{base},"text":{}}}"#, serde_json::to_string(text).unwrap());
+        court.ask(By::Cookie(&who.cookie), "/api/app/policy-save", &json).await
+    };
+    let two = "[[rule]]\nclusters = [\"pg-*\"]\napprovers = 2\n";
+    is(&save(one, "null", two).await, 403, "people/forbidden");
+    is(&save(person(Admin, "pg-test*"), "null", two).await, 403, "people/out-of-scope");
+    is(&save(admin, "null", two).await, 200, "ok");
+    is(&save(admin, "null", "").await, 409, "policy/overtaken");
+    // Without the words it is not asked for, and not approved; each approver counts once.
+    const WORDS: &str = r#","words":"no backup newer than 24 h""#;
+    let ask = async |words: &str| {
+        court.function(&operator.cookie, "approval-request", &format!(r#","reason":"gone"{words}"#)).await
+    };
+    let approve = async |who: &Person, words: &str| {
+        court.function(&who.cookie, "approval-approve", &format!(r#","typed_name":"pg-test"{words}"#)).await
+    };
+    is(&ask("").await, 422, "approval/no-backup");
+    is(&ask(WORDS).await, 200, "ok");
+    is(&approve(one, "").await, 422, "approval/words-differ");
+    let (first, second) = tokio::join!(approve(one, WORDS), approve(one, WORDS));
+    assert_ne!(first.1 == "ok", second.1 == "ok", "{first:?} {second:?}");
+    is(&approve(one, WORDS).await, 409, "approval/given");
+    is(&court.run(operator).await, 403, "run/needs-approval");
+    let (first, second) = tokio::join!(approve(other, WORDS), approve(other, WORDS));
+    assert_ne!(first.1 == "ok", second.1 == "ok", "{first:?} {second:?}");
+    // A freeze stops a token's run as it does a session's.
+    let frozen = format!(
+        "{two}[[freeze]]\nclusters = [\"pg-test\"]\nfrom = \"2020-01-01 00:00\"\nto = \"2999-01-01 00:00\"\nreason = \"holidays\"\n"
+    );
+    is(&save(admin, &serde_json::to_string(two).unwrap(), &frozen).await, 200, "ok");
+    is(&court.run(operator).await, 403, "run/frozen");
+    is(&court.function(&operator.cookie, "plan-run", "").await, 403, "run/frozen");
+    is(&save(admin, &serde_json::to_string(&frozen).unwrap(), two).await, 200, "ok");
+    let (first, second) = tokio::join!(court.run(operator), court.run(admin));
+    assert_ne!(first.1 == "ok", second.1 == "ok", "{first:?} {second:?}");
     court.house.console.shut_down().await;
 }

@@ -143,8 +143,8 @@ async fn no_secret_comes_out_of_the_console_for_who_may_only_see() {
     let people = People::open(state).await.unwrap();
     people.add("viewer", PersonRole::Viewer, VIEWER).await.unwrap();
     people.add("operator", PersonRole::Operator, OPERATOR).await.unwrap();
-    let seen = people.add_token("viewer", "looks", None).await.unwrap().1;
-    let done = people.add_token("operator", "works", None).await.unwrap().1;
+    let seen = people.add_token("viewer", "looks", None, None).await.unwrap().1;
+    let done = people.add_token("operator", "works", None, None).await.unwrap().1;
     people.close().await;
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let operator = console.actor_by_token(&done, None).await.unwrap();

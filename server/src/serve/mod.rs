@@ -6,6 +6,8 @@ mod attempt_tests;
 #[cfg(test)]
 mod canary;
 mod config;
+#[cfg(test)]
+mod factor_tests;
 mod guard;
 mod pages;
 mod recording;

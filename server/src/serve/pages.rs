@@ -4,12 +4,18 @@ use super::router::AppState;
 use super::session;
 use axum::Extension;
 use axum::extract::{Form, State};
-use axum::http::Extensions;
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{Extensions, HeaderMap};
 use axum::response::{IntoResponse, Redirect, Response};
 use paddock_app::api::Session as AppSession;
 use paddock_app::paths;
+use paddock_console::FirstStep;
 use serde::Deserialize;
 use tower_sessions::Session;
+
+/// Cookie of who has given their password and owes a code, and how long a browser keeps it.
+const TICKET: &str = "paddock-ticket";
+const TICKET_S: u32 = 300;
 
 #[derive(Deserialize)]
 pub(super) struct SignIn {
@@ -32,18 +38,72 @@ pub(super) async fn sign_in(
         let sign = if to.contains('?') { '&' } else { '?' };
         Redirect::to(&format!("{to}{sign}refused={code}")).into_response()
     };
-    match state.console.sign_in(&form.name, &form.password, session::address(&extensions)).await {
-        Ok(actor) => match session::begin(&session, actor.id()).await {
+    match state.console.first_step(&form.name, &form.password, session::address(&extensions)).await {
+        Ok(FirstStep::Done(actor)) => match session::begin(&session, actor.id()).await {
             Ok(()) => Redirect::to(&next).into_response(),
             Err(error) => {
                 tracing::error!(%error, "cannot begin a session");
                 refused("1")
             }
         },
+        Ok(FirstStep::CodeNeeded { ticket }) => {
+            let set = state.ticket_cookie(&ticket, TICKET_S);
+            ([(SET_COOKIE, set)], Redirect::to(&paths::sign_in_code(&next, ""))).into_response()
+        }
         Err(problem) => {
             tracing::info!(code = %problem.code, "sign-in refused");
             refused("1")
         }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Code {
+    code: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /sign-in/code`: the second step of who has a second factor. The ticket of the first one is in a cookie that goes
+/// nowhere else.
+pub(super) async fn code(
+    State(state): State<AppState>,
+    session: Session,
+    extensions: Extensions,
+    headers: HeaderMap,
+    Form(form): Form<Code>,
+) -> Response {
+    let next = if paths::is_local(&form.next) { form.next } else { paths::CLUSTERS.to_owned() };
+    let ticket = ticket(&headers).unwrap_or_default();
+    let signed_in = state.console.second_step(&ticket, &form.code, session::address(&extensions)).await;
+    let refused = match signed_in {
+        Ok(actor) => match session::begin(&session, actor.id()).await {
+            Ok(()) => {
+                let gone = state.ticket_cookie("", 0);
+                return ([(SET_COOKIE, gone)], Redirect::to(&next)).into_response();
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot begin a session");
+                "console/internal".to_owned()
+            }
+        },
+        Err(problem) => problem.code,
+    };
+    tracing::info!(code = %refused, "the second step of a sign-in was refused");
+    Redirect::to(&paths::sign_in_code(&next, &refused)).into_response()
+}
+
+fn ticket(headers: &HeaderMap) -> Option<String> {
+    let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == TICKET).map(|(_, value)| value.to_owned())
+}
+
+impl AppState {
+    fn ticket_cookie(&self, ticket: &str, seconds: u32) -> String {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let path = paths::SIGN_IN_CODE;
+        format!("{TICKET}={ticket}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
     }
 }
 

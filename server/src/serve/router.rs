@@ -34,6 +34,9 @@ pub(crate) struct AppState {
     pub(crate) console: Console,
     pub(crate) assets: Assets,
     pub(crate) leptos: LeptosOptions,
+    /// The console is reached by HTTPS only.
+    #[from_ref(skip)]
+    pub(crate) secure: bool,
 }
 
 /// The whole service. `closing` ends what would be answered without an end.
@@ -42,7 +45,8 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
     let site_root = config.site_root.to_string_lossy().into_owned();
     let leptos =
         LeptosOptions::builder().output_name("paddock").site_root(site_root).site_addr(config.listen).build();
-    let state = AppState { console: console.clone(), assets, leptos };
+    let secure = config.secure_cookies;
+    let state = AppState { console: console.clone(), assets, leptos, secure };
     let api = api::router(ApiState { console: console.clone(), closing });
     let sessions = SessionManagerLayer::new(session::Store(console))
         .with_name(cookie_name(config.secure_cookies))
@@ -104,6 +108,7 @@ pub(super) fn page_routes() -> Vec<AxumRouteListing> {
 pub(super) fn browser_routes() -> Vec<Route<AppState>> {
     vec![
         write(paths::SIGN_IN, post(pages::sign_in)),
+        write(paths::SIGN_IN_CODE, post(pages::code)),
         write(paths::SIGN_OUT, post(pages::sign_out)),
         write(paths::SIGN_OUT_EVERYWHERE, post(pages::sign_out_everywhere)),
         write(paths::PASSWORD, post(pages::password)),
@@ -147,7 +152,9 @@ async fn identify(
     let address = session::address(request.extensions());
     let who = session::who(&state.console, &session, address).await;
     let path = request.uri().path().to_owned();
-    let open = path == paths::SIGN_IN || path.starts_with("/api/") || path == paths::SOCKET;
+    let open = [paths::SIGN_IN, paths::SIGN_IN_CODE].contains(&path.as_str())
+        || path.starts_with("/api/")
+        || path == paths::SOCKET;
     if who.actor.is_none() && !open {
         let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str()).to_owned();
         return Redirect::to(&paths::sign_in(&wanted)).into_response();

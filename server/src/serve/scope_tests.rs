@@ -61,7 +61,7 @@ impl Takes {
 /// Method, path, query or body, and what it takes. `$…` are filled in.
 type Row = (&'static str, &'static str, &'static str, Takes);
 
-const PAGES: [Row; 12] = [
+const PAGES: [Row; 13] = [
     ("GET", "/sign-in", "", Nothing),
     ("GET", "/", "", Anywhere(Viewer)),
     ("GET", "/clusters/{name}", "", Cluster(Viewer)),
@@ -72,24 +72,34 @@ const PAGES: [Row; 12] = [
     ("GET", "/account", "", SignIn),
     ("GET", "/audit", "", Everything(Admin)),
     ("GET", "/people", "", Everything(Admin)),
+    ("GET", "/policy", "", Everything(Viewer)),
     ("GET", "/jobs", "", Anywhere(Viewer)),
     ("GET", "/jobs/{id}", "", Cluster(Viewer)),
 ];
 
 /// The last two end sessions.
-const BROWSER: [Row; 7] = [
+const BROWSER: [Row; 8] = [
     ("GET", "/healthz", "", Nothing),
     ("GET", "/jobs/{id}/recording.cast", "", Cluster(Viewer)),
     // Takes an upgrade, which only a real connection has; what it hands out has a test of its own below.
     ("GET", "/ws", "", Nothing),
     ("POST", "/account/password", "current=x&new=y&again=z", SignIn),
     ("POST", "/sign-in", "name=nobody&password=x", Nothing),
+    ("POST", "/sign-in/code", "code=123456&next=/", Nothing),
     ("POST", "/sign-out/everywhere", "", Nothing),
     ("POST", "/sign-out", "", Nothing),
 ];
 
-const FUNCTIONS: [Row; 35] = [
+const FUNCTIONS: [Row; 44] = [
     ("GET", "/api/app/me", "", Nothing),
+    ("GET", "/api/app/factor", "", SignIn),
+    ("POST", "/api/app/factor-begin", r#"{"password":"correct horse battery"}"#, SignIn),
+    ("POST", "/api/app/factor-confirm", r#"{"code":"no code"}"#, SignIn),
+    ("POST", "/api/app/factor-remove", r#"{"password":"correct horse battery"}"#, SignIn),
+    ("GET", "/api/app/tokens", "", SignIn),
+    ("POST", "/api/app/token-add", r#"{"label":"x","days":1,"role":"viewer","clusters":["*"]}"#, SignIn),
+    // Nobody has it.
+    ("POST", "/api/app/token-revoke", r#"{"id":999}"#, SignIn),
     ("GET", "/api/app/people", "", Everything(Admin)),
     (
         "POST",
@@ -156,6 +166,8 @@ const FUNCTIONS: [Row; 35] = [
         r#"{"id":$PLAN,"typed_name":"pg-test","reason":"fire"}"#,
         Cluster(Admin),
     ),
+    ("GET", "/api/app/policy", "", Everything(Viewer)),
+    ("POST", "/api/app/policy-save", r#"{"base":"x","text":""}"#, Everything(Admin)),
     ("GET", "/api/app/jobs", "limit=10", Anywhere(Viewer)),
     ("GET", "/api/app/job", "id=$JOB", Cluster(Viewer)),
     ("GET", "/api/app/job-events", "id=$JOB&from_seq=0&limit=10", Cluster(Viewer)),
@@ -230,7 +242,7 @@ pub(super) async fn house() -> House {
     for (role, scope) in ROLES.into_iter().flat_map(|role| SCOPES.map(|scope| (role, scope))) {
         let name = format!("{}.{}", role.as_str(), people.len());
         desk.add(&name, Grant::new(role, scope).unwrap(), PASSWORD).await.unwrap();
-        let token = desk.add_token(&name, "test", None).await.unwrap().1;
+        let token = desk.add_token(&name, "test", None, None).await.unwrap().1;
         let actor = console.actor_by_token(&token, None).await.unwrap();
         let cookie = sign_in(&app, &name).await;
         people.push(Person { role, scope, actor, cookie, token });

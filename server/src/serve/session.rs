@@ -67,7 +67,8 @@ pub(crate) async fn who(
         }
     };
     let Some(person) = person else { return AppSession::default() };
-    AppSession { actor: console.actor(PersonId(person)).await.ok().map(|actor| actor.at(address)) }
+    let actor = console.actor(PersonId(person)).await.ok().map(|actor| actor.at(address));
+    AppSession { actor, id: session.id().map(|id| id.to_string()) }
 }
 
 /// Where a request comes from; none where the router is asked without a socket.

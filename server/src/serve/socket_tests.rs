@@ -5,7 +5,7 @@ use super::router;
 use axum::Router;
 use axum::body::{self, Body};
 use axum::http::Request;
-use paddock_console::{Console, People, PersonRole, Settings};
+use paddock_console::{Console, People, PersonRole, Scope, Settings};
 use paddock_events::{Event, EventKind, JobId, JobOutcome, JobOutline, Problem, ServerMessage, Stream};
 use paddock_store::{NewJob, NewPlan, NewRevision, SealKey, Store, Taken};
 use proptest::prelude::*;
@@ -36,7 +36,7 @@ async fn house() -> House {
     let console = Console::open(Settings::at(dir.path())).await.unwrap();
     let people = People::open(dir.path()).await.unwrap();
     people.add("ann", PersonRole::Operator, PASSWORD).await.unwrap();
-    let token = people.add_token("ann", "test", None).await.unwrap().1;
+    let token = people.add_token("ann", "test", None, None).await.unwrap().1;
     people.close().await;
     let app = router::router(
         console.clone(),
@@ -337,4 +337,44 @@ fn any_body_is_answered_with_a_problem() {
         })
         .unwrap();
     runtime.block_on(house.console.shut_down());
+}
+
+#[tokio::test]
+async fn a_stream_of_events_ends_when_its_token_is_revoked_or_expires() {
+    let house = house().await;
+    let (store, job, fence) = house.job().await;
+    let people = People::open(house.dir.path()).await.unwrap();
+    let scope = |clusters: &str| Scope::new(PersonRole::Viewer, &[clusters.to_owned()]).unwrap();
+    let add = async |lasts: Option<Duration>, clusters: &str| {
+        people.add_token("ann", "follows", lasts, Some(&scope(clusters))).await.unwrap()
+    };
+    let revoked = add(None, "pg-test").await;
+    let short = add(Some(Duration::from_secs(3)), "pg-*").await;
+    let elsewhere = add(None, "pg-b").await;
+    let open = async |token: &str| {
+        let ask = Request::get(format!("/api/v1/jobs/{job}/events"))
+            .header("authorization", format!("Bearer {token}"));
+        house.app.clone().oneshot(ask.body(Body::empty()).unwrap()).await.unwrap()
+    };
+    let refused = open(&elsewhere.1).await;
+    assert_eq!(refused.status(), 403);
+    let told = body::to_bytes(refused.into_body(), 1 << 16).await.unwrap();
+    assert_eq!(serde_json::from_slice::<Problem>(&told).unwrap().code, "people/token-scope");
+    let streams = [open(&revoked.1).await, open(&short.1).await];
+    let kept = open(&house.token).await;
+    people.revoke_token(revoked.0).await.unwrap();
+    for stream in streams {
+        assert_eq!(stream.status(), 200);
+        let read = timeout(BOUND, body::to_bytes(stream.into_body(), 1 << 20));
+        let told = read.await.expect("it ends while the job runs").unwrap();
+        assert!(!String::from_utf8_lossy(&told).contains("job_finished"));
+    }
+    assert_eq!(open(&short.1).await.status(), 401);
+    let end = Event { seq: 0, at_us: 1, kind: EventKind::JobFinished { outcome: JobOutcome::Succeeded } };
+    store.append_events(job, fence, &[end], 0).await.unwrap();
+    let told = timeout(BOUND, body::to_bytes(kept.into_body(), 1 << 20)).await.expect("the end").unwrap();
+    assert!(String::from_utf8_lossy(&told).contains("job_finished"), "who may goes on to the job's end");
+    people.close().await;
+    store.close().await;
+    house.console.shut_down().await;
 }

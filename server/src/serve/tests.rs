@@ -13,15 +13,15 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-const PASSWORD: &str = "correct horse battery";
+pub(super) const PASSWORD: &str = "correct horse battery";
 
-struct House {
+pub(super) struct House {
     _dir: TempDir,
-    console: Console,
+    pub(super) console: Console,
     app: Router,
 }
 
-async fn house(secure: bool) -> House {
+pub(super) async fn house(secure: bool) -> House {
     let dir = tempfile::tempdir().unwrap();
     let console = Console::open(Settings::at(dir.path())).await.unwrap();
     console.add_person("ann", PersonRole::Admin, PASSWORD).await.unwrap();
@@ -31,12 +31,18 @@ async fn house(secure: bool) -> House {
     House { _dir: dir, console, app }
 }
 
-type Answer = (StatusCode, HeaderMap, String);
+pub(super) type Answer = (StatusCode, HeaderMap, String);
 /// Method, path, more headers.
 type Ask<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
 
 impl House {
-    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], form: &str) -> Answer {
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        form: &str,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header("host", "console.example");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -51,12 +57,12 @@ impl House {
         (status, headers, String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    async fn get(&self, path: &str, cookie: &str) -> Answer {
+    pub(super) async fn get(&self, path: &str, cookie: &str) -> Answer {
         self.send("GET", path, &[("cookie", cookie)], "").await
     }
 
     /// Signs in and gives the cookie as the browser sends it back, and as it was set.
-    async fn signed_in(&self, password: &str) -> (String, String) {
+    pub(super) async fn signed_in(&self, password: &str) -> (String, String) {
         let form = format!("name=ann&password={}&next=/", password.replace(' ', "+"));
         let (status, headers, _) = self.send("POST", "/sign-in", &[], &form).await;
         assert_eq!((status, location(&headers)), (StatusCode::SEE_OTHER, "/"));
@@ -65,18 +71,18 @@ impl House {
     }
 
     /// Whether a page shows itself to the cookie; else it leads to the sign-in page.
-    async fn lets_in(&self, cookie: &str) -> bool {
+    pub(super) async fn lets_in(&self, cookie: &str) -> bool {
         let (status, headers, _) = self.get("/account", cookie).await;
         assert!(status == StatusCode::OK || location(&headers).starts_with("/sign-in"), "{status}");
         status == StatusCode::OK
     }
 
-    async fn end(self) {
+    pub(super) async fn end(self) {
         self.console.shut_down().await;
     }
 }
 
-fn location(headers: &HeaderMap) -> &str {
+pub(super) fn location(headers: &HeaderMap) -> &str {
     headers.get(header::LOCATION).map_or("", |to| to.to_str().unwrap())
 }
 

@@ -5,7 +5,7 @@ pub mod cut;
 pub mod health;
 pub mod kills;
 
-use paddock_console::{Actor, Console, PersonRole, Settings};
+use paddock_console::{Actor, Console, PersonRole, Said, Settings};
 use paddock_events::{EventKind, JobId, JobOutcome, PlanId, PlanPage, Problem, Saved};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -148,8 +148,11 @@ impl Rig {
 
     pub async fn approve(&self, id: PlanId, page: &PlanPage) {
         if !page.destroys.is_empty() {
-            self.console.request_approval(&self.operator, id, "the test wants it").await.unwrap();
-            self.console.approve(&self.approver, id, &page.confirm_name).await.unwrap();
+            // What a person at the page types where there is no fresh backup.
+            let words = page.standing.rules.gate.as_ref().map_or("", |(words, _)| words.as_str());
+            let said = |text| Said { text, words };
+            self.console.request_approval(&self.operator, id, said("the test wants it")).await.unwrap();
+            self.console.approve(&self.approver, id, said(&page.confirm_name)).await.unwrap();
         }
     }
 

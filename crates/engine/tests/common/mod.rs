@@ -165,7 +165,8 @@ impl Lab {
         let approval = planned.is_destructive().then(|| Approval {
             digest: planned.digest.clone(),
             requester: PersonId(1),
-            approver: PersonId(2),
+            approvers: [PersonId(2)].into(),
+            needed: 1,
             break_glass: false,
             expires_us: 1,
         });

@@ -122,6 +122,7 @@ pub fn plan(steps: Vec<Step>) -> Plan {
         plays: vec![],
         stages: vec![Stage { name: "Only".to_owned(), play: 0, hosts, serial: false }],
         edits: Vec::new(),
+        at_stake: Vec::new(),
         blast: Vec::new(),
         warnings: vec![],
         cluster: None,
@@ -194,7 +195,8 @@ impl Job {
             let approval = plan.is_destructive().then(|| Approval {
                 digest: plan.digest.clone(),
                 requester: PersonId(1),
-                approver: PersonId(2),
+                approvers: [PersonId(2)].into(),
+                needed: 1,
                 break_glass: false,
                 expires_us: 1,
             });

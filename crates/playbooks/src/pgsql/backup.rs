@@ -3,8 +3,8 @@
 use crate::params::{flag, text};
 use crate::pgsql::members::{Member, Members};
 use crate::pgsql::repo_host;
-use crate::{Facts, Step};
-use paddock_inventory::NodeAddr;
+use crate::{Context, Facts, Step};
+use paddock_inventory::{Cluster, NodeAddr};
 
 /// Whether backups are on.
 pub(crate) fn enabled(member: &Member) -> bool {
@@ -237,6 +237,16 @@ pub(crate) fn has_stanza(info: &str, stanza: &str) -> bool {
         one.get("name").and_then(|name| name.as_str()) == Some(stanza)
             && databases.is_some_and(|databases| !databases.is_empty())
     })
+}
+
+/// The newest backup of a cluster that any of its nodes lists, and which instance that is: in a shared repository, or in
+/// the local one of a member.
+pub(crate) fn newest_seen(ctx: &Context<'_>, cluster: &Cluster) -> Option<(Listed, String)> {
+    let newest = cluster.instances.iter().filter_map(|instance| {
+        let info = ctx.facts.known(instance.addr)?.backups.as_deref()?;
+        Some((newest(info, cluster.name.as_str())?, instance.id.to_string()))
+    });
+    newest.max_by_key(|(newest, _)| newest.stop_s)
 }
 
 /// The newest backup of a stanza.

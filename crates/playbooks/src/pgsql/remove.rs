@@ -12,7 +12,7 @@ use crate::pgsql::{backup, balancers, citus, dns, repo_host, vip};
 use crate::pitr::moment;
 use crate::planning::{Made, clusters_of, warning};
 use crate::scripts::quote;
-use crate::{Context, InventoryEdit, Play, Refusal, Stage, Step, UnitState};
+use crate::{AtStake, Context, InventoryEdit, Play, Refusal, Stage, Step, UnitState};
 use paddock_inventory::{Cluster, InstanceRole, NodeAddr, Value};
 use std::collections::BTreeMap;
 
@@ -492,15 +492,14 @@ fn blast(ctx: &Context<'_>, cluster: &Cluster, going: &[&Member], whole: bool, m
             say("size of databases", format!("{} MiB on {}", bytes / 1_048_576, member.name));
         }
     }
-    // Also of who stays: a shared repository, or a local one on another member.
-    let newest = cluster.instances.iter().filter_map(|instance| {
-        let info = ctx.facts.known(instance.addr)?.backups.as_deref()?;
-        Some((backup::newest(info, cluster.name.as_str())?, instance.id.to_string()))
-    });
-    let newest = newest.max_by_key(|(newest, _)| newest.stop_s);
+    let newest = backup::newest_seen(ctx, cluster);
+    let backup_s = newest.as_ref().map(|(newest, _)| newest.stop_s);
     let said = newest.map_or_else(
         || "none that can be seen".to_owned(),
         |(newest, of)| format!("{}, ended {}, as {of} lists it", newest.label, moment(newest.stop_s)),
     );
     say("last backup", said);
+    if whole {
+        made.at_stake.push(AtStake { cluster: cluster.name.clone(), backup_s });
+    }
 }

@@ -9,14 +9,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use futures::stream;
-use paddock_console::{Console, EventFeed};
+use paddock_console::{Actor, Console, EventFeed};
 use paddock_events::{JobId, JobPage};
 use serde::Deserialize;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Pause between signs of life (empty lines) of a job that says nothing.
 const ALIVE: Duration = Duration::from_secs(10);
+/// How often it is looked whether the token that follows is still good.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// `GET /jobs/{id}`
 pub(super) async fn page(
@@ -44,23 +46,61 @@ pub(super) async fn events(
     Query(From { from }): Query<From>,
 ) -> Answer<Response> {
     let feed = state.console.follow_job(&actor, id, from).await?;
-    let lines = stream::unfold((feed, state.closing), |(mut feed, closing)| async move {
-        let bytes = next_lines(&mut feed, &closing).await?;
-        Some((bytes, (feed, closing)))
+    let now = Instant::now();
+    let stream = Followed {
+        console: state.console,
+        actor,
+        job: id,
+        feed,
+        closing: state.closing,
+        looked: now,
+        said: now,
+    };
+    let lines = stream::unfold(stream, |mut stream| async move {
+        let bytes = stream.next_lines().await?;
+        Some((bytes, stream))
     });
     Ok(streamed(Stream::from_stream(lines), "application/x-ndjson"))
 }
 
-async fn next_lines(
-    feed: &mut EventFeed,
-    closing: &CancellationToken,
-) -> Option<Result<Bytes, serde_json::Error>> {
-    let events = tokio::select! {
-        events = feed.recv() => events?,
-        () = closing.cancelled() => return None,
-        () = tokio::time::sleep(ALIVE) => return Some(Ok(Bytes::from_static(b"\n"))),
-    };
-    Some(lines(events.iter()))
+/// A stream of events that somebody's token has opened.
+struct Followed {
+    console: Console,
+    actor: Actor,
+    job: JobId,
+    feed: EventFeed,
+    closing: CancellationToken,
+    /// When the token was last found to be good.
+    looked: Instant,
+    /// When something was last said.
+    said: Instant,
+}
+
+impl Followed {
+    /// The next lines; none at the end. A token that was revoked, has expired or sees the job no more ends it, also while
+    /// events come without a pause.
+    async fn next_lines(&mut self) -> Option<Result<Bytes, serde_json::Error>> {
+        loop {
+            let events = tokio::select! {
+                events = self.feed.recv() => Some(events?),
+                () = self.closing.cancelled() => return None,
+                () = tokio::time::sleep(LOOK) => None,
+            };
+            if self.looked.elapsed() >= LOOK {
+                if !self.console.may_follow(&self.actor, self.job).await {
+                    return None;
+                }
+                self.looked = Instant::now();
+            }
+            let said = match events {
+                Some(events) => lines(events.iter()),
+                None if self.said.elapsed() >= ALIVE => Ok(Bytes::from_static(b"\n")),
+                None => continue,
+            };
+            self.said = Instant::now();
+            return Some(said);
+        }
+    }
 }
 
 /// `GET /jobs/{id}/recording.cast`: asciicast v2 of what has happened so far.

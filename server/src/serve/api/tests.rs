@@ -50,7 +50,7 @@ async fn bench() -> Bench {
     let mut tokens = Vec::new();
     for role in [PersonRole::Viewer, PersonRole::Operator] {
         people.add(role.as_str(), role, PASSWORD).await.unwrap();
-        tokens.push(people.add_token(role.as_str(), "test", None).await.unwrap().1);
+        tokens.push(people.add_token(role.as_str(), "test", None, None).await.unwrap().1);
     }
     people.close().await;
     let operator = tokens.pop().unwrap();
