@@ -108,6 +108,8 @@ pub(crate) struct Inner {
     /// The revision in force, read.
     pub(crate) current: Mutex<Option<Current>>,
     pub(crate) back_off: Mutex<BackOff>,
+    /// Held by the try that is being compared and counted.
+    pub(crate) tries: tokio::sync::Mutex<()>,
     /// Who has given their password and owes a code.
     pub(crate) tickets: Mutex<Tickets>,
     /// What an unknown name's password is compared with.
@@ -155,6 +157,7 @@ impl Console {
             live: Live::default(),
             current: Mutex::default(),
             back_off: Mutex::default(),
+            tries: tokio::sync::Mutex::default(),
             tickets: Mutex::default(),
             nobodys_hash: OnceLock::new(),
             unreachable_since: Mutex::default(),

@@ -131,7 +131,7 @@ impl Console {
         let person = self.inner.store.person(id).await.map_err(from_store)?;
         let person = person.filter(|one| one.disabled_us.is_none() && one.password_hash == password_hash);
         let Some(person) = person else { return Err(ticket_gone()) };
-        self.refuse_back_off(&person.name, address)?;
+        let _turn = self.one_try(&person.name, address).await?;
         let origin = Origin { way: Way::Browser, address };
         let row = NewAudit { person: Some(id), ..note(&person.name, origin, "sign-in", String::new()) };
         // Somebody who knows the password must not try codes faster for it, so only the code makes good.
@@ -225,7 +225,7 @@ impl Console {
         session: Option<&str>,
         note: NewAudit,
     ) -> Result<Vec<String>, Problem> {
-        self.refuse_back_off(&actor.name, actor.origin.address)?;
+        let _turn = self.one_try(&actor.name, actor.origin.address).await?;
         let factor = self.inner.store.factor(actor.id).await.map_err(from_store)?;
         let wrong = || wrong_code(ProblemKind::Request, "the second factor is not asked for yet");
         let Some(factor) = factor.filter(|factor| factor.confirmed_us.is_none()) else { return Err(wrong()) };
@@ -271,7 +271,7 @@ impl Console {
 
     /// Somebody at an unlocked screen tries as a stranger at the sign-in page does.
     async fn refuse_stranger(&self, actor: &Actor, password: &str) -> Result<(), Problem> {
-        self.refuse_back_off(&actor.name, actor.origin.address)?;
+        let _turn = self.one_try(&actor.name, actor.origin.address).await?;
         let person = self.inner.store.person(actor.id).await.map_err(from_store)?.ok_or_else(signed_out)?;
         let knows = verify(password, &person.password_hash).await;
         if !knows {

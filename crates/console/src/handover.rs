@@ -61,7 +61,7 @@ impl Console {
             match self.take_up(job).await {
                 Ok(()) => tracing::info!(job.id = %job, "job {job} goes on after the restart"),
                 Err(problem) => {
-                    tracing::warn!(job.id = %job, "job {job} does not go on by itself: {problem}")
+                    tracing::warn!(job.id = %job, "job {job} does not go on by itself: {problem}");
                 }
             }
         }

@@ -147,7 +147,7 @@ impl Console {
         address: Option<IpAddr>,
     ) -> Result<FirstStep, Problem> {
         let origin = Origin { way: Way::Browser, address };
-        self.refuse_back_off(name, address)?;
+        let _turn = self.one_try(name, address).await?;
         let person = self.inner.store.person_named(name).await.map_err(from_store)?;
         // An unknown name costs as much time as a known one: it is compared with a hash that nothing matches.
         let stored = match &person {
@@ -190,7 +190,19 @@ impl Console {
         }
     }
 
-    pub(crate) fn refuse_back_off(&self, name: &str, address: Option<IpAddr>) -> Result<(), Problem> {
+    /// The turn of one try, to be held until it is counted: tries side by side would all be compared before the first of
+    /// them was counted, and each takes the memory of a hash.
+    pub(crate) async fn one_try(
+        &self,
+        name: &str,
+        address: Option<IpAddr>,
+    ) -> Result<tokio::sync::MutexGuard<'_, ()>, Problem> {
+        let turn = self.inner.tries.lock().await;
+        self.refuse_back_off(name, address)?;
+        Ok(turn)
+    }
+
+    fn refuse_back_off(&self, name: &str, address: Option<IpAddr>) -> Result<(), Problem> {
         let now = Instant::now();
         let waits = self.inner.back_off.lock().ok().and_then(|back_off| back_off.wait(name, address, now));
         let Some(rest) = waits else { return Ok(()) };
@@ -235,7 +247,7 @@ impl Console {
         session: Option<&str>,
         note: NewAudit,
     ) -> Result<(), Problem> {
-        self.refuse_back_off(&actor.name, actor.origin.address)?;
+        let _turn = self.one_try(&actor.name, actor.origin.address).await?;
         let person = self.inner.store.person(actor.id).await.map_err(from_store)?.ok_or_else(signed_out)?;
         let knows = verify(current, &person.password_hash).await;
         // Somebody at an unlocked screen tries as a stranger at the sign-in page does.

@@ -40,6 +40,23 @@ async fn an_unknown_name_and_a_wrong_password_get_the_same_answer() {
 }
 
 #[tokio::test]
+async fn tries_side_by_side_are_counted_as_if_they_came_one_after_the_other() {
+    let (_dir, console) = opened().await;
+    somebody(&console, PersonRole::Viewer).await;
+    let mut tries = tokio::task::JoinSet::new();
+    for _ in 0..30 {
+        let console = console.clone();
+        tries.spawn(
+            async move { console.sign_in("viewer", "not the password", None).await.unwrap_err().code },
+        );
+    }
+    let codes = tries.join_all().await;
+    let compared = codes.iter().filter(|code| *code != "people/back-off").count();
+    assert_eq!(compared, 5, "{codes:?}");
+    console.shut_down().await;
+}
+
+#[tokio::test]
 async fn names_and_passwords_are_checked_before_they_are_taken() {
     let (_dir, console) = opened().await;
     let code = |result: Result<PersonId, Problem>| result.unwrap_err().code;

@@ -219,8 +219,10 @@ fn one_restore(
     });
     warn(&restore, in_place, &leads, play, &mut made);
     blast(ctx, &restore, &start, &mut made);
-    let backup_s = backup::newest_seen(ctx, cluster).map(|(newest, _)| newest.stop_s);
-    made.at_stake.push(AtStake { cluster: name.clone(), backup_s });
+    if members.all.iter().any(|member| !is_fresh(ctx, member)) {
+        let backup_s = backup::newest_seen(ctx, cluster).map(|(newest, _)| newest.stop_s);
+        made.at_stake.push(AtStake { cluster: name.clone(), backup_s });
+    }
     let repo = spec.repo.as_ref().or(from.repo.as_ref());
     // In place, it is admitted already, or is when it is installed.
     if let Some((host, step)) =

@@ -210,3 +210,20 @@ async fn the_policy_holds_by_http_for_sessions_and_tokens_alike() {
     assert_ne!(first.1 == "ok", second.1 == "ok", "{first:?} {second:?}");
     court.house.console.shut_down().await;
 }
+
+#[tokio::test]
+async fn an_inventory_of_many_megabytes_is_taken_and_one_of_more_is_refused() {
+    let house = house().await;
+    let text = house.text.clone();
+    let plan = keep_plan(house.dir.path(), &text, RevisionId(1), |_| {}).await;
+    let court = Court { house, plan };
+    let admin = court.house.person(Admin, "*");
+    let check = async |bytes: usize| {
+        let comment = "# written so that the text is long\n";
+        let text = format!("{text}\n{}", comment.repeat(bytes / comment.len()));
+        let json = format!(r#"{{"text":{}}}"#, serde_json::to_string(&text).unwrap());
+        court.ask(By::Cookie(&admin.cookie), "/api/app/inventory-check", &json).await.0
+    };
+    assert_eq!(check(6 << 20).await, 200);
+    assert_ne!(check(24 << 20).await, 200);
+}

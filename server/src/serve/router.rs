@@ -5,7 +5,7 @@ use super::config::Config;
 use super::routes::{Route, mounted, read, write};
 use super::{guard, pages, recording, session, socket};
 use anyhow::{Context as _, Result};
-use axum::extract::{FromRef, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRef, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -27,6 +27,11 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::cookie::time::Duration;
 use tower_sessions::{Expiry, SessionManagerLayer};
+
+/// Bytes of a server function's body: an inventory of 16 MiB, as JSON. Leptos gives each a route of its own.
+const BODY: usize = 20 << 20;
+/// Bytes of a form: names and passwords.
+const FORM: usize = 64 << 10;
 
 /// What handlers share.
 #[derive(Clone, FromRef)]
@@ -81,7 +86,9 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
         ))
         .service(files);
     let router = mounted(browser_routes())
+        .layer(DefaultBodyLimit::max(FORM))
         .leptos_routes_with_context(&state, page_routes(), context, shell)
+        .layer(DefaultBodyLimit::max(BODY))
         .layer(middleware::from_fn_with_state(state.clone(), identify))
         .layer(sessions)
         .nest_service("/pkg", files)
