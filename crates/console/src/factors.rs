@@ -101,11 +101,11 @@ fn recovery_hash(typed: &str) -> [u8; 32] {
     token_hash(&letters.to_ascii_uppercase())
 }
 
-/// A recovery code: 16 letters of base32 hold 80 bits.
+/// A recovery code: 24 letters of base32 hold 120 bits, so that its hash needs no salt.
 fn new_recovery_code() -> String {
-    let bytes: [u8; 10] = rand::rng().random();
+    let bytes: [u8; 15] = rand::rng().random();
     let text = totp::base32(&bytes);
-    let groups: Vec<&str> = (0..4).map(|at| &text[at * 4..at * 4 + 4]).collect();
+    let groups: Vec<&str> = (0..6).map(|at| &text[at * 4..at * 4 + 4]).collect();
     groups.join("-")
 }
 
@@ -126,12 +126,14 @@ impl Console {
         code: &str,
         address: Option<IpAddr>,
     ) -> Result<Actor, Problem> {
+        // Read in its turn: a ticket is good once, and its person may have been disabled while this one waited.
+        let _turn = self.inner.tries.lock().await;
         let waits = self.inner.tickets.lock().ok().and_then(|tickets| tickets.of(ticket, Instant::now()));
         let Some((id, password_hash)) = waits else { return Err(ticket_gone()) };
         let person = self.inner.store.person(id).await.map_err(from_store)?;
         let person = person.filter(|one| one.disabled_us.is_none() && one.password_hash == password_hash);
         let Some(person) = person else { return Err(ticket_gone()) };
-        let _turn = self.one_try(&person.name, address).await?;
+        self.refuse_back_off(&person.name, address)?;
         let origin = Origin { way: Way::Browser, address };
         let row = NewAudit { person: Some(id), ..note(&person.name, origin, "sign-in", String::new()) };
         // Somebody who knows the password must not try codes faster for it, so only the code makes good.
@@ -306,7 +308,7 @@ mod tests {
     fn recovery_codes_differ_and_are_taken_as_people_type_them() {
         let (one, other) = (new_recovery_code(), new_recovery_code());
         assert_ne!(one, other);
-        assert_eq!((one.len(), one.matches('-').count()), (19, 3), "{one}");
+        assert_eq!((one.len(), one.matches('-').count()), (29, 5), "{one}");
         let typed = format!(" {} ", one.to_lowercase().replace('-', " "));
         assert_eq!(recovery_hash(&typed), recovery_hash(&one));
         assert_ne!(recovery_hash(&one), recovery_hash(&other));

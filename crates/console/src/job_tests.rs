@@ -6,6 +6,7 @@ use paddock_events::{Event, EventKind, JobId, JobOutcome, PlanId, ProblemKind, S
 use paddock_inventory::Inventory;
 use paddock_playbooks::{AtStake, Effect, FactSet, Intent, Material, Plan};
 use paddock_store::{NewJob, NewPlan, Taken};
+use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -23,6 +24,11 @@ pub(crate) struct Bench {
     pub(crate) silent: Option<TcpListener>,
 }
 
+/// Of a console that does not wait long for nodes: these have none.
+fn settings(dir: &Path) -> Settings {
+    Settings { reconnect: Duration::from_secs(1), ..Settings::at(dir) }
+}
+
 pub(crate) async fn bench() -> Bench {
     let dir = tempfile::tempdir().unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -30,7 +36,7 @@ pub(crate) async fn bench() -> Bench {
     let text = format!(
         "all:\n  children:\n    etcd:\n      hosts:\n        127.0.0.1: {{ etcd_seq: 1 }}\n    pg-test:\n      hosts:\n        127.0.0.2: {{ pg_seq: 1, pg_role: primary, ansible_host: 127.0.0.1 }}\n      vars: {{ pg_cluster: pg-test }}\n  vars:\n    ansible_port: {port}\n"
     );
-    let console = Console::open(Settings::at(dir.path())).await.unwrap();
+    let console = Console::open(settings(dir.path())).await.unwrap();
     let id = console.add_person("ann", PersonRole::Operator, "correct horse").await.unwrap();
     let ann = console.actor(id).await.unwrap();
     let saved = console.save_inventory(&ann, None, text.clone(), String::new()).await.unwrap();
@@ -251,7 +257,7 @@ async fn a_job_of_a_console_that_died_is_interrupted_and_frees_its_cluster() {
             // What a killed process leaves behind: its file, without the lock.
             std::fs::write(bench.dir.path().join("runners").join(runner), "").unwrap();
         }
-        let after = Console::open(Settings::at(bench.dir.path())).await.unwrap();
+        let after = Console::open(settings(bench.dir.path())).await.unwrap();
         let page = after.job(&bench.ann, job).await.unwrap();
         assert_eq!(page.row.outcome, Some(JobOutcome::Interrupted), "{runner}");
         assert_eq!((page.view.next_seq, page.may_resume), (2, Verdict::Allowed));
@@ -267,7 +273,7 @@ async fn a_second_handle_does_not_take_jobs_from_a_console_that_lives() {
     let plan = bench.plan().await;
     let job = bench.console.run(&bench.ann, plan).await.unwrap();
     // A second console process on the same state directory.
-    let beside = Console::open(Settings::at(bench.dir.path())).await.unwrap();
+    let beside = Console::open(settings(bench.dir.path())).await.unwrap();
     assert_eq!(beside.job(&bench.ann, job).await.unwrap().row.outcome, None);
     assert_eq!(beside.cancel(&bench.ann, job, true).await.unwrap_err().code, "job/elsewhere");
     beside.shut_down().await;
@@ -282,7 +288,7 @@ async fn a_console_that_is_stopped_leaves_its_job_interrupted() {
     let plan = bench.plan().await;
     let job = bench.console.run(&bench.ann, plan).await.unwrap();
     timeout(BOUND, bench.console.shut_down()).await.expect("it ends within its bounds");
-    let after = Console::open(Settings::at(bench.dir.path())).await.unwrap();
+    let after = Console::open(settings(bench.dir.path())).await.unwrap();
     let outcome = after.job(&bench.ann, job).await.unwrap().row.outcome;
     assert_eq!(outcome, Some(JobOutcome::Interrupted));
     after.shut_down().await;
@@ -310,7 +316,7 @@ async fn a_job_goes_on_by_itself_in_the_console_that_follows_one_that_was_stoppe
     let plan = bench.plan().await;
     let job = bench.console.run(&bench.ann, plan).await.unwrap();
     timeout(BOUND, bench.console.shut_down()).await.expect("it ends within its bounds");
-    let after = Console::open(Settings::at(bench.dir.path())).await.unwrap();
+    let after = Console::open(settings(bench.dir.path())).await.unwrap();
     after.take_up_jobs().await;
     assert_eq!(after.job(&bench.ann, job).await.unwrap().row.outcome, None, "it runs");
     after.cancel(&bench.ann, job, true).await.unwrap();
@@ -325,7 +331,7 @@ async fn a_job_goes_on_by_itself_in_the_console_that_follows_one_that_was_stoppe
     assert!(all.iter().any(|event| matches!(&event.kind, EventKind::Line { text, .. } if text.contains("goes on with this job by itself"))), "{all:?}");
     // What somebody has stopped stays so, and what was handed over once is not taken up twice.
     after.shut_down().await;
-    let last = Console::open(Settings::at(bench.dir.path())).await.unwrap();
+    let last = Console::open(settings(bench.dir.path())).await.unwrap();
     last.take_up_jobs().await;
     assert_eq!(last.job(&bench.ann, job).await.unwrap().row.outcome, Some(JobOutcome::Cancelled));
     last.shut_down().await;
@@ -347,7 +353,7 @@ async fn a_job_waits_for_a_person_when_the_console_was_away_for_long_or_its_auth
             let people = crate::People::open(bench.dir.path()).await.unwrap();
             people.disable("ann").await.unwrap();
         }
-        let after = Console::open(Settings::at(bench.dir.path())).await.unwrap();
+        let after = Console::open(settings(bench.dir.path())).await.unwrap();
         after.take_up_jobs().await;
         let state = after.stored_job(job).await.unwrap().state;
         assert_eq!(state, paddock_store::JobState::Interrupted, "{what}");

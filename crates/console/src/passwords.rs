@@ -78,6 +78,11 @@ enum Tried {
 }
 
 impl Tried {
+    /// As many letters as a name can have: what is typed may be as long as a form.
+    fn name(typed: &str) -> Self {
+        Self::Name(typed.chars().take(64).collect::<String>().to_lowercase())
+    }
+
     /// How many failures are free: many people may sit behind one address.
     fn free(&self) -> u32 {
         match self {
@@ -133,13 +138,13 @@ impl BackOff {
 
     /// Forgets a name's failures. Those of the address stay: one good account there must not pay for guesses at others.
     pub(crate) fn succeeded(&mut self, name: &str) {
-        self.failures.remove(&Tried::Name(name.to_lowercase()));
+        self.failures.remove(&Tried::name(name));
     }
 }
 
 /// What a try counts for; a token has no name.
 fn tried(name: &str, address: Option<IpAddr>) -> impl Iterator<Item = Tried> {
-    let name = (!name.is_empty()).then(|| Tried::Name(name.to_lowercase()));
+    let name = (!name.is_empty()).then(|| Tried::name(name));
     name.into_iter().chain(address.map(Tried::Address))
 }
 

@@ -160,7 +160,12 @@ impl Console {
             Some(person) if matches && may_sign_in => self.ticket_for(person).await?,
             Some(_) | None => None,
         };
-        if let Some(ticket) = ticket {
+        if let (Some(ticket), Some(person)) = (ticket, &person) {
+            // On record at once: a stolen password that is tried here goes no further, and should be seen.
+            let row = note(&person.name, origin, "sign-in", String::new());
+            let row = NewAudit { person: Some(person.id()), ..row }
+                .with("the password was right; a code is asked for");
+            self.inner.store.append_audit(&row).await.map_err(from_store)?;
             // Nothing is counted as good before the code is: who knows the password would guess codes without a pause.
             return Ok(FirstStep::CodeNeeded { ticket });
         }
@@ -202,7 +207,7 @@ impl Console {
         Ok(turn)
     }
 
-    fn refuse_back_off(&self, name: &str, address: Option<IpAddr>) -> Result<(), Problem> {
+    pub(crate) fn refuse_back_off(&self, name: &str, address: Option<IpAddr>) -> Result<(), Problem> {
         let now = Instant::now();
         let waits = self.inner.back_off.lock().ok().and_then(|back_off| back_off.wait(name, address, now));
         let Some(rest) = waits else { return Ok(()) };

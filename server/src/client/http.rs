@@ -217,7 +217,8 @@ mod tests {
             assert_eq!(api.page("/jobs/3"), page);
             assert_eq!(api.token, "pdk_abc");
         }
-        for bad in ["", "127.0.0.1:8080", "ftp://x"] {
+        // The last would send the token in the clear.
+        for bad in ["", "127.0.0.1:8080", "ftp://x", "http://ops.example:8080"] {
             assert_eq!(
                 Api::new(&args(bad, Some(file.clone()))).unwrap_err().code,
                 "cli/bad-address",
@@ -230,7 +231,7 @@ mod tests {
     fn a_token_that_is_missing_is_said_with_where_it_was_looked_for() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("token");
-        let refused = |file: &PathBuf| Api::new(&args("http://x", Some(file.clone()))).unwrap_err();
+        let refused = |file: &PathBuf| Api::new(&args("https://x", Some(file.clone()))).unwrap_err();
         assert!(refused(&file).why.contains("cannot read"));
         for (text, why) in [("\n", "not set or empty"), ("a b\n", "something else")] {
             std::fs::write(&file, text).unwrap();

@@ -2,10 +2,11 @@
 
 use super::config::{Config, ServeArgs};
 use super::router;
+use super::tests::settings;
 use axum::Router;
 use axum::body::{self, Body};
 use axum::http::{Request, header};
-use paddock_console::{AuditLog, Console, People, PersonRole, Settings};
+use paddock_console::{AuditLog, Console, People, PersonRole};
 use paddock_events::Saved;
 use paddock_inventory::Inventory;
 use paddock_playbooks::{FactSet, Intent, Material};
@@ -139,7 +140,7 @@ async fn no_secret_comes_out_of_the_console_for_who_may_only_see() {
     let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path();
-    let console = Console::open(Settings::at(state)).await.unwrap();
+    let console = Console::open(settings(state)).await.unwrap();
     let people = People::open(state).await.unwrap();
     people.add("viewer", PersonRole::Viewer, VIEWER).await.unwrap();
     people.add("operator", PersonRole::Operator, OPERATOR).await.unwrap();

@@ -5,11 +5,12 @@ use super::api::{self, PREFIX};
 use super::config::{Config, ServeArgs};
 use super::router::{self, browser_routes, open_routes, page_routes};
 use super::socket::follow;
+use super::tests::settings;
 use axum::Router;
 use axum::body::{self, Body};
 use axum::http::{Method, Request, StatusCode, header};
 use leptos::server_fn::axum::server_fn_paths;
-use paddock_console::{Actor, Console, Grant, People, PersonRole, Settings};
+use paddock_console::{Actor, Console, Grant, People, PersonRole};
 use paddock_events::{ClientMessage, JobId, PlanId, RevisionId, Saved, ServerMessage};
 use paddock_inventory::Inventory;
 use paddock_playbooks::{FactSet, Intent, Material, Plan};
@@ -234,7 +235,7 @@ pub(super) async fn house() -> House {
         cluster("pg-test", "127.0.0.2"),
         cluster("pg-b", "127.0.0.3"),
     );
-    let console = Console::open(Settings::at(dir.path())).await.unwrap();
+    let console = Console::open(settings(dir.path())).await.unwrap();
     let config = Config::read(ServeArgs::default()).unwrap();
     let app = router::router(console.clone(), &config, CancellationToken::new()).unwrap();
     let desk = People::open(dir.path()).await.unwrap();

@@ -2,10 +2,11 @@
 
 use super::config::{Config, ServeArgs};
 use super::router;
+use super::tests::settings;
 use axum::Router;
 use axum::body::{self, Body};
 use axum::http::Request;
-use paddock_console::{Console, People, PersonRole, Scope, Settings};
+use paddock_console::{Console, People, PersonRole, Scope};
 use paddock_events::{Event, EventKind, JobId, JobOutcome, JobOutline, Problem, ServerMessage, Stream};
 use paddock_store::{NewJob, NewPlan, NewRevision, SealKey, Store, Taken};
 use proptest::prelude::*;
@@ -33,7 +34,7 @@ struct House {
 
 async fn house() -> House {
     let dir = tempfile::tempdir().unwrap();
-    let console = Console::open(Settings::at(dir.path())).await.unwrap();
+    let console = Console::open(settings(dir.path())).await.unwrap();
     let people = People::open(dir.path()).await.unwrap();
     people.add("ann", PersonRole::Operator, PASSWORD).await.unwrap();
     let token = people.add_token("ann", "test", None, None).await.unwrap().1;

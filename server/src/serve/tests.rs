@@ -7,6 +7,7 @@ use axum::body::{self, Body};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use paddock_console::{Console, PersonRole, Settings};
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -21,9 +22,14 @@ pub(super) struct House {
     app: Router,
 }
 
+/// Of a console that does not wait long for nodes: these have none.
+pub(crate) fn settings(dir: &Path) -> Settings {
+    Settings { reconnect: Duration::from_secs(1), ..Settings::at(dir) }
+}
+
 pub(super) async fn house(secure: bool) -> House {
     let dir = tempfile::tempdir().unwrap();
-    let console = Console::open(Settings::at(dir.path())).await.unwrap();
+    let console = Console::open(settings(dir.path())).await.unwrap();
     console.add_person("ann", PersonRole::Admin, PASSWORD).await.unwrap();
     let mut config = Config::read(ServeArgs::default()).unwrap();
     config.secure_cookies = secure;

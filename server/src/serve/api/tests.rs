@@ -3,12 +3,13 @@
 use super::{PREFIX, routes};
 use crate::serve::config::{Config, ServeArgs};
 use crate::serve::router;
+use crate::serve::tests::settings;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
 use axum::{Router, body};
 use futures::StreamExt as _;
-use paddock_console::{Console, People, PersonRole, Settings};
+use paddock_console::{Console, People, PersonRole};
 use paddock_events::{Event, EventKind, JobOutcome, Problem, RevisionId, Saved};
 use paddock_inventory::Inventory;
 use paddock_playbooks::{FactSet, Intent, Material};
@@ -45,7 +46,7 @@ async fn bench() -> Bench {
     let text = format!(
         "all:\n  children:\n    etcd:\n      hosts:\n        127.0.0.1: {{ etcd_seq: 1 }}\n    pg-test:\n      hosts:\n        127.0.0.2: {{ pg_seq: 1, pg_role: primary, ansible_host: 127.0.0.1 }}\n      vars: {{ pg_cluster: pg-test }}\n  vars:\n    ansible_port: {port}\n"
     );
-    let console = Console::open(Settings::at(dir.path())).await.unwrap();
+    let console = Console::open(settings(dir.path())).await.unwrap();
     let people = People::open(dir.path()).await.unwrap();
     let mut tokens = Vec::new();
     for role in [PersonRole::Viewer, PersonRole::Operator] {
