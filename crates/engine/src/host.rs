@@ -138,7 +138,7 @@ impl HostRunner {
                     return Ok(Outcome::Ok);
                 }
                 // What would be awaited has ended; before an apply it may still be started.
-                Script::HOPELESS if scripts.apply.is_none() => {
+                Script::HOPELESS if scripts.apply.is_none() || applied => {
                     return Ok(Outcome::Failed { reason: self.redactor.clean(&check.said()) });
                 }
                 1 | Script::HOPELESS => {}

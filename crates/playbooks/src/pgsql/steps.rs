@@ -229,6 +229,21 @@ const PATRONI_RUNS: &str = r#"systemctl is-active -q patroni || {
   [ "$state" = failed ] && exit 3; exit 1
 }"#;
 
+/// Removes what a base backup has left that was cut short, by the node's power for one: Patroni takes it for a cluster of
+/// another system id and waits for ever ("consider doing reinitialize"). The backup's label comes first and pg_control last
+/// (pg_basebackup's manual), so that data with the one and without the other are of no use to anybody.
+const CLONE_ANEW: &str = r#"cut_short() { [ -e /pg/data/backup_label ] && [ ! -e /pg/data/global/pg_control ] && ! pgrep -u postgres -x pg_basebackup >/dev/null; }
+cut_short || exit 0
+sleep 3
+cut_short || exit 0
+echo 'a clone was cut short here and is made anew'
+systemctl stop patroni || exit 1
+! pgrep -u postgres -f -- '-D /pg/data( |$)' >/dev/null || { echo 'PostgreSQL runs on half a clone' >&2; exit 1; }
+cut_short || { systemctl start patroni; exit; }
+find /pg/data/ -mindepth 1 -xdev -delete || exit 1
+systemctl start patroni
+"#;
+
 /// Patroni on the declared primary, until it leads.
 pub(crate) fn launch_primary(members: &Members, member: &Member) -> Vec<Step> {
     let standby = members.standby;
@@ -241,8 +256,15 @@ pub(crate) fn launch_primary(members: &Members, member: &Member) -> Vec<Step> {
     );
     vec![
         patroni_unit(member),
-        Step::wait("pgsql/pg_primary/leader", member.addr, &format!("{name} has a leader"), check, 180)
-            .tag("pg_launch"),
+        Step::command(
+            "pgsql/pg_primary/leader",
+            member.addr,
+            &format!("{name} has a leader"),
+            check,
+            CLONE_ANEW.into(),
+        )
+        .settle(180)
+        .tag("pg_launch"),
     ]
 }
 
@@ -269,13 +291,14 @@ pub(crate) fn launch_replica(members: &Members, member: &Member) -> Vec<Step> {
         Step::wait("pgsql/pg_replica/login", host, "replication login to the leader works", login, 30)
             .tag("pg_launch"),
         patroni_unit(member),
-        Step::wait(
+        Step::command(
             "pgsql/pg_replica/streaming",
             host,
             &format!("{} streams", member.name),
             streaming,
-            86_400,
+            CLONE_ANEW.into(),
         )
+        .settle(86_400)
         .tag("pg_launch"),
     ]
 }
