@@ -50,7 +50,8 @@ pub fn ahead(at_us: i64, now_us: i64) -> String {
         _ if at_us <= now_us => "now".to_owned(),
         0 => "in less than a minute".to_owned(),
         1..60 => format!("in {minutes} min"),
-        _ => format!("in {} h {:02} min", minutes / 60, minutes % 60),
+        60..2_880 => format!("in {} h {:02} min", minutes / 60, minutes % 60),
+        _ => format!("in {} days", minutes / 1_440),
     }
 }
 
@@ -110,6 +111,8 @@ mod tests {
             (59_999_999, "in less than a minute"),
             (720_000_000, "in 12 min"),
             (14_340_000_000, "in 3 h 59 min"),
+            (172_799_000_000, "in 47 h 59 min"),
+            (7_776_000_000_000, "in 90 days"),
         ];
         for (given, expect) in cases {
             assert_eq!(ahead(given, 0), expect);
