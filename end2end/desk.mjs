@@ -32,6 +32,8 @@ function addPerson({ name, password }, role) {
     const words = ['user', 'add', name, '--role', role, '--password-stdin', '--state-dir', process.env.PADDOCK_STATE_DIR];
     const child = execFile(process.env.PADDOCK_BINARY, words, { timeout: 60_000 }, (error, _, said) =>
       error ? failed(new Error(`${error.message}\n${said}`)) : done());
+    // A program that ends before it reads.
+    child.stdin.on('error', () => {});
     child.stdin.end(password);
   });
 }
@@ -56,9 +58,9 @@ export async function plan(button) {
 }
 
 /** Runs the plan that is shown and waits for its job to succeed. */
-export async function run(timeout = 240_000) {
+export async function run(timeout = 480_000) {
   await page.getByRole('button', { name: 'Run', exact: true }).click();
-  await page.waitForURL(/\/jobs\/\d+/, { timeout: 60_000 });
+  await page.waitForURL(/\/jobs\/\d+/, { timeout: 120_000 });
   const good = page.getByText('Every step and every post-condition holds');
   const bad = page.getByRole('alert').filter({ hasText: 'It failed' });
   await good.or(bad).first().waitFor({ timeout });

@@ -25,6 +25,8 @@ function paddock(words, input = '') {
     const all = [...words, '--state-dir', process.env.PADDOCK_STATE_DIR];
     const child = execFile(process.env.PADDOCK_BINARY, all, { timeout: 60_000 }, (error, out, said) =>
       error ? failed(new Error(`${error.message}\n${said}`)) : done(out));
+    // A program that ends before it reads.
+    child.stdin.on('error', () => {});
     child.stdin.end(input);
   });
 }
