@@ -1,5 +1,7 @@
-//! Building what a person runs: the release server and the site it serves.
+//! Building what a person runs: the server and the site it serves.
 
+use crate::check::WORKSPACE;
+use crate::place::Profile;
 use crate::toolchain::Toolchain;
 use crate::{command, place, report};
 use anyhow::{Result, anyhow};
@@ -11,16 +13,16 @@ use std::time::UNIX_EPOCH;
 
 /// Builds both halves side by side: while the browser's is linked on one core, the server's goes on. One such build at a
 /// time: cargo waits for another one by itself, and two that make the site would take it away from each other.
-pub fn all(toolchain: &Toolchain) -> Result<()> {
+pub fn all(toolchain: &Toolchain, profile: Profile) -> Result<()> {
     let _alone = alone()?;
     std::thread::scope(|scope| {
         let browser = scope.spawn(|| report::step("building the browser's half", || browser(toolchain)));
-        let server = report::step("building the server", || server(toolchain));
+        let server = report::step("building the server", || server(toolchain, profile));
         let browser = browser.join().map_err(|_| anyhow!("the thread that builds the site panicked"))?;
         server.and(browser)
     })?;
-    report::step("making the site", site)?;
-    links()
+    report::step("making the site", || site(profile))?;
+    links(profile)
 }
 
 /// Held while this tree is built, by whatever thread or process; other builds are waited for.
@@ -39,18 +41,21 @@ fn alone() -> Result<File> {
 }
 
 /// The names by which scripts call the program, beside it: `release/bin/pgsql-add` leads to `release/paddock`.
-fn links() -> Result<()> {
-    let mut links = Command::new(place::server());
-    links.arg("links").arg(place::target().join("release/bin")).args(["--to", "../paddock"]);
+fn links(profile: Profile) -> Result<()> {
+    let mut links = Command::new(profile.server());
+    links.arg("links").arg(profile.folder().join("bin")).args(["--to", "../paddock"]);
     command::logged(&mut links, "links.log")
 }
 
-/// The server, and `site` in the same call of cargo: two calls would wait for each other's lock.
-fn server(toolchain: &Toolchain) -> Result<()> {
-    command::logged(
-        toolchain.cargo().args(["build", "--release", "-p", "server", "-p", "site"]),
-        "server.log",
-    )
+/// The server, and `site` in the same call of cargo: two calls would wait for each other's lock. For tests all of the
+/// workspace, as they compile it: cargo takes the same crates with other features for others.
+fn server(toolchain: &Toolchain, profile: Profile) -> Result<()> {
+    let mut cargo = toolchain.cargo();
+    match profile {
+        Profile::Release => cargo.args(["build", "--release", "-p", "server", "-p", "site"]),
+        Profile::Dev => cargo.arg("build").args(WORKSPACE).args(["--bins", "--tests"]),
+    };
+    command::logged(&mut cargo, "server.log")
 }
 
 fn browser(toolchain: &Toolchain) -> Result<()> {
@@ -60,17 +65,17 @@ fn browser(toolchain: &Toolchain) -> Result<()> {
 }
 
 /// Makes what the server serves from the compiled browser half and the style sheets.
-fn site() -> Result<()> {
-    let mut bundle = Command::new(place::target().join("release/site"));
+fn site(profile: Profile) -> Result<()> {
+    let mut bundle = Command::new(profile.folder().join("site"));
     bundle.arg(place::target().join("wasm32-unknown-unknown/wasm/frontend.wasm"));
     bundle.arg(place::root().join("style")).arg(place::site());
     command::logged(&mut bundle, "site.log")
 }
 
 /// A mark of what was built: it changes when the server or the site does.
-pub fn mark() -> String {
+pub fn mark(profile: Profile) -> String {
     let mut hasher = DefaultHasher::new();
-    for path in [place::server(), place::site().join("pkg/manifest.json")] {
+    for path in [profile.server(), place::site().join("pkg/manifest.json")] {
         age(&path).hash(&mut hasher);
     }
     format!("{:016x}", hasher.finish())

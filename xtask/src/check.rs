@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
 /// `frontend` is a browser's library: built for this machine beside the server it would mix up features.
-const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "frontend"];
+pub const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "frontend"];
 
 /// Runs one part, or all; the closing line counts what really ran. `only` chooses among the end-to-end tests.
 pub fn run(verb: &str, only: &str) -> Result<ExitCode> {

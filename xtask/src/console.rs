@@ -1,6 +1,7 @@
 //! One console process: starting it in the background, finding it again, stopping it.
 
 use crate::lab::Lab;
+use crate::place::Profile;
 use crate::{build, command, place, report, rights};
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -13,7 +14,10 @@ use std::time::{Duration, Instant};
 
 /// A console's folder: its state, its log and, while it runs, a note of its process.
 #[derive(Clone, Debug)]
-pub struct Home(PathBuf);
+pub struct Home {
+    folder: PathBuf,
+    profile: Profile,
+}
 
 /// A console that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,27 +34,31 @@ pub struct Running {
 impl Home {
     /// The console of `up` with the lab. Its state describes the lab's nodes and goes with them.
     pub fn with_lab() -> Self {
-        Self(place::target().join("paddock/lab"))
+        Self::of("lab", Profile::Release)
     }
 
     /// The console of `up --no-lab`. Its state may hold the keys of real clusters: nothing here removes it.
     pub fn without_lab() -> Self {
-        Self(place::target().join("paddock/own"))
+        Self::of("own", Profile::Release)
     }
 
     /// The console of the end-to-end tests on this lab.
     pub fn of_tests(lab: &Lab) -> Self {
-        Self(place::target().join("paddock").join(lab.name()))
+        Self::of(lab.name(), Profile::Dev)
+    }
+
+    fn of(name: &str, profile: Profile) -> Self {
+        Self { folder: place::target().join("paddock").join(name), profile }
     }
 
     /// The console's own directory.
     pub fn state(&self) -> PathBuf {
-        self.0.join("state")
+        self.folder.join("state")
     }
 
     /// What it logged.
     pub fn log(&self) -> PathBuf {
-        self.0.join("log")
+        self.folder.join("log")
     }
 
     /// Whether a console has kept something here.
@@ -60,9 +68,9 @@ impl Home {
 
     /// Forgets everything. Only for a console that does not run.
     pub fn remove(&self) -> Result<()> {
-        match fs::remove_dir_all(&self.0) {
+        match fs::remove_dir_all(&self.folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot remove {}", self.0.display()))
+                Err(error).with_context(|| format!("cannot remove {}", self.folder.display()))
             }
             _ => Ok(()),
         }
@@ -70,7 +78,7 @@ impl Home {
 
     /// The console that runs here, if one does.
     pub fn running(&self) -> Option<Running> {
-        let note = fs::read_to_string(self.0.join("running")).ok()?;
+        let note = fs::read_to_string(self.folder.join("running")).ok()?;
         let mut words = note.split_whitespace();
         let running = Running {
             pid: words.next()?.parse().ok()?,
@@ -79,6 +87,11 @@ impl Home {
             mark: words.next()?.to_owned(),
         };
         (began(running.pid) == Some(running.began)).then_some(running)
+    }
+
+    /// Whether what runs here is what was built last.
+    pub fn is_current(&self, running: &Running) -> bool {
+        running.mark == build::mark(self.profile)
     }
 
     /// Stops the console that runs here: asks, waits, then ends it. Fine when none does.
@@ -93,7 +106,7 @@ impl Home {
                 Ok(())
             })?;
         }
-        match fs::remove_file(self.0.join("running")) {
+        match fs::remove_file(self.folder.join("running")) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
@@ -115,28 +128,28 @@ impl Home {
         }
         let private = |name: &str| {
             let mut open = fs::OpenOptions::new();
-            open.create(true).append(true).mode(0o600).open(self.0.join(name))
+            open.create(true).append(true).mode(0o600).open(self.folder.join(name))
         };
         let mut command = match lab {
             Some(lab) => in_lab(lab, port)?,
             None => Command::new("setsid"),
         };
-        command.arg(place::server()).args(["serve", "--state-dir"]).arg(self.state());
+        command.arg(self.profile.server()).args(["serve", "--state-dir"]).arg(self.state());
         command.arg("--site-root").arg(place::site());
         command.args(["--listen", &format!("127.0.0.1:{port}")]);
         if lab.is_some() {
             command.arg("--seed-inventory").arg(place::root().join("lab/pigsty.yml"));
         }
-        command.current_dir(&self.0).stdin(Stdio::null());
+        command.current_dir(&self.folder).stdin(Stdio::null());
         command.stdout(private("output")?).stderr(private("log")?);
         let mut child =
             command.spawn().with_context(|| format!("cannot start `{}`", command::shown(&command)))?;
         let pid = child.id();
         let began =
             began(pid).with_context(|| format!("the console ended at once:\n{}", self.last_words()))?;
-        let running = Running { pid, began, port, mark: build::mark() };
+        let running = Running { pid, began, port, mark: build::mark(self.profile) };
         fs::write(
-            self.0.join("running"),
+            self.folder.join("running"),
             format!("{} {} {} {}\n", running.pid, running.began, running.port, running.mark),
         )?;
         let bound = Instant::now() + Duration::from_secs(60);
@@ -159,7 +172,7 @@ impl Home {
 
     /// The first admin's password, when the console has just made one; it is said once, so it is forgotten here.
     pub fn take_password(&self) -> Result<Option<String>> {
-        let path = self.0.join("output");
+        let path = self.folder.join("output");
         let text = fs::read_to_string(&path)?;
         fs::write(&path, "")?;
         Ok(text.lines().find_map(password_of).map(str::to_owned))
@@ -177,11 +190,6 @@ impl Running {
     /// What to open in a browser.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
-    }
-
-    /// Whether it is what was built last.
-    pub fn is_current(&self) -> bool {
-        self.mark == build::mark()
     }
 
     /// Whether it says that it is well.

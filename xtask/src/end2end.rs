@@ -3,6 +3,7 @@
 use crate::console::{self, Home};
 use crate::lab::Lab;
 use crate::lanes::Errand;
+use crate::place::Profile;
 use crate::rights::{self, Rights};
 use crate::tally::Tally;
 use crate::toolchain::Toolchain;
@@ -31,7 +32,7 @@ pub fn errands(toolchain: &Toolchain, only: &str) -> Result<Vec<Errand<'static>>
     }
     rights::install(rights::LAB)?;
     rights::install(rights::BROWSER)?;
-    build::all(toolchain)?;
+    build::all(toolchain, Profile::Dev)?;
     let folder = place::root().join("end2end");
     install_packages(&folder)?;
     report::step("building the lab's base", || Lab::of_up().build())?;
@@ -59,7 +60,7 @@ fn one(folder: &Path, file: &Path, lab: &Lab, said: &mut String) -> Result<Tally
     let mut node = Command::new("node");
     node.current_dir(folder).args(["--test", "--test-reporter=spec"]).arg(file);
     node.env("PADDOCK_URL", running.url()).env("PADDOCK_PASSWORD", password);
-    node.env("PADDOCK_BINARY", place::server()).env("ARTEFACTS", &artefacts);
+    node.env("PADDOCK_BINARY", Profile::Dev.server()).env("ARTEFACTS", &artefacts);
     // The command line keeps people and tokens where the console does.
     node.env("PADDOCK_STATE_DIR", home.state());
     // The tests look at the nodes through the same script, as root or through sudo.

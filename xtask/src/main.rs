@@ -19,6 +19,7 @@ mod tally;
 mod toolchain;
 mod up;
 
+use crate::place::Profile;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
@@ -52,7 +53,8 @@ fn run(args: &[String]) -> Result<ExitCode> {
     match verb.as_str() {
         "up" => up::up(&up::Wish::parse(rest)?),
         "down" => no_more(rest).and_then(|()| up::down()),
-        "build" => no_more(rest).and_then(|()| build::all(&toolchain::choose()?).map(|_| ExitCode::SUCCESS)),
+        "build" => no_more(rest)
+            .and_then(|()| build::all(&toolchain::choose()?, Profile::Release).map(|_| ExitCode::SUCCESS)),
         "e2e" if rest.len() == 1 => check::run(verb, &rest[0]),
         "test" | "lint" | "unit" | "integration" | "e2e" => no_more(rest).and_then(|()| check::run(verb, "")),
         "bench" => check::bench(rest),

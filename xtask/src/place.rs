@@ -18,9 +18,28 @@ pub fn site() -> PathBuf {
     target().join("site")
 }
 
-/// The release server.
-pub fn server() -> PathBuf {
-    target().join("release/paddock")
+/// Which of cargo's profiles a program was built by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// What a person runs.
+    Release,
+    /// What the tests run: they compile it anyhow, and compiling all once more takes two cores a quarter of an hour.
+    Dev,
+}
+
+impl Profile {
+    /// Where its programs are.
+    pub fn folder(self) -> PathBuf {
+        target().join(match self {
+            Self::Release => "release",
+            Self::Dev => "debug",
+        })
+    }
+
+    /// The server.
+    pub fn server(self) -> PathBuf {
+        self.folder().join("paddock")
+    }
 }
 
 /// Logs and notes of these commands.

@@ -2,6 +2,7 @@
 
 use crate::console::{Home, Running};
 use crate::lab::Lab;
+use crate::place::Profile;
 use crate::rights::{self, Rights};
 use crate::{build, lanes, report, toolchain};
 use anyhow::{Context, Result, anyhow, bail};
@@ -46,7 +47,7 @@ pub fn up(wish: &Wish) -> Result<ExitCode> {
         // The lab's base is fetched while the compilers work.
         let base =
             lab.as_ref().map(|lab| scope.spawn(|| report::step("building the lab's base", || lab.build())));
-        let built = build::all(&toolchain);
+        let built = build::all(&toolchain, Profile::Release);
         if let Some(base) = base {
             base.join().map_err(|_| anyhow!("the thread that builds the lab panicked"))??;
         }
@@ -83,7 +84,7 @@ fn bring_up(lab: &Lab, home: &Home) -> Result<()> {
 
 fn serve(home: &Home, port: u16, lab: Option<&Lab>) -> Result<Running> {
     if let Some(running) = home.running() {
-        if running.is_current() && running.port == port && running.answers() {
+        if home.is_current(&running) && running.port == port && running.answers() {
             report::say("the console already runs");
             return Ok(running);
         }

@@ -2,6 +2,7 @@
 
 use crate::Live;
 use crate::glance::AT_WORK;
+use crate::http::http;
 use paddock_inventory::NodeAddr;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,7 +115,8 @@ pub enum HostFacts {
 pub struct FactSet(pub BTreeMap<NodeAddr, HostFacts>);
 
 /// Prints `key=value` lines. Needs nothing but a shell, coreutils and systemd; reads only.
-const PROBE: &str = r#"
+const PROBE: &str = concat!(
+    r#"
 . /etc/os-release
 echo "os_id=$ID"; echo "os_version=${VERSION_ID:-}"; echo "os_codename=${VERSION_CODENAME:-}"
 echo "arch=$(uname -m)"; echo "cpus=$(nproc)"
@@ -139,14 +141,12 @@ fi
 ip -o -4 addr show 2>/dev/null | awk '{ sub("/.*", "", $4); print "address=" $4 " " $2 }'
 if [ -e /etc/patroni/patroni.yml ] && command -v python3 >/dev/null; then
 timeout 15 python3 - <<'PADDOCK'
-import json, re, urllib.error, urllib.request
+"#,
+    http!(),
+    r#"import re
 found = re.search(r'^  connect_address: (\S+)', open('/etc/patroni/patroni.yml').read(), re.M)
 def get(path):
-    try:
-        return json.load(urllib.request.urlopen('http://' + found.group(1) + path, timeout=4))
-    except urllib.error.HTTPError as answer:
-        try: return json.load(answer)
-        except Exception: return None
+    try: return json.loads(http('http://' + found.group(1) + path, 4)[1])
     except Exception: return None
 for path in ('cluster', 'config', 'patroni'):
     print('live_' + path + '=' + json.dumps(get('/' + path)))
@@ -161,7 +161,8 @@ if [ -e /etc/pgbackrest/pgbackrest.conf ]; then
   cd /; info=$(timeout 15 runuser -u postgres -- pgbackrest --output=json info 2>/dev/null | tr -d '\n') && [ -n "$info" ] && echo "backups=$info"
 fi
 exit 0
-"#;
+"#
+);
 
 impl Facts {
     /// Bash that prints what [`Facts::parse`] reads.

@@ -1,6 +1,7 @@
 //! A glance at a node while a job runs: who else works there, and what its Patroni sees. Cheaper than facts, so that it can
 //! be taken between stages.
 
+use crate::http::http;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bash that prints `at_work=` lines for tools that change the node now, started outside Paddock: by their processes, and
@@ -19,20 +20,24 @@ awk '$2 != "->" && $4 == "WRITE" && $5 > 0 { print $5 }' /proc/locks 2>/dev/null
 done | sort -u
 "#;
 
-const CLUSTER: &str = r#"[ -e /etc/patroni/patroni.yml ] && command -v python3 >/dev/null && timeout 6 python3 - <<'PADDOCK'
-import json, re, urllib.request
+const CLUSTER: &str = concat!(
+    r#"[ -e /etc/patroni/patroni.yml ] && command -v python3 >/dev/null && timeout 6 python3 - <<'PADDOCK'
+"#,
+    http!(),
+    r#"import re
 text = open('/etc/patroni/patroni.yml').read()
 found = re.search(r'^  connect_address: (\S+)', text, re.M)
 scope = re.search(r'^scope: *(\S+)', text, re.M)
-try: seen = json.load(urllib.request.urlopen('http://' + found.group(1) + '/cluster', timeout=4))
+try: seen = json.loads(http('http://' + found.group(1) + '/cluster', 4)[1])
 except Exception: raise SystemExit
 print('scope=' + scope.group(1))
 if seen.get('pause'): print('paused=1')
 for m in seen['members']:
-    print(('leader=' if m['role'] in ('leader', 'standby_leader', 'master', 'primary') else 'member=') + m['name'])
+    print(('leader=' if leads(m) else 'member=') + m['name'])
 PADDOCK
 exit 0
-"#;
+"#
+);
 
 /// What one node says at a glance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

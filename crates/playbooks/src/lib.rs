@@ -11,6 +11,7 @@ mod edit;
 mod etcd;
 mod facts;
 mod glance;
+mod http;
 mod intent;
 mod live;
 mod material;

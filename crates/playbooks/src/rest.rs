@@ -3,32 +3,28 @@
 //! The member's own address is always in Patroni's allowlist. User, password and bodies go through standard input; the
 //! program comes through a descriptor, so that the process list shows neither. Python, because Patroni is written in it.
 
+use crate::http::HTTP;
 use crate::params::{password, text};
 use crate::pgsql::members::Member;
 use crate::{Fact, Step};
 use serde_json::{Value, json};
 
-/// What every program begins with.
+/// What every program begins with, after [`HTTP`].
 ///
 /// A check ends by `no` (does not hold), `unknown` (cannot be told) or exit 0; an apply by `fail` or exit 0.
 const LIB: &str = r#"
-import base64, json, os, re, subprocess, sys, urllib.error, urllib.request
+import base64, os, re, subprocess, sys
 GIVEN = json.load(sys.stdin)
-OPEN = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 def no(why): print(why); sys.exit(1)
 def unknown(why): print(why, file=sys.stderr); sys.exit(2)
 fail = unknown
 def ask(method, path, body=None, limit=10, api=None):
-    call = urllib.request.Request((api or GIVEN["api"]) + path, method=method)
-    if body is not None: call.data = json.dumps(body).encode(); call.add_header("Content-Type", "application/json")
-    if method != "GET":
-        login = base64.b64encode(f"{GIVEN['user']}:{GIVEN['password']}".encode()).decode()
-        call.add_header("Authorization", "Basic " + login)
-    try:
-        with OPEN(call, timeout=limit) as answer: code, text = answer.status, answer.read()
-    except urllib.error.HTTPError as answer: code, text = answer.code, answer.read()
+    head, login = "", base64.b64encode(f"{GIVEN['user']}:{GIVEN['password']}".encode()).decode()
+    if body is not None: head += "Content-Type: application/json\r\n"
+    if method != "GET": head += f"Authorization: Basic {login}\r\n"
+    try: code, text = http((api or GIVEN["api"]) + path, limit, method, b"" if body is None else json.dumps(body).encode(), head)
     except Exception as error: unknown(f"Patroni at {api or GIVEN['api']} does not answer {method} {path}: {error}")
-    return code, text.decode(errors="replace").strip()
+    return code, text.strip()
 def read(path, api=None):
     code, text = ask("GET", path, api=api)
     try: return json.loads(text)
@@ -38,7 +34,6 @@ def order(method, path, body=None, limit=10, good=(200, 202)):
     if code not in good: fail(f"Patroni refuses {method} {path} with {code}: {text or 'no reason given'}")
     return text
 def cluster(): return {m["name"]: m for m in read("/cluster")["members"]}
-def leads(m): return m["role"] in ("leader", "standby_leader", "master", "primary")
 def leaders(seen): return sorted(n for n, m in seen.items() if leads(m))
 def lag(m): return m.get("lag", m.get("replay_lag"))
 def well(m): return m is not None and m["state"] in ("running", "streaming") and (leads(m) or isinstance(lag(m), int))
@@ -62,7 +57,7 @@ def merged(base, patch):
 
 /// Bash that runs the program.
 fn script(program: &str) -> String {
-    format!("exec python3 /dev/fd/3 3<<'PADDOCK'\n{LIB}{}\nPADDOCK\n", program.trim_matches('\n'))
+    format!("exec python3 /dev/fd/3 3<<'PADDOCK'\n{HTTP}{LIB}{}\nPADDOCK\n", program.trim_matches('\n'))
 }
 
 /// A step whose check, and apply unless it only waits, are programs that find `given` in `GIVEN`, with `name`, `api`,

@@ -1,5 +1,6 @@
 //! Steps of one member: installation, launch, HBA, services.
 
+use crate::http::HTTP;
 use crate::params::{flag, password, text};
 use crate::pgsql::haproxy::Service;
 use crate::pgsql::hba::{self as rules, Target};
@@ -252,7 +253,7 @@ pub(crate) fn launch_primary(members: &Members, member: &Member) -> Vec<Step> {
     let name = &members.name;
     // On a re-run after a failover another member leads: that is no failure of this step.
     let check = format!(
-        "{PATRONI_RUNS}\npython3 - <<'PADDOCK'\nimport json, sys, urllib.request\ntry:\n    urllib.request.urlopen('{url}/{path}', timeout=3); sys.exit(0)\nexcept urllib.error.HTTPError: pass\nexcept Exception as error: print(f'Patroni does not answer yet: {{error}}'); sys.exit(1)\ntry:\n    members = json.load(urllib.request.urlopen('{url}/cluster', timeout=3))['members']\nexcept Exception as error: print(error); sys.exit(1)\nleaders = [m['name'] for m in members if m['role'] in ('leader', 'standby_leader')]\nif leaders: sys.exit(0)\nprint('{name} has no leader yet: ' + ', '.join(f\"{{m['name']}} {{m['state']}}\" for m in members)); sys.exit(1)\nPADDOCK\n"
+        "{PATRONI_RUNS}\npython3 - <<'PADDOCK'\n{HTTP}import sys\ntry:\n    if http('{url}/{path}', 3)[0] == 200: sys.exit(0)\n    seen = members('{url}')\nexcept Exception as error: print(f'Patroni does not answer yet: {{error}}'); sys.exit(1)\nif any(leads(m) for m in seen): sys.exit(0)\nprint('{name} has no leader yet: ' + ', '.join(f\"{{m['name']}} {{m['state']}}\" for m in seen)); sys.exit(1)\nPADDOCK\n"
     );
     vec![
         patroni_unit(member),
@@ -275,7 +276,7 @@ pub(crate) fn launch_replica(members: &Members, member: &Member) -> Vec<Step> {
         members.all.iter().map(|m| format!("'http://{}:{}'", m.addr, m.patroni_port)).collect();
     let repl = text(&member.vars, "pg_replication_username", "replicator");
     let find_leader = format!(
-        "python3 - <<'PADDOCK'\nimport json, sys, urllib.request\nfor url in [{}]:\n    try:\n        for m in json.load(urllib.request.urlopen(url + '/cluster', timeout=3))['members']:\n            if m['role'] in ('leader', 'standby_leader'): print(m['host'], m['port']); sys.exit(0)\n    except Exception: pass\nsys.exit(1)\nPADDOCK\n",
+        "python3 - <<'PADDOCK'\n{HTTP}import sys\nfor url in [{}]:\n    try:\n        for m in members(url):\n            if leads(m): print(m['host'], m['port']); sys.exit(0)\n    except Exception: pass\nsys.exit(1)\nPADDOCK\n",
         urls.join(", ")
     );
     let login = format!(
@@ -284,7 +285,7 @@ pub(crate) fn launch_replica(members: &Members, member: &Member) -> Vec<Step> {
     );
     let own = format!("http://{}:{}", host, member.patroni_port);
     let streaming = format!(
-        "{PATRONI_RUNS}\ntotal=$(cat /run/paddock/clone.total 2>/dev/null || echo -)\nif [ \"$total\" = - ]; then\n  read -r ip port < <({find_leader})\n  total=$(cd /; runuser -u postgres -- env PGCONNECT_TIMEOUT=3 psql -XAtq -w \"host=$ip port=$port user={repl} dbname=postgres\" -c 'SELECT sum(pg_database_size(oid))::bigint FROM pg_database' 2>/dev/null) && mkdir -p /run/paddock && echo \"$total\" >/run/paddock/clone.total\nfi\necho \"::progress $(du -sb /pg/data 2>/dev/null | cut -f1) ${{total:--}} bytes\"\npython3 - <<'PADDOCK'\nimport json, sys, urllib.request\ntry:\n    members = json.load(urllib.request.urlopen('{own}/cluster', timeout=3))['members']\nexcept Exception as error: print(f'Patroni does not answer yet: {{error}}'); sys.exit(1)\nme = [m for m in members if m['name'] == '{name}']\nif not me: print('{name} has not joined yet'); sys.exit(1)\nif me[0]['role'] in ('leader', 'standby_leader'): sys.exit(0)\nif me[0]['state'] in ('running', 'streaming') and isinstance(me[0].get('lag'), int): sys.exit(0)\nprint(f\"{name} is {{me[0]['state']}}, lag {{me[0].get('lag')}}\"); sys.exit(1)\nPADDOCK\n",
+        "{PATRONI_RUNS}\ntotal=$(cat /run/paddock/clone.total 2>/dev/null || echo -)\nif [ \"$total\" = - ]; then\n  read -r ip port < <({find_leader})\n  total=$(cd /; runuser -u postgres -- env PGCONNECT_TIMEOUT=3 psql -XAtq -w \"host=$ip port=$port user={repl} dbname=postgres\" -c 'SELECT sum(pg_database_size(oid))::bigint FROM pg_database' 2>/dev/null) && mkdir -p /run/paddock && echo \"$total\" >/run/paddock/clone.total\nfi\necho \"::progress $(du -sb /pg/data 2>/dev/null | cut -f1) ${{total:--}} bytes\"\npython3 - <<'PADDOCK'\n{HTTP}import sys\ntry: seen = members('{own}')\nexcept Exception as error: print(f'Patroni does not answer yet: {{error}}'); sys.exit(1)\nme = [m for m in seen if m['name'] == '{name}']\nif not me: print('{name} has not joined yet'); sys.exit(1)\nif leads(me[0]): sys.exit(0)\nif me[0]['state'] in ('running', 'streaming') and isinstance(me[0].get('lag'), int): sys.exit(0)\nprint(f\"{name} is {{me[0]['state']}}, lag {{me[0].get('lag')}}\"); sys.exit(1)\nPADDOCK\n",
         name = member.name
     );
     vec![

@@ -2,22 +2,22 @@
 //!
 //! Python is used here because Patroni is written in it: every node of a cluster has it.
 
+use crate::http::HTTP;
 use crate::pgsql::haproxy::{Service, wanted};
 use crate::pgsql::members::{Member, Members};
 use crate::{Effect, Step};
 use paddock_inventory::NodeAddr;
 
 const LIB: &str = r#"
-import json, socket, sys, urllib.request
+import sys
 def cluster(urls):
     last = None
     for url in urls:
         try:
-            return json.load(urllib.request.urlopen(url + "/cluster", timeout=3))["members"]
+            return members(url)
         except Exception as error:
             last = f"{url}: {error}"
     print(f"Patroni does not answer: {last}"); sys.exit(1)
-def leads(m): return m["role"] in ("leader", "standby_leader", "master", "primary")
 def fail(bad):
     for line in bad: print(line)
     sys.exit(1 if bad else 0)
@@ -25,7 +25,7 @@ def fail(bad):
 
 /// Python in a here-document; the delimiter is quoted, so the shell touches nothing in it.
 pub(crate) fn python(body: &str) -> String {
-    format!("python3 - <<'PADDOCK'\n{LIB}{body}PADDOCK\n")
+    format!("python3 - <<'PADDOCK'\n{HTTP}{LIB}{body}PADDOCK\n")
 }
 
 pub(crate) fn urls(members: &Members) -> String {
