@@ -49,7 +49,7 @@ fn links(profile: Profile) -> Result<()> {
 
 /// The server, and `site` in the same call of cargo: two calls would wait for each other's lock. For tests all of the
 /// workspace, as they compile it: cargo takes the same crates with other features for others.
-fn server(toolchain: &Toolchain, profile: Profile) -> Result<()> {
+pub fn server(toolchain: &Toolchain, profile: Profile) -> Result<()> {
     let mut cargo = toolchain.cargo();
     match profile {
         Profile::Release => cargo.args(["build", "--release", "-p", "server", "-p", "site"]),

@@ -2,11 +2,12 @@
 
 use crate::lab::{self, Lab};
 use crate::lanes::{self, Errand, Part};
+use crate::place::Profile;
 use crate::reasons::{self, Reasons};
 use crate::rights::{self, Rights};
 use crate::tally::Tally;
 use crate::toolchain::{self, Toolchain};
-use crate::{command, end2end, report};
+use crate::{build, command, end2end, report};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::fmt;
@@ -17,26 +18,19 @@ use std::process::{Command, ExitCode, Stdio};
 /// `frontend` is a browser's library: built for this machine beside the server it would mix up features.
 pub const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "frontend"];
 
+/// A part that needs no node, and where its output goes.
+type Aside = fn(&Toolchain, &mut dyn fmt::Write) -> Result<Tally>;
+
 /// Runs one part, or all; the closing line counts what really ran. `only` chooses among the end-to-end tests.
+///
+/// All are compiled first. Then everything goes on at once: tests on nodes mostly wait, unit tests wait for bounds, and what
+/// the browser's tests need and the lints are compiled beside them.
 pub fn run(verb: &str, only: &str) -> Result<ExitCode> {
     let toolchain = &toolchain::choose()?;
     let wanted = |part: &str| verb == "test" || verb == part;
-    let mut total = Tally::default();
-    let mut count = |part: &str, tally: Tally| {
-        report::say(&format!("{part}: {tally}"));
-        total += tally;
-    };
-    for (part, work) in [("lint", lint as fn(&Toolchain) -> Result<Tally>), ("unit", unit)] {
-        if wanted(part) {
-            // A part that could not run is a failure of it, not the end of the others.
-            let tally = report::step(part, || work(toolchain)).unwrap_or_else(|error| {
-                report::say(&format!("{part}: {error:#}"));
-                Tally::one(false)
-            });
-            count(part, tally);
-        }
+    if verb != "lint" {
+        report::step("compiling the workspace and its tests", || build::server(toolchain, Profile::Dev))?;
     }
-    // Tests on nodes mostly wait: what the browser's tests need is built beside those that need no browser.
     let mut parts = Vec::new();
     if wanted("integration") {
         parts.push(Part { name: "integration", prepare: Box::new(|| integration(toolchain)) });
@@ -44,10 +38,21 @@ pub fn run(verb: &str, only: &str) -> Result<ExitCode> {
     if wanted("e2e") {
         parts.push(Part { name: "e2e", prepare: Box::new(|| end2end::errands(toolchain, only)) });
     }
-    if !parts.is_empty() {
-        for (part, tally) in lanes::run(parts) {
-            count(part, tally);
+    let mut total = Tally::default();
+    let tallies = std::thread::scope(|scope| {
+        let asides = [("unit", unit as Aside), ("lint", lint)].into_iter().filter(|(part, _)| wanted(part));
+        let asides: Vec<_> = asides
+            .map(|(part, work)| (part, scope.spawn(move || aside(toolchain, part, work, verb == part))))
+            .collect();
+        let mut tallies = if parts.is_empty() { Vec::new() } else { lanes::run(parts) };
+        for (part, thread) in asides {
+            tallies.push((part, thread.join().unwrap_or(Tally::one(false))));
         }
+        tallies
+    });
+    for (part, tally) in tallies {
+        report::say(&format!("{part}: {tally}"));
+        total += tally;
     }
     let why = reasons::take();
     if !why.is_empty() {
@@ -57,7 +62,19 @@ pub fn run(verb: &str, only: &str) -> Result<ExitCode> {
     Ok(if total.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn lint(toolchain: &Toolchain) -> Result<Tally> {
+/// Runs it, and says its output at the end, or as it comes when nothing else runs. What could not run is a failure of it, not
+/// the end of the others.
+fn aside(toolchain: &Toolchain, part: &str, work: Aside, alone: bool) -> Tally {
+    let (mut said, mut told) = (String::new(), Told);
+    let done = report::step(part, || work(toolchain, if alone { &mut told } else { &mut said }));
+    print!("{said}");
+    done.unwrap_or_else(|error| {
+        report::say(&format!("{part}: {error:#}"));
+        Tally::one(false)
+    })
+}
+
+fn lint(toolchain: &Toolchain, _: &mut dyn fmt::Write) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut check = |what: &str, cargo: &mut Command| -> Result<()> {
         let passed = report::step(what, || Ok(command::status(cargo)?.success()))?;
@@ -75,9 +92,9 @@ fn lint(toolchain: &Toolchain) -> Result<Tally> {
     Ok(tally)
 }
 
-fn unit(toolchain: &Toolchain) -> Result<Tally> {
+fn unit(toolchain: &Toolchain, said: &mut dyn fmt::Write) -> Result<Tally> {
     let mut cargo = toolchain.cargo();
-    counted(cargo.arg("test").args(WORKSPACE).args(["--no-fail-fast", "--quiet"]), &mut Told)
+    counted(cargo.arg("test").args(WORKSPACE).args(["--no-fail-fast", "--quiet"]), said)
 }
 
 /// The terminal, where output is passed on as it comes.

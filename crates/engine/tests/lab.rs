@@ -50,6 +50,7 @@ async fn lab_a_cluster_is_created_and_a_second_run_changes_nothing() {
         .collect();
     assert_eq!(changes, [] as [String; 0]);
     postgresql_takes_the_migrations(&lab).await;
+    a_clone_that_was_cut_short_is_made_anew(&lab).await;
     lab.pool.close().await;
 }
 
@@ -68,4 +69,16 @@ async fn postgresql_takes_the_migrations(lab: &Lab) {
         let (exit, said) = lab.try_on("10.10.10.11", &run).await;
         assert_eq!(exit, 0, "{}: {said}", file.display());
     }
+}
+
+/// What a node that lost its power has of a base backup: the label, which comes first, and not pg_control, which comes last.
+async fn a_clone_that_was_cut_short_is_made_anew(lab: &Lab) {
+    let node = "10.10.10.13";
+    let cut = "systemctl stop patroni && cd /pg/data && rm global/pg_control && touch backup_label of_the_cut";
+    let (exit, said) = lab.try_on(node, cut).await;
+    assert_eq!(exit, 0, "{said}");
+    lab.run(&["pgsql-add", "pg-test", node]).await.well();
+    let (exit, said) = lab.try_on(node, "[ -e /pg/data/PG_VERSION ] && [ ! -e /pg/data/of_the_cut ]").await;
+    assert_eq!(exit, 0, "the half clone is still there: {said}");
+    assert_eq!(lab.sql(node, "SELECT status FROM pg_stat_wal_receiver").await, "streaming");
 }

@@ -1,7 +1,7 @@
 //! What must run before and after the plays that were asked for.
 
-use crate::pgsql::backup::newest;
-use crate::pgsql::{balancers, repo_host, vip};
+use crate::pgsql::backup::newest_seen;
+use crate::pgsql::{balancers, vip};
 use crate::planning::{clusters_of, refuse_unreachable, select};
 use crate::standby;
 use crate::{Action, DataDir, FactSet, Play, Playbook, Refusal};
@@ -123,9 +123,9 @@ fn created_first(inventory: &Inventory, facts: &FactSet, play: &Play, hosts: &[N
         }
         let names = empty.iter().map(|one| one.id.to_string()).collect::<Vec<_>>().join(", ");
         let (tags, why): (&[&str], String) = if restores_itself(inventory, play, cluster) {
-            let kept = keeper(inventory, facts, cluster).map_or_else(
+            let kept = newest_seen(inventory, facts, cluster).map_or_else(
                 || "its own backups".to_owned(),
-                |host| format!("the backups that {host} keeps"),
+                |(_, keeper)| format!("the backups that {keeper} keeps"),
             );
             (&INSTALL, format!("not created yet: {names}; installed only, for {kept}"))
         } else if empty.len() < cluster.instances.len() {
@@ -163,17 +163,6 @@ fn restores_itself(inventory: &Inventory, play: &Play, cluster: &Cluster) -> boo
         let source = vars.map("pg_pitr").and_then(|pitr| pitr.get("cluster")).map(Value::to_text);
         source.is_none_or(|source| source == cluster.name.as_str())
     })
-}
-
-/// Who was seen to keep backups of the cluster: a member, or its repository host.
-fn keeper(inventory: &Inventory, facts: &FactSet, cluster: &Cluster) -> Option<String> {
-    let has = |host: NodeAddr| {
-        let info = facts.known(host).and_then(|known| known.backups.as_deref());
-        info.is_some_and(|info| newest(info, cluster.name.as_str()).is_some())
-    };
-    let host = repo_host::beside(inventory, cluster).filter(|host| has(*host)).map(|host| host.to_string());
-    let member = || cluster.instances.iter().find(|one| has(one.addr)).map(|one| one.id.to_string());
-    host.or_else(member)
 }
 
 /// Who leads when these hosts have gone: who leads already, else the streaming member that lags least.

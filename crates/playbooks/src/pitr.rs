@@ -218,9 +218,11 @@ fn one_restore(
         format!("Restore {name} from the backups of {source} to {}", spec.target.words())
     });
     warn(&restore, in_place, &leads, play, &mut made);
-    blast(ctx, &restore, &start, &mut made);
-    if members.all.iter().any(|member| !is_fresh(ctx, member)) {
-        let backup_s = backup::newest_seen(ctx, cluster).map(|(newest, _)| newest.stop_s);
+    let overwritten: Vec<&Member> = members.all.iter().filter(|member| !is_fresh(ctx, member)).collect();
+    blast(ctx, &restore, &start, &overwritten, &mut made);
+    if !overwritten.is_empty() {
+        let backup_s =
+            backup::newest_seen(ctx.inventory, ctx.facts, cluster).map(|(newest, _)| newest.stop_s);
         made.at_stake.push(AtStake { cluster: name.clone(), backup_s });
     }
     let repo = spec.repo.as_ref().or(from.repo.as_ref());
@@ -427,17 +429,17 @@ fn warn(restore: &Restore<'_>, in_place: bool, leads: &Member, play: &Play, made
     }
 }
 
-fn blast(ctx: &Context<'_>, restore: &Restore<'_>, start: &Start, made: &mut Made) {
+fn blast(ctx: &Context<'_>, restore: &Restore<'_>, start: &Start, overwritten: &[&Member], made: &mut Made) {
     let mut say = |label: &str, value: String| made.blast.push((label.into(), value));
     say("restores", format!("{} to {}", restore.source, restore.spec.target.words()));
     if let Some(backup) = &start.backup {
         say("from backup", format!("{} (ended {})", backup.label, moment(backup.stop_s)));
     }
-    if restore.fresh {
+    if overwritten.is_empty() {
         say("overwrites", format!("nothing: {} has no data yet", restore.members.name));
         return;
     }
-    say("overwrites", restore.members.all.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "));
+    say("overwrites", overwritten.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "));
     say(
         "old data",
         if restore.keep {
@@ -446,7 +448,7 @@ fn blast(ctx: &Context<'_>, restore: &Restore<'_>, start: &Start, made: &mut Mad
             "not kept".into()
         },
     );
-    for member in &restore.members.all {
+    for member in overwritten {
         let Some(facts) = ctx.facts.known(member.addr) else { continue };
         if let Some(connections) = facts.connections {
             say("connected clients", format!("{connections} on {}", member.name));

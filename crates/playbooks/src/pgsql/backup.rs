@@ -3,8 +3,8 @@
 use crate::params::{flag, text};
 use crate::pgsql::members::{Member, Members};
 use crate::pgsql::repo_host;
-use crate::{Context, Facts, Step};
-use paddock_inventory::{Cluster, NodeAddr};
+use crate::{FactSet, Facts, Step};
+use paddock_inventory::{Cluster, Inventory, NodeAddr};
 
 /// Whether backups are on.
 pub(crate) fn enabled(member: &Member) -> bool {
@@ -239,14 +239,20 @@ pub(crate) fn has_stanza(info: &str, stanza: &str) -> bool {
     })
 }
 
-/// The newest backup of a cluster that any of its nodes lists, and which instance that is: in a shared repository, or in
-/// the local one of a member.
-pub(crate) fn newest_seen(ctx: &Context<'_>, cluster: &Cluster) -> Option<(Listed, String)> {
-    let newest = cluster.instances.iter().filter_map(|instance| {
-        let info = ctx.facts.known(instance.addr)?.backups.as_deref()?;
-        Some((newest(info, cluster.name.as_str())?, instance.id.to_string()))
-    });
-    newest.max_by_key(|(newest, _)| newest.stop_s)
+/// The newest backup of a cluster that was seen, and who lists it: an instance, of a shared repository or its local one, or
+/// the repository host, which lists also those of clusters whose members it does not admit any more.
+pub(crate) fn newest_seen(
+    inventory: &Inventory,
+    facts: &FactSet,
+    cluster: &Cluster,
+) -> Option<(Listed, String)> {
+    let newest_of = |host: NodeAddr, named: String| {
+        let info = facts.known(host)?.backups.as_deref()?;
+        Some((newest(info, cluster.name.as_str())?, named))
+    };
+    let members = cluster.instances.iter().filter_map(|one| newest_of(one.addr, one.id.to_string()));
+    let host = repo_host::beside(inventory, cluster).and_then(|host| newest_of(host, host.to_string()));
+    members.chain(host).max_by_key(|(newest, _)| newest.stop_s)
 }
 
 /// The newest backup of a stanza.

@@ -492,7 +492,7 @@ fn blast(ctx: &Context<'_>, cluster: &Cluster, going: &[&Member], whole: bool, m
             say("size of databases", format!("{} MiB on {}", bytes / 1_048_576, member.name));
         }
     }
-    let newest = backup::newest_seen(ctx, cluster);
+    let newest = backup::newest_seen(ctx.inventory, ctx.facts, cluster);
     let backup_s = newest.as_ref().map(|(newest, _)| newest.stop_s);
     let said = newest.map_or_else(
         || "none that can be seen".to_owned(),
