@@ -77,7 +77,8 @@ async fn a_clone_that_was_cut_short_is_made_anew(lab: &Lab) {
     let cut = "systemctl stop patroni && cd /pg/data && rm global/pg_control && touch backup_label of_the_cut";
     let (exit, said) = lab.try_on(node, cut).await;
     assert_eq!(exit, 0, "{said}");
-    lab.run(&["pgsql-add", "pg-test", node]).await.well();
+    let said = lab.run(&["pgsql-add", "pg-test", node]).await.well();
+    assert!(said.contains("a clone was cut short here and is made anew"), "{said}");
     let (exit, said) = lab.try_on(node, "[ -e /pg/data/PG_VERSION ] && [ ! -e /pg/data/of_the_cut ]").await;
     assert_eq!(exit, 0, "the half clone is still there: {said}");
     assert_eq!(lab.sql(node, "SELECT status FROM pg_stat_wal_receiver").await, "streaming");
