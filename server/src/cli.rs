@@ -4,7 +4,7 @@ use crate::audit::{self, AuditCommand};
 use crate::client::{self, Name, OperationArgs, PlayArgs};
 use crate::people::{self, TokenCommand, UserCommand};
 use crate::policy::{self, PolicyCommand};
-use crate::serve::{self, ServeArgs, StateArgs};
+use crate::serve::{self, LogFormat, ServeArgs, StateArgs};
 use crate::{links, offline, own_backup};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
@@ -165,7 +165,11 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
 fn serve_until_stopped(args: ServeArgs) -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,tower_http=warn,sqlx=warn,russh=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match args.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let served =
         runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(serve::serve(args)));

@@ -14,6 +14,7 @@ use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
+use std::thread::ScopedJoinHandle;
 
 /// `frontend` is a browser's library: built for this machine beside the server it would mix up features.
 pub const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "frontend"];
@@ -28,9 +29,20 @@ type Aside = fn(&Toolchain, &mut dyn fmt::Write) -> Result<Tally>;
 pub fn run(verb: &str, only: &str) -> Result<ExitCode> {
     let toolchain = &toolchain::choose()?;
     let wanted = |part: &str| verb == "test" || verb == part;
-    if verb != "lint" {
-        report::step("compiling the workspace and its tests", || build::server(toolchain, Profile::Dev))?;
-    }
+    let on_nodes = wanted("integration") || wanted("e2e");
+    std::thread::scope(|scope| {
+        // What cannot be had is said again by the parts that need it.
+        let ready =
+            on_nodes.then(|| scope.spawn(|| drop(report::step("fetching what the tests need", fetch))));
+        let compiled = match verb {
+            "lint" => Ok(()),
+            _ => report::step("compiling the workspace and its tests", || {
+                build::server(toolchain, Profile::Dev)
+            }),
+        };
+        ready.map(ScopedJoinHandle::join);
+        compiled
+    })?;
     let mut parts = Vec::new();
     if wanted("integration") {
         parts.push(Part { name: "integration", prepare: Box::new(|| integration(toolchain)) });
@@ -60,6 +72,22 @@ pub fn run(verb: &str, only: &str) -> Result<ExitCode> {
     }
     println!("{total}");
     Ok(if total.is_green() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Fetches what tests on nodes need, while the compilers work.
+fn fetch() -> Result<()> {
+    nodes()?;
+    rights::install(rights::BROWSER)?;
+    report::step("installing the S3 server", lab::s3_server).map(drop)
+}
+
+/// What the lab's nodes are made of.
+pub fn nodes() -> Result<()> {
+    if rights::rights() == Rights::None {
+        bail!("these tests run on the lab's nodes, which need root, or sudo that asks for no password");
+    }
+    rights::install(rights::LAB)?;
+    report::step("building the lab's base", || Lab::of_up().build())
 }
 
 /// Runs it, and says its output at the end, or as it comes when nothing else runs. What could not run is a failure of it, not
@@ -121,14 +149,10 @@ impl Binary {
 
 /// Every test whose name begins with `lab_`, in the lab's network, on nodes made for its binary.
 fn integration(toolchain: &Toolchain) -> Result<Vec<Errand<'static>>> {
-    if rights::rights() == Rights::None {
-        bail!("these tests run on the lab's nodes, which need root, or sudo that asks for no password");
-    }
-    rights::install(rights::LAB)?;
+    nodes()?;
     // Built before, since there is no way out of the lab's network.
     let binaries = report::step("building the tests", || binaries(toolchain))?;
     let store = report::step("installing the S3 server", lab::s3_server)?;
-    report::step("building the lab's base", || Lab::of_up().build())?;
     let mut errands = Vec::new();
     for binary in binaries {
         let listed = command::output(Command::new(&binary.program).args(["--ignored", "--list", "lab_"]))?;

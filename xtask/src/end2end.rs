@@ -4,11 +4,11 @@ use crate::console::{self, Home};
 use crate::lab::Lab;
 use crate::lanes::Errand;
 use crate::place::Profile;
-use crate::rights::{self, Rights};
+use crate::rights;
 use crate::tally::Tally;
 use crate::toolchain::Toolchain;
 use crate::{build, check, command, place, report};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,15 +27,11 @@ impl Drop for StopAtEnd {
 /// Every `end2end/*.test.mjs` whose name has this in it, each to be run against a new console and new nodes; what they need
 /// is built.
 pub fn errands(toolchain: &Toolchain, only: &str) -> Result<Vec<Errand<'static>>> {
-    if rights::rights() == Rights::None {
-        bail!("these tests look at the lab's nodes, which need root, or sudo that asks for no password");
-    }
-    rights::install(rights::LAB)?;
+    check::nodes()?;
     rights::install(rights::BROWSER)?;
     build::all(toolchain, Profile::Dev)?;
     let folder = place::root().join("end2end");
     install_packages(&folder)?;
-    report::step("building the lab's base", || Lab::of_up().build())?;
     let errand = |file: PathBuf| Errand {
         name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         run: Box::new({

@@ -15,7 +15,7 @@ fn words(said: &str) -> (&'static str, &'static str) {
         "people/wrong-password" => {
             ("The present password is another one", "Type the password that you signed in with.")
         }
-        "people/weak-password" => ("The new password was not taken", "It must have 10 to 1024 characters."),
+        "people/weak-password" => ("The new password was not taken", "It must have 12 to 128 characters."),
         "people/passwords-differ" => ("The new password was typed in two ways", "Type it twice the same."),
         "people/back-off" => ("Too many tries", "Wait half a minute, then try again."),
         _ => ("That did not work", "Try again; when it happens again, look into the console's log."),
@@ -61,11 +61,11 @@ pub fn AccountView() -> impl IntoView {
             </label>
             <label>
                 "New password"
-                <input name="new" type="password" autocomplete="new-password" minlength="10" required/>
+                <input name="new" type="password" autocomplete="new-password" minlength="12" maxlength="128" required/>
             </label>
             <label>
                 "New password again"
-                <input name="again" type="password" autocomplete="new-password" minlength="10" required/>
+                <input name="again" type="password" autocomplete="new-password" minlength="12" maxlength="128" required/>
             </label>
             <button class="primary">"Change the password"</button>
         </form>

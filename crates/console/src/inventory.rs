@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 /// Larger texts are refused; 10,000 instances take some 2 MiB.
 const MAX_TEXT: usize = 16 << 20;
+/// Characters of a revision's message.
+const LONGEST_MESSAGE: usize = 1_000;
 /// Each fix is a whole text: beyond this many, findings come without one.
 const MAX_FIXES: usize = 20;
 
@@ -67,6 +69,23 @@ fn rows(text: &str, findings: &[Finding]) -> Vec<FindingRow> {
         }
     };
     findings.iter().map(row).collect()
+}
+
+/// What is kept as the message of a revision. A person reads it in one line of the history.
+fn message_of(typed: &str) -> Result<String, Problem> {
+    let message = typed.trim();
+    let count = message.chars().count();
+    match count {
+        0 => Ok("edited".into()),
+        1..=LONGEST_MESSAGE => Ok(message.to_owned()),
+        _ => Err(problem(
+            "inventory/message-too-long",
+            ProblemKind::Request,
+            "the inventory was not saved",
+            format!("its message has {count} characters, and may have {LONGEST_MESSAGE}"),
+            "say it shorter; what was typed is kept",
+        )),
+    }
 }
 
 fn check_size(text: &str) -> Result<(), Problem> {
@@ -199,10 +218,7 @@ impl Console {
         let typed = text.clone();
         let text = self.unmasked(actor, base, text).await?;
         refuse_broken(&text).await?;
-        let mut message = message.trim().to_owned();
-        if message.is_empty() {
-            message = "edited".into();
-        }
+        let message = message_of(&message)?;
         // Somebody may save between our look and our write: then look again. Each round needs one more such save.
         for _ in 0..20 {
             let newest = self.inner.store.newest_revision().await.map_err(from_store)?;

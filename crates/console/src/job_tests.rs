@@ -4,7 +4,7 @@ use crate::clock::now_us;
 use crate::{Actor, Console, PersonRole, PolicyDesk, Settings};
 use paddock_events::{Event, EventKind, JobId, JobOutcome, PlanId, ProblemKind, Saved, Stream, Verdict};
 use paddock_inventory::Inventory;
-use paddock_playbooks::{AtStake, Effect, FactSet, Intent, Material, Plan};
+use paddock_playbooks::{AtStake, Effect, Fact, FactSet, Intent, Material, Plan};
 use paddock_store::{NewJob, NewPlan, Taken};
 use std::path::Path;
 use std::time::Duration;
@@ -75,6 +75,17 @@ impl Bench {
             plan.at_stake = vec![AtStake { cluster: "pg-test".parse().unwrap(), backup_s }];
         };
         self.keep("pg-test", remove).await
+    }
+
+    /// The same, of which every step only looks.
+    pub(crate) async fn reading(&self) -> PlanId {
+        let look = |plan: &mut Plan| {
+            for step in plan.stages.iter_mut().flat_map(|stage| stage.hosts.values_mut()).flatten() {
+                let user = "root".to_owned();
+                step.fact = Fact::Command { check: "true".to_owned(), apply: None, stdin: None, user };
+            }
+        };
+        self.keep("pg-test", look).await
     }
 
     async fn keep(&self, cluster: &str, change: impl FnOnce(&mut Plan)) -> PlanId {

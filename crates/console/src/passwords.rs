@@ -8,7 +8,7 @@ use rand::Rng as _;
 use rand::distr::Alphanumeric;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 /// OWASP's first recommendation for argon2id: 19 MiB, two passes, one lane.
@@ -43,14 +43,14 @@ pub(crate) async fn verify(password: &str, hash: &str) -> bool {
 
 /// Refuses what is too short to be a password, or too long to be hashed in good time.
 pub(crate) fn check_new(password: &str) -> Result<(), Problem> {
-    if (10..=1024).contains(&password.chars().count()) {
+    if (12..=128).contains(&password.chars().count()) {
         return Ok(());
     }
     Err(problem(
         "people/weak-password",
         ProblemKind::Request,
         "the password was not taken",
-        "it must have 10 to 1024 characters",
+        "it must have 12 to 128 characters",
         "choose another one",
     ))
 }
@@ -74,6 +74,7 @@ pub(crate) fn token_hash(token: &str) -> [u8; 32] {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Tried {
     Name(String),
+    /// Of IPv6 the network: whoever has one address there has 2^64.
     Address(IpAddr),
 }
 
@@ -81,6 +82,13 @@ impl Tried {
     /// As many letters as a name can have: what is typed may be as long as a form.
     fn name(typed: &str) -> Self {
         Self::Name(typed.chars().take(64).collect::<String>().to_lowercase())
+    }
+
+    fn address(address: IpAddr) -> Self {
+        Self::Address(match address.to_canonical() {
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+            v4 @ IpAddr::V4(_) => v4,
+        })
     }
 
     /// How many failures are free: many people may sit behind one address.
@@ -145,7 +153,7 @@ impl BackOff {
 /// What a try counts for; a token has no name.
 fn tried(name: &str, address: Option<IpAddr>) -> impl Iterator<Item = Tried> {
     let name = (!name.is_empty()).then(|| Tried::name(name));
-    name.into_iter().chain(address.map(Tried::Address))
+    name.into_iter().chain(address.map(Tried::address))
 }
 
 #[cfg(test)]
@@ -198,6 +206,20 @@ mod tests {
         assert_eq!(back_off.wait("ann", address(8), start), None);
         back_off.succeeded("ann");
         assert_eq!(back_off.wait("ann", address(7), start), Some(PAUSE));
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let (mut back_off, start) = (BackOff::default(), Instant::now());
+        let wait = |back_off: &BackOff, text: &str| back_off.wait("ann", Some(text.parse().unwrap()), start);
+        for n in 0..30 {
+            back_off.failed(&format!("n{n}"), Some(format!("2001:db8:0:1::{n:x}").parse().unwrap()), start);
+            back_off.failed(&format!("m{n}"), Some("::ffff:10.0.0.7".parse().unwrap()), start);
+        }
+        assert_eq!(wait(&back_off, "2001:db8:0:1:ffff::1"), Some(PAUSE));
+        assert_eq!(wait(&back_off, "2001:db8:0:2::1"), None);
+        assert_eq!(wait(&back_off, "10.0.0.7"), Some(PAUSE), "IPv4 in IPv6");
+        assert_eq!(wait(&back_off, "10.0.0.8"), None);
     }
 
     #[test]

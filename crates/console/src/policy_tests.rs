@@ -136,6 +136,10 @@ async fn while_a_freeze_holds_nothing_runs_but_what_an_admin_breaks_the_glass_fo
         assert_eq!(refusal(standing.may_run), "run/frozen");
         assert_eq!(standing.rules.freeze.unwrap().0, "end of the year");
     }
+    let reading = court.bench.reading().await;
+    assert!(console.plan_standing(&court.zoe, reading).await.unwrap().rules.freeze.is_none());
+    let job = console.run(&court.bench.ann, reading).await.unwrap();
+    court.stopped(job).await;
     assert_eq!(code(console.break_glass(&court.bob, harmless, NAME, "fire").await), "people/forbidden");
     assert_eq!(code(console.break_glass(&court.zoe, harmless, NAME, " ").await), "approval/no-reason");
     console.break_glass(&court.zoe, harmless, NAME, "fire").await.unwrap();

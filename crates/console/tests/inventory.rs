@@ -121,3 +121,13 @@ async fn the_form_adds_a_cluster_that_the_clusters_page_then_shows() {
     assert_eq!((unknown.code.as_str(), unknown.kind), ("cluster/unknown", ProblemKind::NotFound));
     console.shut_down().await;
 }
+
+#[tokio::test]
+async fn a_message_that_is_no_line_of_the_history_is_refused() {
+    let (_dir, console) = opened().await;
+    let ann = somebody(&console, PersonRole::Operator).await;
+    let save = async |length| console.save_inventory(&ann, None, TEXT.to_owned(), "x".repeat(length)).await;
+    assert_eq!(save(1_001).await.unwrap_err().code, "inventory/message-too-long");
+    assert!(matches!(save(1_000).await.unwrap(), Saved::Revision { .. }));
+    console.shut_down().await;
+}

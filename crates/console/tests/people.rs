@@ -61,7 +61,13 @@ async fn names_and_passwords_are_checked_before_they_are_taken() {
     let (_dir, console) = opened().await;
     let code = |result: Result<PersonId, Problem>| result.unwrap_err().code;
     assert_eq!(code(console.add_person("a b", PersonRole::Viewer, PASSWORD).await), "people/bad-name");
-    assert_eq!(code(console.add_person("ann", PersonRole::Viewer, "short").await), "people/weak-password");
+    for wrong in ["x".repeat(11), "x".repeat(129)] {
+        assert_eq!(code(console.add_person("ann", PersonRole::Viewer, &wrong).await), "people/weak-password");
+    }
+    for (name, right) in [("eve", "é".repeat(12)), ("joe", "x".repeat(128))] {
+        console.add_person(name, PersonRole::Viewer, &right).await.unwrap();
+        console.sign_in(name, &right, None).await.unwrap();
+    }
     console.add_person("ann", PersonRole::Viewer, PASSWORD).await.unwrap();
     assert_eq!(code(console.add_person("ANN", PersonRole::Viewer, PASSWORD).await), "console/exists");
     console.shut_down().await;

@@ -74,7 +74,8 @@ async fn postgresql_takes_the_migrations(lab: &Lab) {
 /// What a node that lost its power has of a base backup: the label, which comes first, and not pg_control, which comes last.
 async fn a_clone_that_was_cut_short_is_made_anew(lab: &Lab) {
     let node = "10.10.10.13";
-    let cut = "systemctl stop patroni && cd /pg/data && rm global/pg_control && touch backup_label of_the_cut";
+    let cut =
+        "systemctl stop patroni && cd /pg/data && rm global/pg_control && touch backup_label of_the_cut";
     let (exit, said) = lab.try_on(node, cut).await;
     assert_eq!(exit, 0, "{said}");
     let said = lab.run(&["pgsql-add", "pg-test", node]).await.well();

@@ -58,6 +58,7 @@ async fn lab_a_running_cluster_is_changed_and_everything_is_seen_on_the_nodes() 
     settings_that_need_a_restart(&lab).await;
     pause_and_resume(&lab).await;
     users_and_databases(&mut lab).await;
+    hostile_words(&mut lab).await;
     copy_anew(&lab).await;
     backups(&lab).await;
     hba(&mut lab).await;
@@ -269,6 +270,54 @@ async fn users_and_databases(lab: &mut Lab) {
     let why = lab.run(&["pgsql-db", "pg-test", "orphan"]).await.failed();
     assert!(why.contains("role \"nobody_at_all\" does not exist"), "{why}");
     lab.declare(&FIRST.inventory());
+}
+
+/// Words of a shell, of SQL and of psql's connection strings are a name, a password and a comment on the server, and nothing
+/// else anywhere.
+async fn hostile_words(lab: &mut Lab) {
+    const NAME: &str = r#"dbname=test a'b"c;$(touch /tmp/owned)`touch /tmp/owned`\ "#;
+    const WORD: &str = r#"'; DROP DATABASE test; -- " $(touch /tmp/owned) `touch /tmp/owned` ${x} & | \' ; touch /tmp/owned"#;
+    let yaml = |word: &str| format!("'{}'", word.replace('\'', "''"));
+    let hostile = Declared {
+        users: format!(", {{ name: odd, password: {}, comment: {} }}", yaml(WORD), yaml(WORD)).leak(),
+        databases: format!(
+            ", {{ name: {}, owner: test, comment: {}, pgbouncer: false, schemas: [odd] }}",
+            yaml(NAME),
+            yaml(WORD)
+        )
+        .leak(),
+        more: "        pg_hba_rules: [{ title: odd, user: odd, db: test, addr: 10.10.10.10/32, auth: pwd, order: 50 }]",
+    };
+    lab.declare(&hostile.inventory());
+    lab.run(&["pgsql-user", "pg-test", "odd"]).await.well();
+    lab.run(&["pgsql-db", "pg-test", NAME]).await.well();
+    lab.run(&["pgsql-hba", "pg-test"]).await.well();
+    let primary = at(&leader(lab).await);
+    let shown = lab
+        .sql(primary, "SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database WHERE datname LIKE 'dbname=%'; SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = 'odd'")
+        .await;
+    assert_eq!(shown, format!("{NAME}|{WORD}\n{WORD}"));
+    let password = format!("'{}'", WORD.replace('\'', "'\\''"));
+    assert_eq!(login(lab, CLIENT, primary, 5432, "odd", &password, "test").await, (0, "1".to_owned()));
+    // The schema went into the database of this name, not into the one that the name speaks of.
+    let odd = "SELECT count(*) FROM pg_namespace WHERE nspname = 'odd'";
+    assert_eq!(sql(lab, primary, "test", odd).await, "0");
+    let gone = Declared {
+        users: ", { name: odd, state: absent }",
+        databases: format!(", {{ name: {}, owner: test, state: absent }}", yaml(NAME)).leak(),
+        ..FIRST
+    };
+    lab.declare(&gone.inventory());
+    // The other way round: the role's objects are taken away in every database, this one too.
+    lab.run(&["pgsql-user", "pg-test", "odd"]).await.well();
+    lab.run(&["pgsql-db", "pg-test", NAME]).await.well();
+    lab.declare(&FIRST.inventory());
+    lab.run(&["pgsql-hba", "pg-test"]).await.well();
+    let left = "SELECT (SELECT count(*) FROM pg_database WHERE datname LIKE 'dbname=%') + (SELECT count(*) FROM pg_roles WHERE rolname = 'odd')";
+    assert_eq!(lab.sql(primary, left).await, "0");
+    for node in NODES {
+        assert_eq!(lab.ask(node, "ls /tmp/owned 2>/dev/null || true").await, "", "{node}");
+    }
 }
 
 async fn copy_anew(lab: &Lab) {

@@ -125,6 +125,9 @@ fn after(
             let on = keeps.unwrap_or(leads);
             made.stages = after::rollback(ctx, members, on, etcd)?;
             made.blast.push(("goes back to".into(), format!("/pg/data-backup of {}", on.name)));
+            let newest = backup::newest_seen(ctx.inventory, ctx.facts, cluster);
+            let backup_s = newest.map(|(newest, _)| newest.stop_s);
+            made.at_stake.push(AtStake { cluster: name.clone(), backup_s });
         }
     }
     made.stages.retain(|stage| !stage.hosts.is_empty());

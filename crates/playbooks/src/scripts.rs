@@ -10,6 +10,14 @@ pub(crate) fn quote(text: &str) -> String {
     if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
+/// A database as psql's argument. What has `=` in it, or begins like a URI, psql takes for the server to go to, too.
+pub(crate) fn database(name: &str) -> String {
+    if name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)) {
+        return quote(name);
+    }
+    quote(&format!("dbname='{}'", name.replace('\\', r"\\").replace('\'', r"\'")))
+}
+
 fn quoted<S: AsRef<str>>(items: &[S]) -> String {
     items.iter().map(|item| quote(item.as_ref())).collect::<Vec<_>>().join(" ")
 }
@@ -228,8 +236,8 @@ fn unit(name: &str, enabled: Option<bool>, state: UnitState, files: &[String]) -
 }
 
 /// The statements come through stdin; the dbsu connects over the socket, so no password is needed.
-fn sql(database: &str, port: u16, check: &str, apply: &str) -> Scripts {
-    let psql = format!("psql -X -q -A -t -v ON_ERROR_STOP=1 -p {port} -d {}", quote(database));
+fn sql(name: &str, port: u16, check: &str, apply: &str) -> Scripts {
+    let psql = format!("psql -X -q -A -t -v ON_ERROR_STOP=1 -p {port} -d {}", database(name));
     let check_text = format!(
         "cd /\nout=$({psql} -f -) || exit 2\n[ \"$out\" = t ] && exit 0\necho \"does not hold${{out:+: $out}}\"\nexit 1\n"
     );

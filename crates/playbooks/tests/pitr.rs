@@ -242,6 +242,31 @@ fn one_member_is_restored_and_the_others_are_cloned_from_it() {
 }
 
 #[test]
+fn whose_data_a_restore_overwrites_is_told() {
+    let members = [("pg-test-1", "10.10.10.11"), ("pg-test-2", "10.10.10.13")];
+    let overwrites = |empty: &[&str]| {
+        let both = ["10.10.10.11", "10.10.10.13"].map(|ip| {
+            node("pg-test", ip, &members, |facts| {
+                if empty.contains(&ip) {
+                    facts.data_dir = DataDir::Empty;
+                }
+            })
+        });
+        let plan = planned(SEED, &known(&both), &["pgsql-pitr.yml", "-l", "pg-test", "-e", LATEST]).unwrap();
+        let said = plan.blast.iter().find(|(label, _)| label == "overwrites").unwrap().1.clone();
+        (said, plan.at_stake.len())
+    };
+    assert_eq!(overwrites(&[]), ("pg-test-1, pg-test-2".to_owned(), 1));
+    assert_eq!(
+        overwrites(&["10.10.10.11"]),
+        ("pg-test-2".to_owned(), 1),
+        "the restored one is empty, another is not"
+    );
+    let nothing = "nothing: pg-test has no data yet".to_owned();
+    assert_eq!(overwrites(&["10.10.10.11", "10.10.10.13"]), (nothing, 0));
+}
+
+#[test]
 fn what_follows_a_restore_runs_only_when_it_is_named() {
     let tagged =
         |tag: &str| offline(SEED, &["pgsql-pitr.yml", "-l", "pg-test", "-t", tag, "-e", LATEST]).unwrap();
@@ -251,6 +276,7 @@ fn what_follows_a_restore_runs_only_when_it_is_named() {
         let plan = tagged(tag);
         assert!(ids(&plan).iter().any(|id| id.contains(&part)), "{tag}");
         assert_eq!(plan.is_destructive(), tag != "archive", "{tag}");
+        assert_eq!(plan.at_stake.len(), usize::from(tag == "rollback"), "{tag}: the restored data go");
         // `down/archive` is another one.
         assert!(!all.iter().any(|id| id.contains(&part)), "{tag}: {all:#?}");
     }

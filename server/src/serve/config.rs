@@ -1,7 +1,7 @@
 //! Settings: flags over environment over `paddock.toml` over defaults.
 
 use anyhow::{Context as _, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use paddock_console::KeySource;
 use serde::Deserialize;
 use std::env::VarError;
@@ -26,6 +26,16 @@ impl From<StateArgs> for ServeArgs {
     fn from(args: StateArgs) -> Self {
         Self { config: args.config, state_dir: args.state_dir, ..Self::default() }
     }
+}
+
+/// How the log's lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For a person.
+    #[default]
+    Text,
+    /// One JSON object a line: what came from outside cannot make a line of its own.
+    Json,
 }
 
 /// Flags of `paddock serve`.
@@ -67,6 +77,9 @@ pub(crate) struct ServeArgs {
     /// The certificate's private key (PEM).
     #[arg(long, env = "PADDOCK_TLS_KEY", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// How the log on standard error looks.
+    #[arg(long, env = "PADDOCK_LOG_FORMAT", value_enum, default_value_t)]
+    pub(crate) log_format: LogFormat,
 }
 
 #[derive(Debug, Default, Deserialize)]

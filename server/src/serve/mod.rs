@@ -23,7 +23,7 @@ mod socket_tests;
 mod tests;
 mod tls;
 
-pub(crate) use config::{Config, DEFAULT_LISTEN, ServeArgs, StateArgs};
+pub(crate) use config::{Config, DEFAULT_LISTEN, LogFormat, ServeArgs, StateArgs};
 
 use anyhow::{Context as _, Result, anyhow};
 use axum::serve::ListenerExt as _;
@@ -39,6 +39,7 @@ const DRAIN: Duration = Duration::from_secs(25);
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
+    no_core_file()?;
     let config = Config::read(args)?;
     let listener = listener(&config)?;
     let settings = Settings {
@@ -89,6 +90,15 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         tracing::warn!("jobs did not stop in time; they are interrupted and can be resumed");
     }
     Ok(())
+}
+
+/// What is in memory, every password of the inventory among it, must not land in a file when the process dies: neither by
+/// the kernel, which a limit of none stops, nor by a program that it hands the memory to, which only the second call stops.
+fn no_core_file() -> Result<()> {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
+        .and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable))
+        .context("cannot keep the kernel from writing core files")
 }
 
 /// A socket that was opened for us (systemd, `cargo xtask up`), else our own.

@@ -20,8 +20,11 @@ use leptos_axum::{
 use paddock_app::api::Session as AppSession;
 use paddock_app::{App, Assets, paths, shell};
 use paddock_console::Console;
+use std::any::Any;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::LazyLock;
 use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_sessions::cookie::SameSite;
@@ -95,6 +98,7 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
         .nest(api::PREFIX, api)
         .merge(mounted(open_routes()))
         .fallback(not_found)
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(guarded, guard::guard))
         .layer(tower_http::trace::TraceLayer::new_for_http())
         .with_state(state);
@@ -184,4 +188,39 @@ async fn server_function(
 
 async fn not_found() -> Response {
     (StatusCode::NOT_FOUND, "there is nothing at this address\n").into_response()
+}
+
+/// The answer when our own code panicked; its log line is found by the number.
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words");
+    let number = format!("{:08x}", RandomState::new().build_hasher().finish() as u32);
+    tracing::error!(bug = %number, "a request was not answered, our own code failed: {words}");
+    let text = format!(
+        "The console failed here by a bug of its own. Its log tells why, at bug={number}. Nothing else was stopped by it.\n"
+    );
+    (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::{self, Body};
+    use tower::ServiceExt as _;
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_with_the_number_of_its_log_line_and_without_its_words() {
+        let fails = || async {
+            if true {
+                panic!("the password is secret")
+            }
+        };
+        let router = Router::new().route("/", get(fails)).layer(CatchPanicLayer::custom(panicked));
+        let request = Request::builder().uri("/").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let text = body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        assert!(text.contains("bug=") && !text.contains("secret"), "{text}");
+    }
 }

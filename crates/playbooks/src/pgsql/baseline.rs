@@ -6,7 +6,7 @@
 use crate::Step;
 use crate::pgsql::members::Member;
 use crate::pgsql::sql;
-use crate::scripts::quote;
+use crate::scripts::{self, quote};
 
 /// Where a file that is named without a path from the root is looked for.
 const DIRECTORY: &str = "/etc/paddock/baseline";
@@ -43,7 +43,7 @@ pub(crate) fn run(leader: &Member, database: &str, file: &str) -> Step {
     ));
     let apply = format!(
         "cd /\nset -o pipefail\nsum=$(sha256sum <{path} | cut -c1-64) || exit 1\n{{ cat {path} && printf {mark} \"$sum\"; }} | {psql} -1 -d {} -f -\n",
-        quote(database)
+        scripts::database(database)
     );
     let title = format!("{database} was filled from {file}");
     Step::command(&format!("pgsql/pg_db/{database}/baseline"), leader.addr, &title, check, apply).limit(3600)

@@ -198,7 +198,7 @@ fn may_drop_user(seen: &Seen<'_>, leader: &Member, name: &str) -> Result<(), Ref
 /// something cannot be given away, nothing of that database is dropped and the role stays, unable to log in.
 fn drop_user(leader: &Member, cluster: &str, name: &str, dbsu: &str) -> Step {
     let lib = format!(
-        "cd /\nq() {{ runuser -u postgres -- psql -XAtq -w -v ON_ERROR_STOP=1 -p {} -d \"$1\" -f - <<<\"$2\"; }}\n",
+        "cd /\nq() {{ local d=${{1//\\\\/\\\\\\\\}} a=\\' b=\"\\\\'\"; runuser -u postgres -- psql -XAtq -w -v ON_ERROR_STOP=1 -p {} -d \"dbname='${{d//$a/$b}}'\" -f - <<<\"$2\"; }}\n",
         leader.pg_port
     );
     let (lit, id, to) = (sql::literal(name), sql::ident(name), sql::ident(dbsu));
