@@ -112,9 +112,10 @@ async fn lab_nothing_is_destroyed_beside_somebody_else_s_tool() {
         plan.locks.insert(format!("node/{}", address(node)));
         Job::start(plan)
     };
-    // A lock that somebody holds, beside one that nobody does.
-    nodes[0].sh("touch /run/lock/pigsty-old.lock; setsid -f flock /run/lock/pigsty.lock sleep 6 </dev/null >/dev/null 2>&1");
-    for (node, seconds) in nodes.iter().zip([6, 90]) {
+    // A lock that somebody holds, beside one that nobody does. On a machine that is full each of these calls takes a second:
+    // what ends in time must still be there when the job begins.
+    nodes[0].sh("touch /run/lock/pigsty-old.lock; setsid -f flock /run/lock/pigsty.lock sleep 20 </dev/null >/dev/null 2>&1");
+    for (node, seconds) in nodes.iter().zip([20, 90]) {
         // A stand-in with the tool's name; one that only looks is nobody's harm.
         node.sh("rm -f /root/destroyed");
         node.sh(&format!("setsid -f bash -c \"exec -a '/usr/bin/patronictl pause' sleep {seconds}\" </dev/null >/dev/null 2>&1"));

@@ -253,20 +253,64 @@ pub(crate) fn launch_primary(members: &Members, member: &Member) -> Vec<Step> {
     let name = &members.name;
     // On a re-run after a failover another member leads: that is no failure of this step.
     let check = format!(
-        "{PATRONI_RUNS}\npython3 - <<'PADDOCK'\n{HTTP}import sys\ntry:\n    if http('{url}/{path}', 3)[0] == 200: sys.exit(0)\n    seen = members('{url}')\nexcept Exception as error: print(f'Patroni does not answer yet: {{error}}'); sys.exit(1)\nif any(leads(m) for m in seen): sys.exit(0)\nprint('{name} has no leader yet: ' + ', '.join(f\"{{m['name']}} {{m['state']}}\" for m in seen)); sys.exit(1)\nPADDOCK\n"
+        r#"{PATRONI_RUNS}
+python3 - <<'PADDOCK'
+{HTTP}import sys
+try:
+    if http('{url}/{path}', 3)[0] == 200: sys.exit(0)
+    seen = members('{url}')
+except Exception as error: print(f'Patroni does not answer yet: {{error}}'); sys.exit(1)
+for m in seen:
+    if m['role'] == 'standby_leader' or leads(m) and {may_lead}: sys.exit(0)
+    if leads(m): print(f"{{m['name']}} leads by itself and follows no other cluster"); sys.exit(1)
+print('{name} has no leader yet: ' + ', '.join(f"{{m['name']}} {{m['state']}}" for m in seen)); sys.exit(1)
+PADDOCK
+"#,
+        may_lead = if standby { "False" } else { "True" },
     );
-    vec![
-        patroni_unit(member),
-        Step::command(
-            "pgsql/pg_primary/leader",
-            member.addr,
-            &format!("{name} has a leader"),
-            check,
-            CLONE_ANEW.into(),
+    let leader = Step::command(
+        "pgsql/pg_primary/leader",
+        member.addr,
+        &format!("{name} has a leader"),
+        check,
+        CLONE_ANEW.into(),
+    );
+    let mut steps = vec![patroni_unit(member), leader.settle(180).tag("pg_launch")];
+    if standby {
+        steps.insert(0, follows_from_the_start(member, name));
+    }
+    steps
+}
+
+/// A standby cluster's configuration is in the DCS before its first member clones. Patroni writes it there after the clone
+/// only; if the node loses its power in between, the next Patroni takes the configuration that was cloned with the data,
+/// `patroni.dynamic.json`, which is the upstream's and follows nobody: it would promote itself (`patroni/__main__.py`,
+/// `load_dynamic_configuration`).
+fn follows_from_the_start(member: &Member, name: &str) -> Step {
+    let script = |otherwise: &str| {
+        format!(
+            r#"[ -e /etc/patroni/patroni.yml ] || {{ echo 'Patroni is not configured yet'; exit 1; }}
+timeout 30 python3 - <<'PADDOCK'
+import json, sys
+from patroni.config import Config
+from patroni.dcs import get_dcs
+config = Config('/etc/patroni/patroni.yml').copy()
+want = config['bootstrap']['dcs']
+dcs = get_dcs({{**config, 'patronictl': True}})
+seen = dcs.get_cluster()
+have = seen.config and seen.config.data
+if have and (seen.initialize or have == want): sys.exit(0)
+{otherwise}
+PADDOCK
+"#
         )
-        .settle(180)
-        .tag("pg_launch"),
-    ]
+    };
+    let check = script(&format!("print('the DCS does not say yet whom {name} follows'); sys.exit(1)"));
+    let apply = script(
+        "if not dcs.set_config_value(json.dumps(want)): sys.exit('etcd did not take the configuration')",
+    );
+    let title = format!("the DCS says whom {name} follows");
+    Step::command("pgsql/pg_primary/follows", member.addr, &title, check, apply).tag("pg_launch")
 }
 
 /// Patroni on a replica, until it streams. The clone may take hours; its bytes are told.
