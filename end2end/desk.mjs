@@ -1,7 +1,7 @@
 // What two people do in the console: one asks, the other approves what destroys.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { pictures, signedIn } from './browser.mjs';
+import { pictures, signedIn, visitor } from './browser.mjs';
 import { on } from './lab.mjs';
 
 const APPROVER = { name: 'ben', password: 'a second pair of eyes' };
@@ -16,7 +16,7 @@ let other;
 export async function sitDown(browser) {
   ({ page, errors } = await signedIn(browser));
   await addPerson(APPROVER, 'approver');
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: process.env.PADDOCK_URL });
+  const context = await visitor(browser);
   other = await context.newPage();
   other.setDefaultTimeout(20_000);
   await other.goto('/');

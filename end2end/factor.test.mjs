@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { open, pictures, signedIn } from './browser.mjs';
+import { open, pictures, signedIn, visitor } from './browser.mjs';
 
 const { PADDOCK_BINARY: BINARY, PADDOCK_STATE_DIR: STATE, PADDOCK_URL: URL, PADDOCK_PASSWORD: PASSWORD } = process.env;
 let browser;
@@ -31,7 +31,7 @@ function codeOf(key) {
 
 /** Somebody at a browser of their own who has typed name and password. */
 async function afterPassword() {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: URL });
+  const context = await visitor(browser);
   const own = await context.newPage();
   own.setDefaultTimeout(20_000);
   await own.goto('/');

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { open, pictures, signedIn } from './browser.mjs';
+import { open, pictures, signedIn, visitor } from './browser.mjs';
 import { on } from './lab.mjs';
 
 const ANN = { name: 'ann', password: 'she types it twice a day' };
@@ -33,7 +33,7 @@ function paddock(words, input = '') {
 
 /** A browser of somebody's own, signed in. */
 async function as({ name, password }) {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: process.env.PADDOCK_URL });
+  const context = await visitor(browser);
   const own = await context.newPage();
   own.setDefaultTimeout(20_000);
   await own.goto('/');

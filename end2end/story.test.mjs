@@ -1,7 +1,7 @@
 // The main job, from the browser to the nodes: create a cluster and see it run.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { open, pictures, signedIn } from './browser.mjs';
+import { open, pictures, signedIn, visitor } from './browser.mjs';
 import { on, tryOn } from './lab.mjs';
 
 let browser;
@@ -46,7 +46,7 @@ test('an empty console says what comes first', async () => {
 });
 
 test('a wrong password is refused without saying which part was wrong', async () => {
-  const context = await browser.newContext({ baseURL: process.env.PADDOCK_URL });
+  const context = await visitor(browser);
   const other = await context.newPage();
   await other.goto('/inventory');
   await other.getByLabel('Name').fill('admin');
