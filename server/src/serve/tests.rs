@@ -4,7 +4,7 @@ use super::config::{Config, ServeArgs};
 use super::router;
 use axum::Router;
 use axum::body::{self, Body};
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::http::{HeaderMap, Request, Response, StatusCode, header};
 use paddock_console::{Console, PersonRole, Settings};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,7 +12,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
+use tower::{Layer as _, ServiceExt as _};
+use tower_http::catch_panic::CatchPanicLayer;
 
 pub(super) const PASSWORD: &str = "correct horse battery";
 
@@ -337,4 +338,20 @@ async fn a_page_gets_its_data_while_other_routers_are_made() {
     drop(enough);
     making.await.unwrap();
     house.end().await;
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer_with_the_number_of_its_log_line_and_without_its_words() {
+    let fails = tower::service_fn(|_: Request<Body>| async {
+        if true {
+            panic!("the password is secret")
+        }
+        Ok::<_, std::convert::Infallible>(Response::new(Body::empty()))
+    });
+    let service = CatchPanicLayer::custom(router::panicked).layer(fails);
+    let answer = service.oneshot(Request::new(Body::empty())).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let text = body::to_bytes(Body::new(answer.into_body()), 10_000).await.unwrap();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(text.contains("bug=") && !text.contains("secret"), "{text}");
 }
