@@ -223,7 +223,7 @@ mod tests {
                 panic!("the password is secret")
             }
         };
-        let router = Router::new().route("/", get(fails)).layer(CatchPanicLayer::custom(panicked));
+        let router = Router::new().fallback(fails).layer(CatchPanicLayer::custom(panicked));
         let request = Request::builder().uri("/").body(Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
