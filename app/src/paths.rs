@@ -22,6 +22,10 @@ pub const PEOPLE: &str = "/people";
 pub const SIGN_IN: &str = "/sign-in";
 /// Takes `code` and `next` of who has a second factor, after name and password.
 pub const SIGN_IN_CODE: &str = "/sign-in/code";
+/// Begins a sign-in by the provider, and leads there; [`sign_in_by_provider`] makes the link.
+pub const SIGN_IN_PROVIDER: &str = "/sign-in/oidc";
+/// Where the provider leads back to.
+pub const SIGN_IN_CALLBACK: &str = "/sign-in/oidc/callback";
 /// Sign-out takes a POST.
 pub const SIGN_OUT: &str = "/sign-out";
 /// So does the end of all sessions of a person.
@@ -85,6 +89,22 @@ pub fn sign_in(next: &str) -> String {
     if next == CLUSTERS { SIGN_IN.to_owned() } else { format!("{SIGN_IN}?next={}", encoded(next)) }
 }
 
+/// The way to the provider, and to `next` afterwards.
+pub fn sign_in_by_provider(next: &str) -> String {
+    if next == CLUSTERS {
+        SIGN_IN_PROVIDER.to_owned()
+    } else {
+        format!("{SIGN_IN_PROVIDER}?next={}", encoded(next))
+    }
+}
+
+/// The sign-in page that says why somebody was not signed in, and leads to `next` when they are.
+pub fn sign_in_refused(next: &str, refused: &str) -> String {
+    let to = sign_in(next);
+    let sign = if to.contains('?') { '&' } else { '?' };
+    format!("{to}{sign}refused={}", encoded(refused))
+}
+
 /// The sign-in page that asks for a code, and says why the last one was refused.
 pub fn sign_in_code(next: &str, refused: &str) -> String {
     let said = if refused.is_empty() { String::new() } else { format!("&refused={}", encoded(refused)) };
@@ -124,6 +144,10 @@ mod tests {
             recording(JobId(12)),
             sign_in("/"),
             sign_in("/jobs/1?x=a b"),
+            sign_in_by_provider("/"),
+            sign_in_by_provider("/jobs/1?x=a b"),
+            sign_in_refused("/", "oidc/state"),
+            sign_in_refused("/jobs", "oidc/state"),
             account("people/weak-password"),
             sign_in_code("/jobs", ""),
             sign_in_code("/", "people/wrong-code"),
@@ -141,6 +165,10 @@ mod tests {
                 "/jobs/12/recording.cast",
                 "/sign-in",
                 "/sign-in?next=/jobs/1%3Fx%3Da%20b",
+                "/sign-in/oidc",
+                "/sign-in/oidc?next=/jobs/1%3Fx%3Da%20b",
+                "/sign-in?refused=oidc/state",
+                "/sign-in?next=/jobs&refused=oidc/state",
                 "/account?said=people/weak-password",
                 "/sign-in?step=code&next=/jobs",
                 "/sign-in?step=code&next=/&refused=people/wrong-code",

@@ -202,8 +202,9 @@ pub(crate) fn user(command: UserCommand) -> ExitCode {
                 let people = open(state).await?;
                 let mut rows = vec![["NAME", "GRANTS", "ADDED", "TOKENS", "STATE"].map(str::to_owned)];
                 for one in people.list().await? {
-                    let state =
-                        one.disabled_us.map_or_else(String::new, |since| format!("disabled {}", day(since)));
+                    let disabled = one.disabled_us.map(|since| format!("disabled {}", day(since)));
+                    let by_provider = one.issuer.map(|issuer| format!("signs in by {issuer}"));
+                    let state = disabled.into_iter().chain(by_provider).collect::<Vec<_>>().join(", ");
                     let grants = one.grants.iter().map(|one| format!("{} on {}", one.role, one.clusters));
                     let grants = grants.collect::<Vec<_>>().join(", ");
                     rows.push([one.name, grants, day(one.created_us), one.tokens.to_string(), state]);

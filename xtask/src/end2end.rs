@@ -57,6 +57,8 @@ fn one(folder: &Path, file: &Path, lab: &Lab, said: &mut String) -> Result<Tally
     node.current_dir(folder).args(["--test", "--test-reporter=spec"]).arg(file);
     node.env("PADDOCK_URL", running.url()).env("PADDOCK_PASSWORD", password);
     node.env("PADDOCK_BINARY", Profile::Dev.server()).env("ARTEFACTS", &artefacts);
+    // For a console that a test starts by itself.
+    node.env("PADDOCK_SITE", place::site());
     // The command line keeps people and tokens where the console does.
     node.env("PADDOCK_STATE_DIR", home.state());
     // The tests look at the nodes through the same script, as root or through sudo.

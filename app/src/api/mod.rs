@@ -32,7 +32,7 @@ pub use operations::{
     cluster_backups, cluster_config, cluster_declared, declare_clone, declare_instance, nodes,
     preview_config, reach_nodes, trust_host_key,
 };
-pub use people::{me, people};
+pub use people::{me, people, sign_in_ways};
 pub use plans::{dry_run, make_plan, plan, run};
 pub use policy::{policy, save_policy};
 #[cfg(feature = "ssr")]

@@ -17,6 +17,9 @@ fn words(said: &str) -> (&'static str, &'static str) {
         }
         "people/weak-password" => ("The new password was not taken", "It must have 12 to 128 characters."),
         "people/passwords-differ" => ("The new password was typed in two ways", "Type it twice the same."),
+        "people/kept-elsewhere" => {
+            ("Your password is not kept here", "Change it at the provider by which you sign in.")
+        }
         "people/back-off" => ("Too many tries", "Wait half a minute, then try again."),
         _ => ("That did not work", "Try again; when it happens again, look into the console's log."),
     }
@@ -53,7 +56,29 @@ pub fn AccountView() -> impl IntoView {
             let grants = grants.into_iter().map(|one| view! { <span class="chip">{one}</span> }).collect_view();
             view! { <p>{grants}</p> }.into_any()
         })}
-        <h2>"Change the password"</h2>
+        <h2>"Password"</h2>
+        {load(me, |me| {
+            if me.is_some_and(|me| me.by_provider) {
+                return view! {
+                    <p>"You sign in by the provider: your password is kept there, and your groups there say what you may do."</p>
+                }
+                .into_any();
+            }
+            view! { <NewPassword/> }.into_any()
+        })}
+        <Factor/>
+        <Tokens/>
+        <h2>"Sessions"</h2>
+        <p>"A session ends after 12 hours without use, and after 7 days in any case. Tokens are not touched."</p>
+        <form method="post" action=paths::SIGN_OUT_EVERYWHERE>
+            <button class="danger">"Sign out everywhere"</button>
+        </form>
+    }
+}
+
+#[component]
+fn NewPassword() -> impl IntoView {
+    view! {
         <form method="post" action=paths::PASSWORD class="card account">
             <label>
                 "Present password"
@@ -68,13 +93,6 @@ pub fn AccountView() -> impl IntoView {
                 <input name="again" type="password" autocomplete="new-password" minlength="12" maxlength="128" required/>
             </label>
             <button class="primary">"Change the password"</button>
-        </form>
-        <Factor/>
-        <Tokens/>
-        <h2>"Sessions"</h2>
-        <p>"A session ends after 12 hours without use, and after 7 days in any case. Tokens are not touched."</p>
-        <form method="post" action=paths::SIGN_OUT_EVERYWHERE>
-            <button class="danger">"Sign out everywhere"</button>
         </form>
     }
 }

@@ -24,6 +24,7 @@ pub fn Factor() -> impl IntoView {
             })
         }}
         {load(state, move |now| match now.since_us {
+            _ if now.by_provider => view! { <p>"The provider by which you sign in asks for one, or does not."</p> }.into_any(),
             Some(since_us) => view! { <Made now since_us state/> }.into_any(),
             None => view! { <Make state codes/> }.into_any(),
         })}

@@ -23,7 +23,8 @@ fn Table(rows: Vec<PersonRow>) -> impl IntoView {
     view! {
         <p class="note">
             "A grant is a role on the clusters whose names a pattern matches; "<code>"*"</code>" is everything. Change them with "
-            <code>"paddock user grant"</code>" and "<code>"paddock user revoke"</code>"."
+            <code>"paddock user grant"</code>" and "<code>"paddock user revoke"</code>
+            "; of who signs in by the provider, the groups there say it."
         </p>
         <div class="table-box">
             <table aria-label="People">
@@ -39,7 +40,8 @@ fn Table(rows: Vec<PersonRow>) -> impl IntoView {
 
 #[component]
 fn Row(row: PersonRow) -> impl IntoView {
-    let PersonRow { name, grants, created_us, disabled_us, tokens } = row;
+    let PersonRow { name, grants, created_us, disabled_us, tokens, by_provider } = row;
+    let by_provider = by_provider.then(|| view! { " "<span class="chip">"by the provider"</span> });
     let none = grants.is_empty().then_some("none");
     let grants = grants.into_iter().map(|one| view! { <span class="chip">{one}</span> }).collect_view();
     let state = match disabled_us {
@@ -48,7 +50,7 @@ fn Row(row: PersonRow) -> impl IntoView {
     };
     view! {
         <tr>
-            <th scope="row">{name}</th>
+            <th scope="row">{name}{by_provider}</th>
             <td>{grants}{none}</td>
             <td>{state}</td>
             <td><When at_us=created_us/></td>

@@ -1,11 +1,78 @@
-//! Sign-in: a plain form, so that it works before and without the WASM.
+//! Sign-in: a plain form and a plain link, so that they work before and without the WASM.
 
-use crate::paths;
+use crate::components::load;
+use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-/// Name and password; the server answers a refusal with `?refused=1`.
+/// Why nobody was signed in, by its code: what failed, why, what to do.
+fn words(code: &str) -> (&'static str, &'static str, &'static str) {
+    match code {
+        "oidc/provider-down" => (
+            "The sign-in provider cannot be reached",
+            "It did not answer the console, or not as a provider does.",
+            "Try again in a minute. Who has a password here can sign in with it meanwhile; the console's log has the details.",
+        ),
+        "oidc/state" => (
+            "This sign-in has ended",
+            "It was not begun in this browser within ten minutes, or it was ended already.",
+            "Begin again with the button below.",
+        ),
+        "oidc/denied" => (
+            "The provider did not let you in",
+            "You have cancelled there, or may not use the console.",
+            "Begin again; whether you may use it is said at the provider.",
+        ),
+        "oidc/bad-answer" => (
+            "The provider's answer was not taken",
+            "It was none that the console can believe.",
+            "Try again. When it stays so, an administrator finds the reason in the audit log, and compares the console's settings with the provider's.",
+        ),
+        "oidc/no-group" => (
+            "You have no role here",
+            "None of your groups at the provider has one.",
+            "Ask for a group that has a role here, then sign in again.",
+        ),
+        "oidc/no-name" => (
+            "You have no name that can be used here",
+            "The provider gives none for you, or one that the console does not take.",
+            "Ask an administrator: another claim can be chosen for it.",
+        ),
+        "oidc/name-taken" => (
+            "Your name is taken here",
+            "Somebody else of this console has the name that the provider gives you.",
+            "If that is you, sign in with name and password as before. An administrator can remove that person; then come again.",
+        ),
+        "oidc/disabled" => (
+            "You may not sign in",
+            "An administrator has disabled you here.",
+            "Ask an administrator of this console.",
+        ),
+        "oidc/off" => (
+            "There is no sign-in provider",
+            "This console was set up without one.",
+            "Sign in with name and password.",
+        ),
+        "people/back-off" => (
+            "Too many tries",
+            "The last ones from this address failed.",
+            "Wait half a minute, then try again.",
+        ),
+        "console/internal" => (
+            "You were not signed in",
+            "The console failed.",
+            "Try again; when it happens again, look into the console's log.",
+        ),
+        _ => (
+            "Name or password is wrong",
+            "Nobody has that name with that password here.",
+            "Try again. The first admin's password was printed once when the console started; an administrator of this computer can add a person: paddock user add.",
+        ),
+    }
+}
+
+/// Name and password, or the provider; the server answers a refusal with `?refused=CODE`.
 #[component]
 pub fn SignIn() -> impl IntoView {
     let query = use_query_map();
@@ -13,26 +80,30 @@ pub fn SignIn() -> impl IntoView {
         let next = query.with(|query| query.get("next")).unwrap_or_default();
         if paths::is_local(&next) { next } else { paths::CLUSTERS.to_owned() }
     };
-    let refused = move || query.with(|query| query.get("refused").is_some());
+    let ways = Resource::new_blocking(|| (), |()| api::sign_in_ways());
     let code = query.with_untracked(|query| query.get("step")).as_deref() == Some("code");
     if code {
         let refused = query.with_untracked(|query| query.get("refused"));
         return view! { <SecondStep next=next() refused/> }.into_any();
     }
+    let refused = move || {
+        query.with(|query| query.get("refused")).map(|code| {
+            let (what, why, fix) = words(&code);
+            view! {
+                <div class="problem" role="alert">
+                    <p class="what">{what}</p>
+                    <p class="why">{why}</p>
+                    <p class="fix">{fix}</p>
+                </div>
+            }
+        })
+    };
     view! {
         <Title text="Sign in"/>
         <div class="sign-in">
             <h1>"Sign in"</h1>
             <form method="post" action=paths::SIGN_IN class="card">
-                <Show when=refused>
-                    <div class="problem" role="alert">
-                        <p class="what">"Name or password is wrong"</p>
-                        <p class="fix">
-                            "Try again. The first admin's password was printed once when the console started; an "
-                            "administrator of this computer can add a person with "<code>"paddock user add"</code>"."
-                        </p>
-                    </div>
-                </Show>
+                {refused}
                 <input type="hidden" name="next" value=next/>
                 <label>"Name"<input name="name" autocomplete="username" required autofocus/></label>
                 <label>
@@ -41,6 +112,15 @@ pub fn SignIn() -> impl IntoView {
                 </label>
                 <button class="primary">"Sign in"</button>
             </form>
+            {load(ways, move |ways| match ways.provider {
+                // A link and no form: what a form leads on to must be of this console (`form-action`).
+                Some(label) => view! {
+                    <a class="button" rel="external" href=paths::sign_in_by_provider(&next())>
+                        {format!("Sign in with {label}")}
+                    </a>
+                }.into_any(),
+                None => ().into_any(),
+            })}
         </div>
     }
     .into_any()
@@ -75,5 +155,31 @@ fn SecondStep(next: String, refused: Option<String>) -> impl IntoView {
                 <p><a href=paths::SIGN_IN rel="external">"Begin again"</a></p>
             </form>
         </div>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_of_the_provider_has_words_of_its_own() {
+        let codes = [
+            "oidc/provider-down",
+            "oidc/state",
+            "oidc/denied",
+            "oidc/bad-answer",
+            "oidc/no-group",
+            "oidc/no-name",
+            "oidc/name-taken",
+            "oidc/disabled",
+            "oidc/off",
+            "people/back-off",
+            "console/internal",
+        ];
+        for code in codes {
+            assert_ne!(words(code), words("people/refused"), "{code}");
+        }
+        assert_eq!(words("1"), words("people/refused"));
     }
 }

@@ -7,6 +7,7 @@ use crate::inventory::Current;
 use crate::keeping::private_dir;
 use crate::key::{self, KeySource};
 use crate::live::{Live, keep_house};
+use crate::oidc::{OidcSettings, Provider};
 use crate::own_backup::refuse_half_restored;
 use crate::passwords::BackOff;
 use crate::policy::Grant;
@@ -47,6 +48,8 @@ pub struct Actor {
     pub(crate) grants: Vec<Grant>,
     /// What a token's scope lets through of that; none: all.
     pub(crate) limit: Option<Vec<Grant>>,
+    /// A provider vouches for them: they have no password here.
+    pub(crate) by_provider: bool,
     pub(crate) origin: Origin,
 }
 
@@ -67,6 +70,8 @@ pub struct Settings {
     pub reconnect: Duration,
     /// A file that becomes the first revision of the inventory when there is none yet.
     pub seed_inventory: Option<PathBuf>,
+    /// The OpenID Connect provider by which people may sign in besides.
+    pub provider: Option<OidcSettings>,
 }
 
 impl Settings {
@@ -80,6 +85,7 @@ impl Settings {
             ssh_user: "root".to_owned(),
             reconnect: SshSettings::RECONNECT,
             seed_inventory: None,
+            provider: None,
         }
     }
 }
@@ -112,6 +118,8 @@ pub(crate) struct Inner {
     pub(crate) tries: tokio::sync::Mutex<()>,
     /// Who has given their password and owes a code.
     pub(crate) tickets: Mutex<Tickets>,
+    /// Who vouches for people who have no password here.
+    pub(crate) provider: Option<Provider>,
     /// What an unknown name's password is compared with.
     pub(crate) nobodys_hash: OnceLock<String>,
     pub(crate) unreachable_since: Mutex<HashMap<NodeAddr, i64>>,
@@ -147,6 +155,7 @@ impl Console {
         });
         let runner = Runner::new(&settings.state_dir)?;
         let seed = settings.seed_inventory.clone();
+        let provider = settings.provider.clone().map(Provider::new).transpose()?;
         let audit = AuditLog::new(store.clone(), &settings.state_dir);
         let inner = Inner {
             settings,
@@ -159,6 +168,7 @@ impl Console {
             back_off: Mutex::default(),
             tries: tokio::sync::Mutex::default(),
             tickets: Mutex::default(),
+            provider,
             nobodys_hash: OnceLock::new(),
             unreachable_since: Mutex::default(),
             pki: tokio::sync::Mutex::default(),

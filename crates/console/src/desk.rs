@@ -6,6 +6,7 @@
 use crate::audit::{NoteOutcome as _, Way, note_by};
 use crate::clock::now_us;
 use crate::factors::no_factor;
+use crate::oidc::kept_elsewhere;
 use crate::own_backup::refuse_half_restored;
 use crate::passwords::{check_new, hash, random_text};
 use crate::problems::{from_store, problem};
@@ -94,7 +95,7 @@ impl People {
     /// Gives a person another password and ends their sessions. Their tokens stay: each is revoked by itself.
     pub async fn set_password(&self, name: &str, password: &str) -> Result<(), Problem> {
         check_new(password)?;
-        let person = self.named(name).await?;
+        let person = self.kept_here(name).await?;
         let hashed = hash(password).await?;
         let store = self.store.noting(self.note("person/password", &person.name, String::new()));
         if store.set_password(person.id(), &hashed, None).await.map_err(from_store)? {
@@ -107,11 +108,11 @@ impl People {
     /// Gives a person one role on everything instead of all their grants, and ends their sessions; it holds for their
     /// tokens at once, as do the next two.
     pub async fn set_role(&self, name: &str, role: PersonRole) -> Result<(), Problem> {
-        let person = self.named(name).await?;
+        let person = self.kept_here(name).await?;
         let grant = Grant::from(role);
         let note = self.note("person/role", &person.name, format!("{grant} instead of all before"));
         let set =
-            self.store.noting(note).set_grant(person.id(), &stored(&grant)).await.map_err(from_store)?;
+            self.store.noting(note).set_grants(person.id(), &[stored(&grant)]).await.map_err(from_store)?;
         if !set {
             return Err(as_it_is(name, "has that role"));
         }
@@ -121,7 +122,7 @@ impl People {
 
     /// Gives a person one more grant and ends their sessions.
     pub async fn grant(&self, name: &str, grant: &Grant) -> Result<(), Problem> {
-        let person = self.named(name).await?;
+        let person = self.kept_here(name).await?;
         let store = self.store.noting(self.note("person/grant", &person.name, grant.to_string()));
         if !store.add_grant(person.id(), &stored(grant)).await.map_err(from_store)? {
             return Err(as_it_is(name, &format!("is {grant}")));
@@ -132,7 +133,7 @@ impl People {
 
     /// Takes one grant, as it was given, from a person and ends their sessions.
     pub async fn revoke(&self, name: &str, grant: &Grant) -> Result<(), Problem> {
-        let person = self.named(name).await?;
+        let person = self.kept_here(name).await?;
         let store = self.store.noting(self.note("person/revoke", &person.name, grant.to_string()));
         if !store.remove_grant(person.id(), &stored(grant)).await.map_err(from_store)? {
             return Err(as_it_is(name, &format!("is not {grant}")));
@@ -239,6 +240,15 @@ impl People {
 
     async fn named(&self, name: &str) -> Result<StoredPerson, Problem> {
         self.store.person_named(name).await.map_err(from_store)?.ok_or_else(|| unknown(name))
+    }
+
+    /// Somebody whose password and grants are kept here: those of a provider's people are set anew at their next sign-in.
+    async fn kept_here(&self, name: &str) -> Result<StoredPerson, Problem> {
+        let person = self.named(name).await?;
+        if person.issuer.is_some() {
+            return Err(kept_elsewhere(&format!("`{}` signs", person.name)));
+        }
+        Ok(person)
     }
 }
 

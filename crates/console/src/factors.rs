@@ -2,6 +2,7 @@
 
 use crate::audit::{NoteOutcome as _, Origin, Way, note, tell};
 use crate::clock::{now_s, now_us};
+use crate::oidc::kept_elsewhere;
 use crate::passwords::{random_text, token_hash, verify};
 use crate::problems::{from_store, problem, signed_out};
 use crate::totp;
@@ -180,6 +181,7 @@ impl Console {
         Ok(FactorState {
             since_us: confirmed,
             codes_left: factor.filter(|_| confirmed.is_some()).map_or(0, |factor| factor.codes_left),
+            by_provider: actor.by_provider,
         })
     }
 
@@ -273,6 +275,9 @@ impl Console {
 
     /// Somebody at an unlocked screen tries as a stranger at the sign-in page does.
     async fn refuse_stranger(&self, actor: &Actor, password: &str) -> Result<(), Problem> {
+        if actor.by_provider {
+            return Err(kept_elsewhere("you sign"));
+        }
         let _turn = self.one_try(&actor.name, actor.origin.address).await?;
         let person = self.inner.store.person(actor.id).await.map_err(from_store)?.ok_or_else(signed_out)?;
         let knows = verify(password, &person.password_hash).await;

@@ -32,6 +32,7 @@ mod live;
 mod log;
 mod masking;
 mod offers;
+mod oidc;
 mod own_backup;
 mod passwords;
 mod people;
@@ -62,6 +63,7 @@ pub use console::{Actor, Console, EventFeed, PersonRole, Settings, TopologyFeed}
 pub use desk::People;
 pub use factors::FirstStep;
 pub use key::KeySource;
+pub use oidc::{OidcAnswer, OidcEnd, OidcGiven, OidcSettings, OidcStart};
 pub use own_backup::{back_up, restore};
 pub use policy::Grant;
 pub use policy_desk::PolicyDesk;

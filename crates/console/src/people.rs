@@ -4,6 +4,7 @@ use crate::audit::{NoteOutcome as _, Origin, Way, note, note_by, tell};
 use crate::clock::{now_us, utc};
 use crate::desk::stored;
 use crate::factors::FirstStep;
+use crate::oidc::kept_elsewhere;
 use crate::passwords::{check_new, hash, random_text, token_hash, verify};
 use crate::policy::{Action, Target};
 use crate::problems::{from_store, problem, signed_out};
@@ -109,7 +110,8 @@ impl Console {
             return Err(signed_out());
         }
         let grants = self.grants_of(person.id()).await?;
-        Ok(Actor { id: person.id(), name: person.name, grants, limit: None, origin })
+        let by_provider = person.issuer.is_some();
+        Ok(Actor { id: person.id(), name: person.name, grants, limit: None, by_provider, origin })
     }
 
     /// What a person may do now. A grant that cannot be read grants nothing.
@@ -149,12 +151,14 @@ impl Console {
         let origin = Origin { way: Way::Browser, address };
         let _turn = self.one_try(name, address).await?;
         let person = self.inner.store.person_named(name).await.map_err(from_store)?;
-        // An unknown name costs as much time as a known one: it is compared with a hash that nothing matches.
-        let stored = match &person {
+        // Who has a password here. An unknown name, and one that a provider vouches for, cost as much time as a known one:
+        // they are compared with a hash that nothing matches.
+        let local = person.as_ref().filter(|person| person.issuer.is_none());
+        let stored = match local {
             Some(person) => person.password_hash.clone(),
             None => self.nobodys_hash().await?,
         };
-        let may_sign_in = person.as_ref().is_some_and(|person| person.disabled_us.is_none());
+        let may_sign_in = local.is_some_and(|person| person.disabled_us.is_none());
         let matches = verify(password, &stored).await;
         let ticket = match &person {
             Some(person) if matches && may_sign_in => self.ticket_for(person).await?,
@@ -182,6 +186,9 @@ impl Console {
                 tracing::warn!("a sign-in was refused");
                 // A name that nobody has is not written down: people type their password into the wrong field.
                 let (who, why) = match &known {
+                    Some(person) if person.issuer.is_some() => {
+                        (person.name.as_str(), "the person signs in by the provider")
+                    }
                     Some(person) if matches => (person.name.as_str(), "the person is disabled"),
                     Some(person) => (person.name.as_str(), "another password"),
                     None => ("unknown", "nobody has the name that was given"),
@@ -252,6 +259,9 @@ impl Console {
         session: Option<&str>,
         note: NewAudit,
     ) -> Result<(), Problem> {
+        if actor.by_provider {
+            return Err(kept_elsewhere("you sign"));
+        }
         let _turn = self.one_try(&actor.name, actor.origin.address).await?;
         let person = self.inner.store.person(actor.id).await.map_err(from_store)?.ok_or_else(signed_out)?;
         let knows = verify(current, &person.password_hash).await;
@@ -356,6 +366,7 @@ impl Console {
             reads_inventory: actor.may(Action::See, Target::Everything),
             reads_audit: actor.may(Action::Audit, Target::Everything),
             reads_people: actor.may(Action::People, Target::Everything),
+            by_provider: actor.by_provider,
         }
     }
 
@@ -368,6 +379,7 @@ impl Console {
             created_us: one.created_us,
             disabled_us: one.disabled_us,
             tokens: u32::try_from(one.tokens).unwrap_or(u32::MAX),
+            by_provider: one.issuer.is_some(),
         };
         Ok(self.people().list().await?.into_iter().map(row).collect())
     }

@@ -305,7 +305,8 @@ mod tests {
         let check = |person: &[Grant], token: &[Grant], action, target: Target<'_>| {
             let origin = Origin { way: Way::Token(TokenId(1)), address: None };
             let (grants, limit) = (person.to_vec(), Some(token.to_vec()));
-            let actor = Actor { id: PersonId(1), name: "ann".into(), grants, limit, origin };
+            let actor =
+                Actor { id: PersonId(1), name: "ann".into(), grants, limit, by_provider: false, origin };
             authorise(&actor, action, target).map_err(|refused| refused.code)
         };
         let (scope, out) = (Err("people/token-scope".to_owned()), Err("people/out-of-scope".to_owned()));

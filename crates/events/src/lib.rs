@@ -30,7 +30,7 @@ pub use outline::{JobOutline, StageOutline, StepOutline};
 pub use pages::{
     CheckedText, ClusterPage, ClusterRow, DryRun, Enrolment, FactorState, FindingLevel, FindingRow,
     InventoryPage, JobPage, JobRow, MadeToken, Me, NewCluster, PersonRow, PlanPage, PlanStage, PlanStep,
-    Saved, TokenRow, Verdict,
+    Saved, SignInWays, TokenRow, Verdict,
 };
 pub use policy::{PolicyFreeze, PolicyPage, PolicyRule};
 pub use problem::{Problem, ProblemKind};

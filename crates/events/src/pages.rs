@@ -35,6 +35,15 @@ pub struct Me {
     pub reads_audit: bool,
     /// So is the list of people.
     pub reads_people: bool,
+    /// A provider vouches for them: password and second factor are kept there.
+    pub by_provider: bool,
+}
+
+/// How one may sign in besides with a password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignInWays {
+    /// What the button of the OpenID Connect provider says; none: there is no provider.
+    pub provider: Option<String>,
 }
 
 /// A second factor that is being made. It is shown to its person once, and to nobody else.
@@ -53,6 +62,8 @@ pub struct FactorState {
     pub since_us: Option<i64>,
     /// Recovery codes that were not used.
     pub codes_left: u32,
+    /// The person signs in by a provider, which asks for a second factor or does not.
+    pub by_provider: bool,
 }
 
 /// One of a person's own API tokens; never the token itself. Times are microseconds since the epoch.
@@ -94,6 +105,8 @@ pub struct PersonRow {
     pub disabled_us: Option<i64>,
     /// How many API tokens act for them.
     pub tokens: u32,
+    /// A provider vouches for them, and says by groups what they may do.
+    pub by_provider: bool,
 }
 
 /// One row of the clusters page.

@@ -8,6 +8,7 @@ use paddock_events::PersonId;
 use sqlx::query::{Query, QueryScalar};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Sqlite, Transaction};
+use std::collections::BTreeSet;
 
 /// A role on some clusters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, sqlx::FromRow)]
@@ -37,10 +38,12 @@ pub struct StoredPerson {
     id: i64,
     /// Sign-in name.
     pub name: String,
-    /// PHC string.
+    /// PHC string; of who has no password here one that nothing matches.
     pub password_hash: String,
     /// Since when they may do nothing.
     pub disabled_us: Option<i64>,
+    /// The OpenID Connect provider that vouches for them; none: they have a password here.
+    pub issuer: Option<String>,
 }
 
 /// A person as lists show them.
@@ -58,6 +61,8 @@ pub struct ListedPerson {
     pub disabled_us: Option<i64>,
     /// How many API tokens act for them, expired ones included.
     pub tokens: i64,
+    /// The OpenID Connect provider that vouches for them; none: they have a password here.
+    pub issuer: Option<String>,
 }
 
 impl StoredPerson {
@@ -73,14 +78,8 @@ impl Store {
         let added = sqlx::query_scalar(
             "INSERT INTO person (name, password_hash, created_us) VALUES ($1, $2, $3) RETURNING id",
         );
-        match self.insert_person(added, person).await {
-            Err(StoreError::Query { source: sqlx::Error::Database(error), .. })
-                if error.is_unique_violation() =>
-            {
-                Err(StoreError::Exists(person.name.clone()))
-            }
-            added => added.and_then(|id| made(id.map(|id| id.0))).map(PersonId),
-        }
+        let added = self.insert_person(added, person).await.map_err(|error| taken(error, &person.name))?;
+        made(added.map(|id| id.0)).map(PersonId)
     }
 
     /// Adds a person with one grant when there is nobody yet; none when there is.
@@ -118,7 +117,7 @@ impl Store {
 
     /// The person of a name.
     pub async fn person_named(&self, name: &str) -> Result<Option<StoredPerson>, StoreError> {
-        sqlx::query_as("SELECT id, name, password_hash, disabled_us FROM person WHERE name = $1")
+        sqlx::query_as("SELECT id, name, password_hash, disabled_us, issuer FROM person WHERE name = $1")
             .bind(name)
             .fetch_optional(self.reader())
             .await
@@ -127,7 +126,7 @@ impl Store {
 
     /// The person of an id.
     pub async fn person(&self, id: PersonId) -> Result<Option<StoredPerson>, StoreError> {
-        sqlx::query_as("SELECT id, name, password_hash, disabled_us FROM person WHERE id = $1")
+        sqlx::query_as("SELECT id, name, password_hash, disabled_us, issuer FROM person WHERE id = $1")
             .bind(id.0)
             .fetch_optional(self.reader())
             .await
@@ -146,7 +145,8 @@ impl Store {
     /// Everybody, by name.
     pub async fn people(&self) -> Result<Vec<ListedPerson>, StoreError> {
         let mut people: Vec<ListedPerson> = sqlx::query_as(
-            "SELECT id, name, created_us, disabled_us, (SELECT count(*) FROM token WHERE token.person = person.id) AS tokens
+            "SELECT id, name, created_us, disabled_us, issuer,
+                    (SELECT count(*) FROM token WHERE token.person = person.id) AS tokens
              FROM person ORDER BY name",
         )
         .fetch_all(self.reader())
@@ -187,9 +187,10 @@ impl Store {
         self.change_person(remove, id, None, "revoke a role").await
     }
 
-    /// Gives a person one grant instead of all that they have and ends their sessions; false when it is their only one.
-    pub async fn set_grant(&self, id: PersonId, grant: &StoredGrant) -> Result<bool, StoreError> {
-        const WHAT: &str = "set a grant";
+    /// Gives a person these grants, each once, instead of all that they have, and ends their sessions; false when they
+    /// have just these.
+    pub async fn set_grants(&self, id: PersonId, grants: &[StoredGrant]) -> Result<bool, StoreError> {
+        const WHAT: &str = "set grants";
         let mut tx = self.begin().await?;
         let had: Vec<StoredGrant> =
             sqlx::query_as("SELECT role, clusters FROM person_grant WHERE person = $1")
@@ -197,7 +198,7 @@ impl Store {
                 .fetch_all(&mut *tx)
                 .await
                 .asking(WHAT)?;
-        if had == [grant.clone()] {
+        if had.iter().collect::<BTreeSet<_>>() == grants.iter().collect() {
             return Ok(false);
         }
         sqlx::query("DELETE FROM person_grant WHERE person = $1")
@@ -205,7 +206,9 @@ impl Store {
             .execute(&mut *tx)
             .await
             .asking(WHAT)?;
-        insert_grant(&mut tx, id, grant).await?;
+        for grant in grants {
+            insert_grant(&mut tx, id, grant).await?;
+        }
         end_sessions(&mut tx, id, None).await?;
         self.note_in(&mut tx, None).await?;
         tx.commit().await.asking(WHAT)?;
@@ -246,7 +249,17 @@ impl Store {
     }
 }
 
-async fn insert_grant(
+/// Names who is there already, when that was in the way.
+pub(crate) fn taken(error: StoreError, name: &str) -> StoreError {
+    match error {
+        StoreError::Query { source: sqlx::Error::Database(error), .. } if error.is_unique_violation() => {
+            StoreError::Exists(name.to_owned())
+        }
+        error => error,
+    }
+}
+
+pub(crate) async fn insert_grant(
     tx: &mut Transaction<'static, Sqlite>,
     person: PersonId,
     grant: &StoredGrant,

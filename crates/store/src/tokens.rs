@@ -122,7 +122,7 @@ impl Store {
     /// The person whose token hashes to this, an expired one included.
     pub async fn bearer_of_token(&self, sha256: &[u8; 32]) -> Result<Option<TokenBearer>, StoreError> {
         sqlx::query_as(
-            "SELECT token.id AS token, person.id AS id, name, password_hash, disabled_us, role, clusters, expires_us, used_us
+            "SELECT token.id AS token, person.id AS id, name, password_hash, disabled_us, issuer, role, clusters, expires_us, used_us
              FROM token JOIN person ON person.id = token.person WHERE sha256 = $1",
         )
         .bind(sha256.as_slice())
@@ -134,7 +134,7 @@ impl Store {
     /// The person of a token that was found before, an expired one included.
     pub async fn bearer(&self, token: TokenId) -> Result<Option<TokenBearer>, StoreError> {
         sqlx::query_as(
-            "SELECT token.id AS token, person.id AS id, name, password_hash, disabled_us, role, clusters, expires_us, used_us
+            "SELECT token.id AS token, person.id AS id, name, password_hash, disabled_us, issuer, role, clusters, expires_us, used_us
              FROM token JOIN person ON person.id = token.person WHERE token.id = $1",
         )
         .bind(token.0)

@@ -5,7 +5,7 @@ mod common;
 
 use common::{NOW, fresh, revision};
 use paddock_events::PersonId;
-use paddock_store::{NewPerson, NewToken, Store, StoreError, StoredGrant};
+use paddock_store::{NewIdentity, NewPerson, NewToken, Store, StoreError, StoredGrant};
 use std::collections::BTreeMap;
 
 fn grant(role: &str, clusters: &str) -> StoredGrant {
@@ -139,7 +139,7 @@ async fn sessions_end_with_what_they_stand_on() {
     assert!(store.set_password(ann, "$argon2id$y", Some("a2")).await.unwrap());
     assert_eq!(alive().await, ["a2", "b"]);
     begin().await;
-    assert!(!store.set_grant(ann, &grant("operator", "*")).await.unwrap(), "she has it");
+    assert!(!store.set_grants(ann, &[grant("operator", "*")]).await.unwrap(), "she has it");
     assert!(!store.add_grant(ann, &grant("operator", "*")).await.unwrap(), "she has it");
     assert!(!store.remove_grant(ann, &grant("operator", "pg-*")).await.unwrap(), "she has another");
     assert_eq!(alive().await, ["a1", "a2", "b"]);
@@ -152,7 +152,7 @@ async fn sessions_end_with_what_they_stand_on() {
         (vec!["b"], vec![grant("admin", "pg-a*")])
     );
     begin().await;
-    assert!(store.set_grant(ann, &grant("viewer", "*")).await.unwrap());
+    assert!(store.set_grants(ann, &[grant("viewer", "*")]).await.unwrap());
     assert_eq!((alive().await, store.grants_of(ann).await.unwrap()), (vec!["b"], vec![grant("viewer", "*")]));
     let listed: Vec<_> =
         store.people().await.unwrap().into_iter().map(|one| (one.name, one.grants)).collect();
@@ -247,4 +247,39 @@ async fn a_file_that_is_no_database_is_said_by_name() {
     .unwrap();
     let error = Store::open(&path).await.unwrap_err();
     assert!(error.to_string().contains("paddock.db"), "{error}");
+}
+
+#[tokio::test]
+async fn somebody_of_a_provider_is_known_by_issuer_and_subject_and_takes_nobodys_name() {
+    let (_dir, store) = fresh().await;
+    let ann = store.add_person(&person("ann")).await.unwrap();
+    let new = |name: &str, issuer: &str, subject: &str| NewIdentity {
+        name: name.into(),
+        issuer: issuer.into(),
+        subject: subject.into(),
+        grants: vec![grant("viewer", "*"), grant("operator", "pg-test*")],
+        created_us: NOW,
+    };
+    let refused = store.add_identity(&new("Ann", "https://a", "1")).await;
+    assert!(matches!(refused, Err(StoreError::Exists(name)) if name == "Ann"));
+    assert_eq!(store.grants_of(ann).await.unwrap(), [grant("operator", "*")], "hers are as they were");
+    let bob = store.add_identity(&new("bob", "https://a", "1")).await.unwrap();
+    assert!(store.add_identity(&new("bobby", "https://a", "1")).await.is_err(), "one person per subject");
+    let carl = store.add_identity(&new("carl", "https://b", "1")).await.unwrap();
+    let id = async |issuer, subject| store.person_of(issuer, subject).await.unwrap().map(|one| one.id());
+    assert_eq!((id("https://a", "1").await, id("https://b", "1").await), (Some(bob), Some(carl)));
+    assert_eq!((id("https://a", "2").await, id("https://c", "1").await), (None, None));
+    let found = store.person(bob).await.unwrap().unwrap();
+    assert_eq!((found.password_hash.as_str(), found.issuer.as_deref()), ("!", Some("https://a")));
+    assert_eq!(store.grants_of(bob).await.unwrap(), [grant("operator", "pg-test*"), grant("viewer", "*")]);
+    let listed: Vec<_> = store.people().await.unwrap().into_iter().map(|one| one.issuer.is_some()).collect();
+    assert_eq!(listed, [false, true, true]);
+    store.save_session("s", Some(bob), b"x", 9_000, 1).await.unwrap();
+    let same = [grant("viewer", "*"), grant("operator", "pg-test*")];
+    assert!(!store.set_grants(bob, &same).await.unwrap(), "in whatever order");
+    assert!(store.load_session("s", 2, 100).await.unwrap().is_some());
+    assert!(store.set_grants(bob, &[]).await.unwrap() && !store.set_grants(bob, &[]).await.unwrap());
+    assert!(store.load_session("s", 2, 100).await.unwrap().is_none(), "what they were is over");
+    assert!(store.remove_person(bob).await.unwrap());
+    store.add_identity(&new("bob", "https://a", "1")).await.unwrap();
 }

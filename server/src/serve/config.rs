@@ -1,5 +1,6 @@
 //! Settings: flags over environment over `paddock.toml` over defaults.
 
+use super::oidc_args::{OidcArgs, OidcFile};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use paddock_console::KeySource;
@@ -80,6 +81,11 @@ pub(crate) struct ServeArgs {
     /// How the log on standard error looks.
     #[arg(long, env = "PADDOCK_LOG_FORMAT", value_enum, default_value_t)]
     pub(crate) log_format: LogFormat,
+    /// Where browsers reach the console, for the provider to lead back to: https://console.example
+    #[arg(long, env = "PADDOCK_PUBLIC_URL")]
+    public_url: Option<String>,
+    #[command(flatten)]
+    oidc: OidcArgs,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -96,6 +102,9 @@ struct File {
     secure_cookies: Option<bool>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
+    public_url: Option<String>,
+    #[serde(default)]
+    oidc: OidcFile,
 }
 
 /// Settings after precedence.
@@ -112,6 +121,9 @@ pub(crate) struct Config {
     pub(crate) secure_cookies: bool,
     /// Certificate and key.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
+    pub(crate) public_url: Option<String>,
+    /// Read whole when the console starts: other commands need no provider's secret.
+    pub(crate) oidc: OidcFile,
 }
 
 impl Config {
@@ -151,6 +163,8 @@ impl Config {
             ssh_user: args.ssh_user.or(file.ssh_user).unwrap_or_else(|| "root".to_owned()),
             secure_cookies: tls.is_some() || args.secure_cookies || file.secure_cookies.unwrap_or(false),
             tls,
+            public_url: args.public_url.or(file.public_url),
+            oidc: args.oidc.over(file.oidc),
         })
     }
 }

@@ -9,6 +9,12 @@ mod config;
 #[cfg(test)]
 mod factor_tests;
 mod guard;
+mod oidc;
+mod oidc_args;
+#[cfg(test)]
+mod oidc_rig;
+#[cfg(test)]
+mod oidc_tests;
 mod pages;
 mod recording;
 mod router;
@@ -41,6 +47,7 @@ const DRAIN: Duration = Duration::from_secs(25);
 pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
     no_core_file()?;
     let config = Config::read(args)?;
+    let provider = config.oidc.settings(config.public_url.as_deref())?;
     let listener = listener(&config)?;
     let settings = Settings {
         key: config.key.clone(),
@@ -48,6 +55,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         known_hosts: config.known_hosts.clone(),
         ssh_user: config.ssh_user.clone(),
         seed_inventory: config.seed_inventory.clone(),
+        provider: provider.clone(),
         ..Settings::at(&config.state_dir)
     };
     let console = Console::open(settings).await.map_err(|problem| anyhow!("{problem}"))?;
@@ -55,6 +63,14 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         Some((certificate, key)) => Some(tls::acceptor(certificate, key)?),
         None => None,
     };
+    if let Some(provider) = &provider {
+        tracing::info!(issuer = %provider.issuer(), redirect_uri = %provider.redirect(), "people may sign in by a provider, which must know this way back");
+    }
+    if !config.secure_cookies && config.public_url.as_deref().is_some_and(|url| url.starts_with("https://")) {
+        tracing::warn!(
+            "browsers reach the console by HTTPS, and its cookies are not marked Secure: give --secure-cookies"
+        );
+    }
     if !config.secure_cookies && !config.listen.ip().is_loopback() {
         tracing::warn!(listen = %config.listen, "passwords and tokens cross the network in the clear: give --tls-cert and --tls-key, or --secure-cookies behind a proxy that speaks HTTPS");
     }

@@ -33,11 +33,7 @@ pub(super) async fn sign_in(
     Form(form): Form<SignIn>,
 ) -> Response {
     let next = if paths::is_local(&form.next) { form.next } else { paths::CLUSTERS.to_owned() };
-    let refused = |code: &str| {
-        let to = paths::sign_in(&next);
-        let sign = if to.contains('?') { '&' } else { '?' };
-        Redirect::to(&format!("{to}{sign}refused={code}")).into_response()
-    };
+    let refused = |code: &str| Redirect::to(&paths::sign_in_refused(&next, code)).into_response();
     match state.console.first_step(&form.name, &form.password, session::address(&extensions)).await {
         Ok(FirstStep::Done(actor)) => match session::begin(&session, actor.id()).await {
             Ok(()) => Redirect::to(&next).into_response(),
@@ -74,7 +70,7 @@ pub(super) async fn code(
     Form(form): Form<Code>,
 ) -> Response {
     let next = if paths::is_local(&form.next) { form.next } else { paths::CLUSTERS.to_owned() };
-    let ticket = ticket(&headers).unwrap_or_default();
+    let ticket = cookie(&headers, TICKET).unwrap_or_default();
     let signed_in = state.console.second_step(&ticket, &form.code, session::address(&extensions)).await;
     let refused = match signed_in {
         Ok(actor) => match session::begin(&session, actor.id()).await {
@@ -93,10 +89,11 @@ pub(super) async fn code(
     Redirect::to(&paths::sign_in_code(&next, &refused)).into_response()
 }
 
-fn ticket(headers: &HeaderMap) -> Option<String> {
+/// What a browser has kept under a name.
+pub(super) fn cookie(headers: &HeaderMap, wanted: &str) -> Option<String> {
     let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == TICKET).map(|(_, value)| value.to_owned())
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned())
 }
 
 impl AppState {

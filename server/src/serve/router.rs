@@ -3,7 +3,7 @@
 use super::api::{self, ApiState};
 use super::config::Config;
 use super::routes::{Route, mounted, read, write};
-use super::{guard, pages, recording, session, socket};
+use super::{guard, oidc, pages, recording, session, socket};
 use anyhow::{Context as _, Result};
 use axum::extract::{DefaultBodyLimit, FromRef, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -100,7 +100,7 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
         .fallback(not_found)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(guarded, guard::guard))
-        .layer(tower_http::trace::TraceLayer::new_for_http())
+        .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(span))
         .with_state(state);
     Ok(router)
 }
@@ -120,6 +120,8 @@ pub(super) fn browser_routes() -> Vec<Route<AppState>> {
     vec![
         write(paths::SIGN_IN, post(pages::sign_in)),
         write(paths::SIGN_IN_CODE, post(pages::code)),
+        read(paths::SIGN_IN_PROVIDER, get(oidc::begin)),
+        read(paths::SIGN_IN_CALLBACK, get(oidc::end)),
         write(paths::SIGN_OUT, post(pages::sign_out)),
         write(paths::SIGN_OUT_EVERYWHERE, post(pages::sign_out_everywhere)),
         write(paths::PASSWORD, post(pages::password)),
@@ -163,7 +165,8 @@ async fn identify(
     let address = session::address(request.extensions());
     let who = session::who(&state.console, &session, address).await;
     let path = request.uri().path().to_owned();
-    let open = [paths::SIGN_IN, paths::SIGN_IN_CODE].contains(&path.as_str())
+    let open = [paths::SIGN_IN, paths::SIGN_IN_CODE, paths::SIGN_IN_PROVIDER, paths::SIGN_IN_CALLBACK]
+        .contains(&path.as_str())
         || path.starts_with("/api/")
         || path == paths::SOCKET;
     if who.actor.is_none() && !open {
@@ -184,6 +187,11 @@ async fn server_function(
         provide_context(who.clone());
     };
     handle_server_fns_with_context(context, request).await
+}
+
+/// A request in the log: without its query, in which the provider's codes come.
+fn span(request: &Request) -> tracing::Span {
+    tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
 }
 
 async fn not_found() -> Response {

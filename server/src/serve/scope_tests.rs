@@ -79,7 +79,7 @@ const PAGES: [Row; 13] = [
 ];
 
 /// The last two end sessions.
-const BROWSER: [Row; 8] = [
+const BROWSER: [Row; 10] = [
     ("GET", "/healthz", "", Nothing),
     ("GET", "/jobs/{id}/recording.cast", "", Cluster(Viewer)),
     // Takes an upgrade, which only a real connection has; what it hands out has a test of its own below.
@@ -87,12 +87,15 @@ const BROWSER: [Row; 8] = [
     ("POST", "/account/password", "current=x&new=y&again=z", SignIn),
     ("POST", "/sign-in", "name=nobody&password=x", Nothing),
     ("POST", "/sign-in/code", "code=123456&next=/", Nothing),
+    ("GET", "/sign-in/oidc", "next=/jobs", Nothing),
+    ("GET", "/sign-in/oidc/callback", "code=x&state=y", Nothing),
     ("POST", "/sign-out/everywhere", "", Nothing),
     ("POST", "/sign-out", "", Nothing),
 ];
 
-const FUNCTIONS: [Row; 44] = [
+const FUNCTIONS: [Row; 45] = [
     ("GET", "/api/app/me", "", Nothing),
+    ("GET", "/api/app/sign-in-ways", "", Nothing),
     ("GET", "/api/app/factor", "", SignIn),
     ("POST", "/api/app/factor-begin", r#"{"password":"correct horse battery"}"#, SignIn),
     ("POST", "/api/app/factor-confirm", r#"{"code":"no code"}"#, SignIn),

@@ -5,7 +5,7 @@ use super::router;
 use axum::Router;
 use axum::body::{self, Body};
 use axum::http::{HeaderMap, Request, Response, StatusCode, header};
-use paddock_console::{Console, PersonRole, Settings};
+use paddock_console::{Console, OidcSettings, PersonRole, Settings};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub(super) const PASSWORD: &str = "correct horse battery";
 
 pub(super) struct House {
-    _dir: TempDir,
+    dir: TempDir,
     pub(super) console: Console,
     app: Router,
 }
@@ -29,13 +29,18 @@ pub(crate) fn settings(dir: &Path) -> Settings {
 }
 
 pub(super) async fn house(secure: bool) -> House {
+    house_of(secure, None).await
+}
+
+/// One whose people may sign in by a provider.
+pub(super) async fn house_of(secure: bool, provider: Option<OidcSettings>) -> House {
     let dir = tempfile::tempdir().unwrap();
-    let console = Console::open(settings(dir.path())).await.unwrap();
+    let console = Console::open(Settings { provider, ..settings(dir.path()) }).await.unwrap();
     console.add_person("ann", PersonRole::Admin, PASSWORD).await.unwrap();
     let mut config = Config::read(ServeArgs::default()).unwrap();
     config.secure_cookies = secure;
     let app = router::router(console.clone(), &config, CancellationToken::new()).unwrap();
-    House { _dir: dir, console, app }
+    House { dir, console, app }
 }
 
 pub(super) type Answer = (StatusCode, HeaderMap, String);
@@ -82,6 +87,11 @@ impl House {
         let (status, headers, _) = self.get("/account", cookie).await;
         assert!(status == StatusCode::OK || location(&headers).starts_with("/sign-in"), "{status}");
         status == StatusCode::OK
+    }
+
+    /// The console's directory.
+    pub(super) fn state(&self) -> &Path {
+        self.dir.path()
     }
 
     pub(super) async fn end(self) {
