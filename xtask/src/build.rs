@@ -7,20 +7,16 @@ use crate::{command, place, report};
 use anyhow::{Result, anyhow};
 use std::fs::{self, File, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::UNIX_EPOCH;
-
-/// What the browser's half is compiled for.
-const BROWSER: &str = "wasm32-unknown-unknown";
 
 /// Builds both halves side by side: while the browser's is linked on one core, the server's goes on. One such build at a
 /// time: cargo waits for another one by itself, and two that make the site would take it away from each other.
 pub fn all(toolchain: &Toolchain, profile: Profile) -> Result<()> {
     let _alone = alone()?;
     std::thread::scope(|scope| {
-        let browser =
-            scope.spawn(|| report::step("building the browser's half", || browser(toolchain, profile)));
+        let browser = scope.spawn(|| report::step("building the browser's half", || browser(toolchain)));
         let server = report::step("building the server", || server(toolchain, profile));
         let browser = browser.join().map_err(|_| anyhow!("the thread that builds the site panicked"))?;
         server.and(browser)
@@ -62,41 +58,16 @@ pub fn server(toolchain: &Toolchain, profile: Profile) -> Result<()> {
     command::logged(&mut cargo, "server.log")
 }
 
-/// The same code either way. For the tests cargo's own profile is made like `wasm`: what runs while compiling, macros above
-/// all, is then taken from the build of the workspace instead of compiled once more.
-fn browser(toolchain: &Toolchain, profile: Profile) -> Result<()> {
-    const LIKE_WASM: [(&str, &str); 6] = [
-        ("OPT_LEVEL", "z"),
-        ("LTO", "fat"),
-        ("CODEGEN_UNITS", "1"),
-        ("PANIC", "abort"),
-        ("DEBUG", "false"),
-        ("INCREMENTAL", "false"),
-    ];
+fn browser(toolchain: &Toolchain) -> Result<()> {
     let mut wasm = toolchain.cargo();
-    wasm.args(["build", "-p", "frontend", "--target", BROWSER]);
-    match profile {
-        Profile::Release => wasm.args(["--profile", "wasm"]),
-        Profile::Dev => {
-            wasm.envs(LIKE_WASM.map(|(name, value)| (format!("CARGO_PROFILE_DEV_{name}"), value)))
-        }
-    };
+    wasm.args(["build", "-p", "frontend", "--profile", "wasm", "--target", "wasm32-unknown-unknown"]);
     command::logged(&mut wasm, "frontend.log")
-}
-
-/// The compiled browser half.
-fn wasm(profile: Profile) -> PathBuf {
-    let folder = match profile {
-        Profile::Release => "wasm",
-        Profile::Dev => "debug",
-    };
-    place::target().join(BROWSER).join(folder).join("frontend.wasm")
 }
 
 /// Makes what the server serves from the compiled browser half and the style sheets.
 fn site(profile: Profile) -> Result<()> {
     let mut bundle = Command::new(profile.folder().join("site"));
-    bundle.arg(wasm(profile));
+    bundle.arg(place::target().join("wasm32-unknown-unknown/wasm/frontend.wasm"));
     bundle.arg(place::root().join("style")).arg(place::site());
     command::logged(&mut bundle, "site.log")
 }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 #[path = "../../../crates/store/tests/common/bytes.rs"]
-mod bytes;
+pub(super) mod bytes;
 
 const VIEWER: &str = "C4nary-viewer-0";
 const OPERATOR: &str = "C4nary-operator-1";

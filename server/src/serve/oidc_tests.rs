@@ -1,5 +1,6 @@
 //! Sign-in by a provider through the whole router: who is let in, and everything that is not taken.
 
+use super::canary::bytes;
 use super::oidc_rig::{ACCESS_TOKEN, CLIENT, Mood, Rig, SECRET, Signed, asked};
 use super::tests::{Answer, House, PASSWORD, house_of, location};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -10,9 +11,6 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-#[path = "../../../crates/store/tests/common/bytes.rs"]
-mod bytes;
 
 const BACK: &str = "/sign-in/oidc/callback";
 
