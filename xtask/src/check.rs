@@ -24,8 +24,8 @@ type Aside = fn(&Toolchain, &mut dyn fmt::Write) -> Result<Tally>;
 
 /// Runs one part, or all; the closing line counts what really ran. `only` chooses among the end-to-end tests.
 ///
-/// All are compiled first. Then everything goes on at once: tests on nodes mostly wait, unit tests wait for bounds, and what
-/// the browser's tests need and the lints are compiled beside them.
+/// All are compiled first. Unit tests have bounds to keep, so that only the lints go on beside them; then come the tests on
+/// nodes, which mostly wait, and beside them what the browser's tests need is compiled.
 pub fn run(verb: &str, only: &str) -> Result<ExitCode> {
     let toolchain = &toolchain::choose()?;
     let wanted = |part: &str| verb == "test" || verb == part;
@@ -51,15 +51,17 @@ pub fn run(verb: &str, only: &str) -> Result<ExitCode> {
         parts.push(Part { name: "e2e", prepare: Box::new(|| end2end::errands(toolchain, only)) });
     }
     let mut total = Tally::default();
+    let part = |part: &'static str, work: Aside| (part, aside(toolchain, part, work, verb == part));
     let tallies = std::thread::scope(|scope| {
-        let asides = [("unit", unit as Aside), ("lint", lint)].into_iter().filter(|(part, _)| wanted(part));
-        let asides: Vec<_> = asides
-            .map(|(part, work)| (part, scope.spawn(move || aside(toolchain, part, work, verb == part))))
-            .collect();
-        let mut tallies = if parts.is_empty() { Vec::new() } else { lanes::run(parts) };
-        for (part, thread) in asides {
-            tallies.push((part, thread.join().unwrap_or(Tally::one(false))));
+        let lints = wanted("lint").then(|| scope.spawn(|| part("lint", lint)));
+        let mut tallies = Vec::new();
+        if wanted("unit") {
+            tallies.push(part("unit", unit));
         }
+        if !parts.is_empty() {
+            tallies.extend(lanes::run(parts));
+        }
+        tallies.extend(lints.map(|lints| lints.join().unwrap_or(("lint", Tally::one(false)))));
         tallies
     });
     for (part, tally) in tallies {
