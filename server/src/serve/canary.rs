@@ -37,7 +37,7 @@ const GIVEN: &str = "C4nary-given-9";
 
 /// What was logged.
 #[derive(Clone, Default)]
-struct Logged(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Logged(pub(super) Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Logged {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

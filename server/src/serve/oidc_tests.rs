@@ -1,15 +1,13 @@
 //! Sign-in by a provider through the whole router: who is let in, and everything that is not taken.
 
-use super::canary::bytes;
+use super::canary::{Logged, bytes};
 use super::oidc_rig::{ACCESS_TOKEN, CLIENT, Mood, Rig, SECRET, Signed, asked};
 use super::tests::{Answer, House, PASSWORD, house_of, location};
 use axum::http::{HeaderMap, StatusCode, header};
 use paddock_console::{OidcAnswer, OidcGiven, OidcSettings, People, PersonRole};
 use paddock_events::{AuditFilter, AuditRow};
 use serde_json::{Value, json};
-use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const BACK: &str = "/sign-in/oidc/callback";
@@ -483,20 +481,6 @@ async fn without_a_provider_there_is_no_button_and_no_way() {
         assert_eq!(location(&headers), "/sign-in?refused=oidc/off");
     }
     house.end().await;
-}
-
-#[derive(Clone, Default)]
-struct Logged(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Logged {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[tokio::test]
