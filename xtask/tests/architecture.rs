@@ -41,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("xtask", &[]),
     ("site", &[]),
+    ("bench", &[]),
 ];
 
 /// Runtimes, sockets and databases: none of them below a pure crate, none in a browser.

@@ -7,6 +7,7 @@ use crate::inventory::Current;
 use crate::keeping::private_dir;
 use crate::key::{self, KeySource};
 use crate::live::{Live, keep_house};
+use crate::notify::{Follower, NotifySettings};
 use crate::oidc::{OidcSettings, Provider};
 use crate::own_backup::refuse_half_restored;
 use crate::passwords::BackOff;
@@ -72,6 +73,8 @@ pub struct Settings {
     pub seed_inventory: Option<PathBuf>,
     /// The OpenID Connect provider by which people may sign in besides.
     pub provider: Option<OidcSettings>,
+    /// Who is told what happens; their names differ.
+    pub notify: Vec<NotifySettings>,
 }
 
 impl Settings {
@@ -86,6 +89,7 @@ impl Settings {
             reconnect: SshSettings::RECONNECT,
             seed_inventory: None,
             provider: None,
+            notify: Vec::new(),
         }
     }
 }
@@ -182,6 +186,10 @@ impl Console {
             console.seed_inventory(&path).await?;
         }
         console.inner.tasks.spawn(keep_house(Arc::downgrade(&console.inner)));
+        for to in console.inner.settings.notify.clone() {
+            let follower = Follower::begin(&console.inner.store, to).await?;
+            console.inner.tasks.spawn(follower.follow(Arc::downgrade(&console.inner)));
+        }
         Ok(console)
     }
 

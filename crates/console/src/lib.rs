@@ -31,6 +31,7 @@ mod key;
 mod live;
 mod log;
 mod masking;
+mod notify;
 mod offers;
 mod oidc;
 mod own_backup;
@@ -63,6 +64,7 @@ pub use console::{Actor, Console, EventFeed, PersonRole, Settings, TopologyFeed}
 pub use desk::People;
 pub use factors::FirstStep;
 pub use key::KeySource;
+pub use notify::{NotifyGiven, NotifySettings};
 pub use oidc::{OidcAnswer, OidcEnd, OidcGiven, OidcSettings, OidcStart};
 pub use own_backup::{back_up, restore};
 pub use policy::Grant;

@@ -186,6 +186,7 @@ async fn lab_a_clone_has_what_was_before_each_target_and_nothing_after_it() {
     lab.run(&["pgsql-pitr.yml", "-l", "pg-test2", "-t", "archive"]).await.well();
     assert_eq!(lab.sql(C, "SHOW archive_mode").await, "on");
     in_place(&lab, &time).await;
+    fetches_fail(&lab).await;
     along_the_history_that_was_left(&lab).await;
     lab.pool.close().await;
 }
@@ -223,6 +224,28 @@ async fn where_a_backup_ended(lab: &Lab) {
     clone(lab, &[], &settings).await;
     let state = "SELECT pg_is_in_recovery() || ' ' || (to_regclass('mark') IS NULL)";
     assert_eq!(lab.sql(C, state).await, "false true");
+}
+
+/// Node 13 gets WAL only at the second try from now on, and before that a restore fails because it gets none at all:
+/// PostgreSQL would have taken it for the end of the archive and opened the database there.
+async fn fetches_fail(lab: &Lab) {
+    lab.ask(
+        C,
+        r#"cat >/usr/local/bin/pgbackrest <<'SH' && chmod 755 /usr/local/bin/pgbackrest && touch /tmp/no-wal
+#!/bin/bash
+if [ "$3" = archive-get ] && { [ -e /tmp/no-wal ] || [ ! -e /tmp/asked-"$4" ]; }; then
+  touch /tmp/asked-"$4"; echo "ERROR: [042]: no answer for $4" >&2; exit 42
+fi
+exec /usr/bin/pgbackrest "$@"
+SH"#,
+    )
+    .await;
+    let pitr = r#"{"pg_pitr": {"cluster": "pg-test", "type": "latest"}}"#;
+    let said = lab.run(&["pgsql-pitr.yml", "-l", "pg-test2", "-e", pitr]).await.failed();
+    assert!(said.contains("no answer for") && said.contains("could not restore file"), "{said}");
+    let open = "cd /; runuser -u postgres -- psql -XAtc 'SELECT 1' || runuser -u postgres -- psql -XAt -h /pg/conf/pitr -c 'SELECT 1'";
+    assert_ne!(lab.try_on(C, open).await.0, 0, "nothing is opened that is not whole");
+    lab.ask(C, "rm /tmp/no-wal /tmp/asked-*").await;
 }
 
 /// pg-test was restored to an early time and went on from there; what it had done before is still in the archive.

@@ -42,6 +42,28 @@ async fn comes(lab: &Lab, node: &str, query: &str, expect: &str) {
     assert_eq!(last, expect, "{node}: {query}");
 }
 
+async fn follows(lab: &Lab) {
+    comes(lab, D, "SELECT string_agg(name, ' ') FROM mark", "one").await;
+    let role = lab.ask(C, "curl -s http://10.10.10.13:8008/cluster").await;
+    assert!(role.contains("standby_leader"), "{role}");
+}
+
+/// As after a power cut between the clone and Patroni's first word to the DCS: the settings among the data are the
+/// upstream's, which follows nobody, and Patroni takes them where the DCS has none.
+async fn power_was_lost_after_the_clone(lab: &Lab) {
+    for node in [D, C] {
+        lab.ask(node, "systemctl stop patroni").await;
+    }
+    let settings = lab.ask(A, "base64 -w0 /pg/data/patroni.dynamic.json").await;
+    let forget = format!(
+        "cd / && echo {} | base64 -d >/pg/data/patroni.dynamic.json && printf 'pg-test2\\nYes I am aware\\n' | patronictl -c /etc/patroni/patroni.yml remove pg-test2 >/dev/null",
+        settings.trim()
+    );
+    lab.ask(C, &forget).await;
+    let known = "cd / && patronictl -c /etc/patroni/patroni.yml show-config </dev/null";
+    assert_ne!(lab.try_on(C, known).await.0, 0, "the DCS says nothing any more");
+}
+
 #[tokio::test]
 #[ignore = "needs the lab"]
 async fn lab_a_standby_cluster_follows_changes_its_upstream_and_becomes_independent() {
@@ -51,10 +73,12 @@ async fn lab_a_standby_cluster_follows_changes_its_upstream_and_becomes_independ
     lab.run(&["pgsql-add", "pg-test"]).await.well();
     lab.sql(A, "CREATE TABLE mark (name text); INSERT INTO mark VALUES ('one');").await;
 
-    lab.run(&["pgsql-add", "pg-test2"]).await.well();
-    comes(&lab, D, "SELECT string_agg(name, ' ') FROM mark", "one").await;
-    let role = lab.ask(C, "curl -s http://10.10.10.13:8008/cluster").await;
-    assert!(role.contains("standby_leader"), "{role}");
+    let planned = lab.plan(&["pgsql-add", "pg-test2"]).await.unwrap();
+    lab.run_plan(planned.clone()).await.well();
+    follows(&lab).await;
+    power_was_lost_after_the_clone(&lab).await;
+    lab.run_plan(planned).await.well();
+    follows(&lab).await;
     // A service that takes writes has nobody to send them to.
     let primary = "exec 3<>/dev/tcp/127.0.0.1/5433 || exit 9; cd /; PGCONNECT_TIMEOUT=3 psql -w 'host=127.0.0.1 port=5433 user=dbuser_dba dbname=postgres' -c 'SELECT 1'";
     assert_ne!(lab.try_on(C, primary).await.0, 0);

@@ -5,6 +5,7 @@
 //! others are cloned from it. Tags `archive`, `confirm` and `rollback` are what may follow; without tags they do not run.
 
 mod after;
+mod fetch;
 mod handover;
 mod restore;
 mod source;

@@ -134,10 +134,15 @@ fn every_target_is_planned_and_two_are_refused() {
             (got, _) => panic!("{pitr}: {:?}", got.map(|plan| plan.title)),
         }
     };
-    check(r#""type": "latest""#, Ok("--stanza=pg-meta --delta --archive-mode=off restore"));
+    check(
+        r#""type": "latest""#,
+        Ok(
+            r#"--stanza=pg-meta --delta --archive-mode=off '--recovery-option=restore_command=/pg/conf/pitr/fetch %f "%p"' restore"#,
+        ),
+    );
     check(
         r#""xid": "250000", "exclusive": true"#,
-        Ok("--delta --type=xid --target=250000 --target-exclusive --archive-mode=off restore"),
+        Ok("--delta --type=xid --target=250000 --target-exclusive --archive-mode=off '--recovery"),
     );
     check(r#""name": "it's; here""#, Ok(r"'--target=it'\''s; here'"));
     check(
@@ -148,7 +153,7 @@ fn every_target_is_planned_and_two_are_refused() {
     );
     check(
         r#""type": "immediate", "set": "20250110-090000F""#,
-        Ok("--type=immediate --set=20250110-090000F --archive-mode=off restore"),
+        Ok("--type=immediate --set=20250110-090000F --archive-mode=off"),
     );
     check(r#""xid": "1", "name": "a""#, Err("plan/pitr-two-targets"));
     check(r#""lsn": "zero""#, Err("plan/pitr-bad-lsn"));

@@ -1,5 +1,6 @@
 //! Settings: flags over environment over `paddock.toml` over defaults.
 
+use super::notify_file::NotifyFile;
 use super::oidc_args::{OidcArgs, OidcFile};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
@@ -105,6 +106,8 @@ struct File {
     public_url: Option<String>,
     #[serde(default)]
     oidc: OidcFile,
+    #[serde(default)]
+    notify: Vec<NotifyFile>,
 }
 
 /// Settings after precedence.
@@ -124,6 +127,8 @@ pub(crate) struct Config {
     pub(crate) public_url: Option<String>,
     /// Read whole when the console starts: other commands need no provider's secret.
     pub(crate) oidc: OidcFile,
+    /// As `oidc`.
+    pub(crate) notify: Vec<NotifyFile>,
 }
 
 impl Config {
@@ -165,6 +170,7 @@ impl Config {
             tls,
             public_url: args.public_url.or(file.public_url),
             oidc: args.oidc.over(file.oidc),
+            notify: file.notify,
         })
     }
 }

@@ -9,6 +9,9 @@ mod config;
 #[cfg(test)]
 mod factor_tests;
 mod guard;
+mod notify_file;
+#[cfg(test)]
+mod notify_tests;
 mod oidc;
 mod oidc_args;
 #[cfg(test)]
@@ -56,6 +59,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         ssh_user: config.ssh_user.clone(),
         seed_inventory: config.seed_inventory.clone(),
         provider: provider.clone(),
+        notify: notify_file::read(&config.notify, config.public_url.as_deref())?,
         ..Settings::at(&config.state_dir)
     };
     let console = Console::open(settings).await.map_err(|problem| anyhow!("{problem}"))?;

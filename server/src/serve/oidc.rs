@@ -53,20 +53,10 @@ pub(super) async fn end(
     let browser = cookie(&headers, state.away_name()).unwrap_or_default();
     let ended = state.console.end_oidc(answer, &browser, session::address(&extensions)).await;
     let next = local(ended.next);
-    let refused = match ended.signed_in {
-        Ok(actor) => match session::begin(&session, actor.id()).await {
-            Ok(()) => {
-                let gone = state.away_cookie("", 0);
-                return ([(SET_COOKIE, gone)], Redirect::to(&next)).into_response();
-            }
-            Err(error) => {
-                tracing::error!(%error, "cannot begin a session");
-                "console/internal".to_owned()
-            }
-        },
-        Err(problem) => problem.code,
-    };
-    Redirect::to(&paths::sign_in_refused(&next, &refused)).into_response()
+    match session::admit(&session, ended.signed_in).await {
+        Ok(()) => ([(SET_COOKIE, state.away_cookie("", 0))], Redirect::to(&next)).into_response(),
+        Err(refused) => Redirect::to(&paths::sign_in_refused(&next, &refused)).into_response(),
+    }
 }
 
 impl AppState {

@@ -33,22 +33,20 @@ pub(super) async fn sign_in(
     Form(form): Form<SignIn>,
 ) -> Response {
     let next = if paths::is_local(&form.next) { form.next } else { paths::CLUSTERS.to_owned() };
-    let refused = |code: &str| Redirect::to(&paths::sign_in_refused(&next, code)).into_response();
-    match state.console.first_step(&form.name, &form.password, session::address(&extensions)).await {
-        Ok(FirstStep::Done(actor)) => match session::begin(&session, actor.id()).await {
-            Ok(()) => Redirect::to(&next).into_response(),
-            Err(error) => {
-                tracing::error!(%error, "cannot begin a session");
-                refused("1")
+    let signed_in =
+        match state.console.first_step(&form.name, &form.password, session::address(&extensions)).await {
+            Ok(FirstStep::CodeNeeded { ticket }) => {
+                let set = state.ticket_cookie(&ticket, TICKET_S);
+                return ([(SET_COOKIE, set)], Redirect::to(&paths::sign_in_code(&next, ""))).into_response();
             }
-        },
-        Ok(FirstStep::CodeNeeded { ticket }) => {
-            let set = state.ticket_cookie(&ticket, TICKET_S);
-            ([(SET_COOKIE, set)], Redirect::to(&paths::sign_in_code(&next, ""))).into_response()
-        }
-        Err(problem) => {
-            tracing::info!(code = %problem.code, "sign-in refused");
-            refused("1")
+            Ok(FirstStep::Done(actor)) => Ok(actor),
+            Err(problem) => Err(problem),
+        };
+    match session::admit(&session, signed_in).await {
+        Ok(()) => Redirect::to(&next).into_response(),
+        Err(refused) => {
+            tracing::info!(code = %refused, "sign-in refused");
+            Redirect::to(&paths::sign_in_refused(&next, &refused)).into_response()
         }
     }
 }
@@ -72,21 +70,13 @@ pub(super) async fn code(
     let next = if paths::is_local(&form.next) { form.next } else { paths::CLUSTERS.to_owned() };
     let ticket = cookie(&headers, TICKET).unwrap_or_default();
     let signed_in = state.console.second_step(&ticket, &form.code, session::address(&extensions)).await;
-    let refused = match signed_in {
-        Ok(actor) => match session::begin(&session, actor.id()).await {
-            Ok(()) => {
-                let gone = state.ticket_cookie("", 0);
-                return ([(SET_COOKIE, gone)], Redirect::to(&next)).into_response();
-            }
-            Err(error) => {
-                tracing::error!(%error, "cannot begin a session");
-                "console/internal".to_owned()
-            }
-        },
-        Err(problem) => problem.code,
-    };
-    tracing::info!(code = %refused, "the second step of a sign-in was refused");
-    Redirect::to(&paths::sign_in_code(&next, &refused)).into_response()
+    match session::admit(&session, signed_in).await {
+        Ok(()) => ([(SET_COOKIE, state.ticket_cookie("", 0))], Redirect::to(&next)).into_response(),
+        Err(refused) => {
+            tracing::info!(code = %refused, "the second step of a sign-in was refused");
+            Redirect::to(&paths::sign_in_code(&next, &refused)).into_response()
+        }
+    }
 }
 
 /// What a browser has kept under a name.

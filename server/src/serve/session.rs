@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use axum::extract::ConnectInfo;
 use axum::http::Extensions;
 use paddock_app::api::Session as AppSession;
-use paddock_console::Console;
-use paddock_events::PersonId;
+use paddock_console::{Actor, Console};
+use paddock_events::{PersonId, Problem};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use time::OffsetDateTime;
@@ -76,11 +76,23 @@ pub(crate) fn address(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical())
 }
 
-/// Begins a session under a new id, so that an id known before sign-in is worth nothing.
-pub(crate) async fn begin(
+/// Begins the session of whoever has signed in, or gives the code of what was in the way.
+pub(crate) async fn admit(
+    session: &tower_sessions::Session,
+    signed_in: std::result::Result<Actor, Problem>,
+) -> std::result::Result<(), String> {
+    let actor = signed_in.map_err(|problem| problem.code)?;
+    begin(session, actor.id()).await.map_err(|error| {
+        tracing::error!(%error, "cannot begin a session");
+        "console/internal".to_owned()
+    })
+}
+
+/// Under a new id, so that an id known before sign-in is worth nothing.
+async fn begin(
     session: &tower_sessions::Session,
     person: PersonId,
-) -> std::result::Result<(), String> {
-    session.cycle_id().await.map_err(|error| error.to_string())?;
-    session.insert(PERSON, person.0).await.map_err(|error| error.to_string())
+) -> std::result::Result<(), tower_sessions::session::Error> {
+    session.cycle_id().await?;
+    session.insert(PERSON, person.0).await
 }

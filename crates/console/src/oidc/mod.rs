@@ -10,6 +10,7 @@ mod settings;
 mod sign_in;
 
 pub(crate) use provider::Provider;
+pub(crate) use settings::is_private;
 pub use settings::{OidcGiven, OidcSettings};
 pub(crate) use sign_in::kept_elsewhere;
 pub use sign_in::{OidcAnswer, OidcEnd, OidcStart};

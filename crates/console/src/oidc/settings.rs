@@ -89,7 +89,7 @@ fn settings_problem(why: impl Into<String>, fix: impl Into<String>) -> Problem {
 }
 
 /// Whether what is sent there is for its reader alone: HTTPS, or this very machine (tests, a tunnel's end).
-pub(super) fn is_private(url: &Url) -> bool {
+pub(crate) fn is_private(url: &Url) -> bool {
     let here = match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),

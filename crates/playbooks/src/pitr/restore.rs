@@ -6,6 +6,7 @@
 
 use crate::pgsql::members::{Member, Members};
 use crate::pgsql::repo_host;
+use crate::pitr::fetch;
 use crate::pitr::target::{AtTarget, Spec, Target};
 use crate::scripts::quote;
 use crate::{Facts, Step};
@@ -94,6 +95,7 @@ impl Restore<'_> {
         out.extend(spec.db_include.iter().map(|db| format!("--db-include={db}")));
         out.extend(spec.db_exclude.iter().map(|db| format!("--db-exclude={db}")));
         out.extend(spec.link_map.iter().map(|(name, path)| format!("--link-map={name}={path}")));
+        out.push(fetch::argument());
         out.push("restore".to_owned());
         out
     }
@@ -133,6 +135,7 @@ impl Restore<'_> {
                 .titled("pgBackRest's configuration for this restore")
                 .tag("pitr")
                 .tag("always"),
+            fetch::step(host, &self.source),
         ];
         if self.keep {
             let state = self.state();
@@ -296,8 +299,8 @@ PADDOCK
         steps
     }
 
-    /// Whether recovery goes as far as there is WAL. PostgreSQL takes any failure to fetch a segment for the end of the
-    /// archive and promotes there without a word (its manual, "Recovering Using a Continuous Archive Backup").
+    /// Whether recovery goes as far as there is WAL. PostgreSQL promotes at the first segment that it does not get (its
+    /// manual, "Recovering Using a Continuous Archive Backup"), be it that the archive has a gap.
     fn goes_to_the_end(&self) -> bool {
         self.spec.target == Target::Latest && self.spec.timeline.is_none()
     }
@@ -380,6 +383,7 @@ reach() {{
       sleep 1; [ -z "$(pids)" ] || continue
       grep -hE 'FATAL|PANIC' $log 2>/dev/null | tail -n 3 >&2
       grep -aE 'ERROR: \[' $log | tail -n 3 >&2
+      grep -aF '{absent}' $log | tail -n 3 >&2
       runuser -u postgres -- /usr/pgsql/bin/pg_controldata /pg/data | sed -nE 's/^Minimum recovery ending location: */the data are replayed to /p; s/^Min recovery ending loc.s timeline: */of timeline /p' | paste -sd ' ' >&2
       grep -q 'recovery ended before configured recovery target was reached' $log && echo 'the target was not found in the WAL archive: it is later than the last archived WAL, or it never was on this timeline' >&2
       echo "PostgreSQL ended in recovery; its log is $log" >&2; return 1
@@ -398,6 +402,7 @@ reach() {{
 "#,
             state = self.state(),
             port = self.port(),
+            absent = fetch::ABSENT,
         )
     }
 
