@@ -56,6 +56,21 @@ test('marks are written before and after each target', async () => {
   targets.push(['latest', null, '1-name 2-lsn 3-xid 4-time 5-latest']);
 });
 
+test('the time line of the backups leads to a restore at the picked moment', async () => {
+  await tab('backups', 'pg-src');
+  const line = page.getByRole('region', { name: 'What can be restored' });
+  const slider = line.getByRole('slider', { name: 'Moment to restore to' });
+  const end = await slider.getAttribute('aria-valuetext');
+  await slider.press('ArrowLeft');
+  const moment = await slider.getAttribute('aria-valuetext');
+  assert.equal(Date.parse(end) - Date.parse(moment), 1000);
+  assert.match(await line.innerText(), /From\s+\d{8}-\d{6}F\s+full.*: .* of files, then about .* of WAL replayed/s);
+  await pictures(page, 'backups-time-line');
+  await line.getByRole('link', { name: 'Restore to this moment' }).click();
+  const clone = page.getByRole('form', { name: 'Clone to a point in time', exact: true });
+  assert.equal(await clone.getByLabel('Target').inputValue(), moment.replace(' UTC', '+00'));
+});
+
 for (const kind of ['name', 'lsn', 'xid', 'time', 'latest']) {
   test(`a clone at a target of kind ${kind} has what was before it and nothing after`, async () => {
     const [, target, expected] = targets.find(([one]) => one === kind);

@@ -124,6 +124,31 @@ test('an address where no server is stops the plan and is named', async () => {
   await pictures(page, 'refused-unknown-host');
 });
 
+test('the history says what a revision changed, and takes it back in the editor', async () => {
+  await page.goto('/inventory');
+  await page.getByRole('link', { name: 'History' }).click();
+  const revisions = page.getByRole('table', { name: 'Revisions' });
+  await revisions.waitFor();
+  await pictures(page, 'inventory-history');
+  const newest = await revisions.getByRole('link').first().innerText();
+  await revisions.getByRole('link', { name: newest, exact: true }).click();
+  await page.getByRole('heading', { name: `Revision ${newest}` }).waitFor();
+  const changed = async (kind) => (await page.locator(`pre.diff .${kind}`).allInnerTexts()).join('\n');
+  assert.match(await changed('added'), /10\.10\.10\.19/);
+  assert.match(await changed('removed'), /10\.10\.10\.13/);
+  await pictures(page, 'inventory-revision');
+  await page.getByRole('link', { name: 'Undo this change' }).click();
+  await page.waitForFunction((want) => document.querySelector('textarea')?.value === want, withCluster(MEMBERS));
+  assert.equal(await page.getByPlaceholder('What this change is for').inputValue(), `undoes revision ${newest}`);
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText(`Saved as revision ${Number(newest) + 1}`).waitFor();
+  await page.goto('/inventory/blame');
+  const line = page.getByRole('table', { name: 'Lines and where they are from' }).getByRole('row').filter({ hasText: '10.10.10.13' });
+  assert.match(await line.innerText(), new RegExp(`^${Number(newest) + 1} admin`));
+  await pictures(page, 'inventory-blame');
+  assert.deepEqual(errors, []);
+});
+
 test('a node that is down stops the plan and is named', async () => {
   await save(withCluster(MEMBERS));
   await lab('stop', '13');

@@ -3,8 +3,8 @@
 use crate::components::{Clock, Header};
 use crate::live::Live;
 use crate::pages::{
-    AccountView, ApprovalsView, AuditView, ClusterView, ClustersView, InventoryView, JobView, JobsView,
-    NodesView, NotFound, PeopleView, PlanView, PolicyView, SignIn,
+    AccountView, ApprovalsView, AuditView, BlameView, ClusterView, ClustersView, HistoryView, InventoryView,
+    JobView, JobsView, NodesView, NotFound, PeopleView, PlanView, PolicyView, RevisionView, SignIn,
 };
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
@@ -28,6 +28,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=ClustersView ssr=SsrMode::Async/>
                     <Route path=path!("/clusters/:name") view=ClusterView ssr=SsrMode::Async/>
                     <Route path=path!("/inventory") view=InventoryView ssr=SsrMode::Async/>
+                    <Route path=path!("/inventory/history") view=HistoryView ssr=SsrMode::Async/>
+                    <Route path=path!("/inventory/history/:id") view=RevisionView ssr=SsrMode::Async/>
+                    <Route path=path!("/inventory/blame") view=BlameView ssr=SsrMode::Async/>
                     <Route path=path!("/nodes") view=NodesView ssr=SsrMode::Async/>
                     <Route path=path!("/plans/:id") view=PlanView ssr=SsrMode::Async/>
                     <Route path=path!("/approvals") view=ApprovalsView ssr=SsrMode::Async/>

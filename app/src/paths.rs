@@ -1,11 +1,15 @@
 //! Every address of the console. Links are made here and nowhere else.
 
-use paddock_events::{AuditFilter, JobId, PlanId};
+use paddock_events::{AuditFilter, JobId, PlanId, Recall, RevisionId};
 
 /// The clusters list.
 pub const CLUSTERS: &str = "/";
 /// The inventory.
 pub const INVENTORY: &str = "/inventory";
+/// Its revisions.
+pub const HISTORY: &str = "/inventory/history";
+/// Where each line of it is from.
+pub const BLAME: &str = "/inventory/blame";
 /// Every host of the inventory.
 pub const NODES: &str = "/nodes";
 /// Newest jobs.
@@ -47,6 +51,29 @@ pub fn cluster(name: &str) -> String {
 /// A tab of a cluster's page; the overview has no name.
 pub fn cluster_tab(name: &str, tab: &str) -> String {
     if tab.is_empty() { cluster(name) } else { format!("{}?tab={}", cluster(name), encoded(tab)) }
+}
+
+/// The operations of a cluster, with a moment in the forms of its restore.
+pub fn restore_to(name: &str, moment: &str) -> String {
+    format!("{}&at={}", cluster_tab(name, "operations"), encoded(moment))
+}
+
+/// Revisions from one on, older ones below.
+pub fn history(from: RevisionId) -> String {
+    format!("{HISTORY}?from={from}")
+}
+
+/// What a revision changed.
+pub fn revision(id: RevisionId) -> String {
+    format!("{HISTORY}/{id}")
+}
+
+/// The inventory with a text of before in its editor, not saved.
+pub fn recall(how: Recall, id: RevisionId) -> String {
+    match how {
+        Recall::Back => format!("{INVENTORY}?back={id}"),
+        Recall::Undo => format!("{INVENTORY}?undo={id}"),
+    }
 }
 
 /// A plan's page.

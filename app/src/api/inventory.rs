@@ -5,7 +5,10 @@ use super::ApiError;
 use super::{actor, answer, console};
 use leptos::prelude::*;
 use leptos::server_fn::codec::{GetUrl, Json};
-use paddock_events::{CheckedText, InventoryPage, NewCluster, RevisionId, Saved};
+use paddock_events::{
+    BlamePage, CheckedText, HistoryPage, InventoryDraft, InventoryPage, NewCluster, Recall, RevisionId,
+    RevisionPage, Saved,
+};
 
 /// The newest inventory with its findings.
 #[server(name = CallInventory, prefix = "/api/app", endpoint = "inventory", input = GetUrl)]
@@ -33,4 +36,28 @@ pub async fn save_inventory(
     message: String,
 ) -> Result<Saved, ApiError> {
     answer(console().save_inventory(&actor()?, base, text, message).await)
+}
+
+/// Revisions up to one, newest first.
+#[server(name = CallHistory, prefix = "/api/app", endpoint = "inventory-history", input = GetUrl)]
+pub async fn history(from: Option<RevisionId>) -> Result<HistoryPage, ApiError> {
+    answer(console().history(&actor()?, from).await)
+}
+
+/// What a revision changed.
+#[server(name = CallRevision, prefix = "/api/app", endpoint = "inventory-revision", input = GetUrl)]
+pub async fn revision(id: RevisionId) -> Result<RevisionPage, ApiError> {
+    answer(console().revision(&actor()?, id).await)
+}
+
+/// Where each line is from.
+#[server(name = CallBlame, prefix = "/api/app", endpoint = "inventory-blame", input = GetUrl)]
+pub async fn blame() -> Result<BlamePage, ApiError> {
+    answer(console().blame(&actor()?).await)
+}
+
+/// A text of before, or the one in force without a change; not saved.
+#[server(name = CallRecall, prefix = "/api/app", endpoint = "inventory-recall", input = Json)]
+pub async fn recall(how: Recall, id: RevisionId) -> Result<InventoryDraft, ApiError> {
+    answer(console().recall(&actor()?, how, id).await)
 }

@@ -26,7 +26,9 @@ pub use audit::audit;
 pub use clusters::{cluster, clusters};
 pub use error::ApiError;
 pub use factor::{begin_factor, confirm_factor, factor, remove_factor};
-pub use inventory::{check_inventory, inventory, preview_new_cluster, save_inventory};
+pub use inventory::{
+    blame, check_inventory, history, inventory, preview_new_cluster, recall, revision, save_inventory,
+};
 pub use jobs::{cancel, job, job_events, jobs, resume};
 pub use operations::{
     cluster_backups, cluster_config, cluster_declared, declare_clone, declare_instance, nodes,

@@ -1,6 +1,7 @@
 //! The inventory: its text with findings in place, the form for a new cluster, and saving as a revision.
 
 use super::add_cluster::AddCluster;
+use super::history::recalled;
 use crate::api::ApiError;
 use crate::components::{Badge, ProblemBox, RefusedNote, Tone, When, YamlEditor, load};
 use crate::words::change::{Mark, change};
@@ -39,6 +40,8 @@ pub struct Draft {
     base: RwSignal<Option<RevisionId>>,
     /// Who saved that and when.
     saved_by: RwSignal<Option<(String, i64)>>,
+    /// What the next revision is for.
+    message: RwSignal<String>,
 }
 
 impl Draft {
@@ -67,7 +70,9 @@ fn Inventory(page: InventoryPage) -> impl IntoView {
         saved: RwSignal::new(text),
         base: RwSignal::new(revision),
         saved_by: RwSignal::new(saved_by),
+        message: RwSignal::new(String::new()),
     };
+    let recall_problem = take_up(draft);
     let findings = RwSignal::new(findings);
     let jump = RwSignal::new(None);
     let refused = match may_save {
@@ -98,9 +103,11 @@ fn Inventory(page: InventoryPage) -> impl IntoView {
                 {state}
                 {move || draft.saved_by.get().map(|(who, at_us)| view! { " · saved by "{who}" "<When at_us=at_us/> })}
             </p>
+            <a class="button" href=paths::HISTORY>"History"</a>
             <button type="button" disabled=locked aria-expanded=move || adding.get().to_string()
                 on:click=move |_| adding.update(|adding| *adding = !*adding)>"Add cluster"</button>
         </div>
+        {move || recall_problem.get().map(|ApiError(problem)| view! { <ProblemBox problem/> })}
         <Show when=move || adding.get()><AddCluster draft adding/></Show>
         <div class="inventory">
             <YamlEditor text=draft.text findings=findings locked=locked jump/>
@@ -110,6 +117,24 @@ fn Inventory(page: InventoryPage) -> impl IntoView {
         {refused.map(|problem| view! { <RefusedNote problem id="save-note"/> })}
         <Save draft locked/>
     }
+}
+
+/// Puts a text of before into the editor when the address asks for one: it is read, and saved or not, by a person.
+fn take_up(draft: Draft) -> RwSignal<Option<ApiError>> {
+    let problem = RwSignal::new(None);
+    let Some((how, id)) = recalled() else { return problem };
+    Effect::new(move |_| {
+        spawn_local(async move {
+            match api::recall(how, id).await {
+                Ok(recalled) => {
+                    draft.put(&recalled.text);
+                    draft.message.set(recalled.message);
+                }
+                Err(error) => problem.set(Some(error)),
+            }
+        });
+    });
+    problem
 }
 
 /// Checks the text once typing rests; an answer to an older text is dropped.
@@ -218,7 +243,7 @@ fn Findings(
 
 #[component]
 fn Save(draft: Draft, locked: bool) -> impl IntoView {
-    let message = RwSignal::new(String::new());
+    let message = draft.message;
     let conflict = RwSignal::new(None::<(RevisionId, String)>);
     let save = Action::new(move |(): &()| {
         let text = draft.outgoing();

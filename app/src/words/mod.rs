@@ -8,5 +8,6 @@ pub mod picture;
 pub mod pitr;
 pub mod shell;
 pub mod size;
+pub mod span;
 pub mod time;
 pub mod yaml;

@@ -12,11 +12,15 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (yoe + era * 400 + i64::from(month <= 2), month, day)
 }
 
+/// `2026-11-24`, in UTC.
+pub fn date(at_us: i64) -> String {
+    let (year, month, day) = civil(at_us.div_euclid(86_400_000_000));
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 /// `2026-11-24 11:02:03 UTC`.
 pub fn utc(at_us: i64) -> String {
-    let seconds = at_us.div_euclid(1_000_000);
-    let (year, month, day) = civil(seconds.div_euclid(86_400));
-    format!("{year:04}-{month:02}-{day:02} {} UTC", clock(at_us))
+    format!("{} {} UTC", date(at_us), clock(at_us))
 }
 
 /// `2026-11-24T11:02:03Z`, for `<time datetime>`.

@@ -22,6 +22,7 @@ mod factor_tests;
 mod factors;
 mod feed;
 mod handover;
+mod history;
 mod inventory;
 #[cfg(test)]
 mod job_tests;

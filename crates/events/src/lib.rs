@@ -7,6 +7,7 @@ mod approval;
 mod audit;
 mod cluster_pages;
 mod event;
+mod history;
 mod ids;
 mod outline;
 mod pages;
@@ -25,6 +26,9 @@ pub use cluster_pages::{
     DeclaredUser, NewClone, NewInstance, NodeReach, NodeRow, NodesPage, Offer, Reach, ReachPage,
 };
 pub use event::{Event, EventKind, JobOutcome, Outcome, Stream};
+pub use history::{
+    BlameLine, BlamePage, DiffLine, DiffMark, HistoryPage, InventoryDraft, Recall, RevisionPage, RevisionRow,
+};
 pub use ids::{ApprovalId, JobId, PersonId, PlanId, RevisionId, TokenId};
 pub use outline::{JobOutline, StageOutline, StepOutline};
 pub use pages::{

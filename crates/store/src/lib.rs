@@ -33,7 +33,7 @@ pub use jobs::{JobState, NewJob, StoredJob};
 pub use leases::{Held, Taken};
 pub use people::{ListedPerson, NewPerson, StoredGrant, StoredPerson};
 pub use plans::{Concerned, NewPlan, StoredPlan};
-pub use revisions::{NewRevision, StoredRevision};
+pub use revisions::{NewRevision, RevisionHead, StoredRevision};
 pub use seal::SealKey;
 pub use sessions::StoredSession;
 pub use tokens::{NewToken, StoredToken, TokenBearer, TokenScope};

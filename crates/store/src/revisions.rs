@@ -55,6 +55,31 @@ impl StoredRevision {
     }
 }
 
+/// A revision without its text.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct RevisionHead {
+    id: i64,
+    /// Who saved it.
+    pub author: String,
+    /// Why, in their words.
+    pub message: String,
+    /// Microseconds since the epoch.
+    pub saved_us: i64,
+    job: Option<i64>,
+}
+
+impl RevisionHead {
+    /// Its number.
+    pub fn id(&self) -> RevisionId {
+        RevisionId(self.id)
+    }
+
+    /// The job whose edit it is; none: a person's.
+    pub fn job(&self) -> Option<JobId> {
+        self.job.map(JobId)
+    }
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: i64,
@@ -130,6 +155,22 @@ impl Store {
         .await
         .asking("read a revision")?;
         row.map(|row| self.opened(row)).transpose()
+    }
+
+    /// Revisions up to `newest`, that one first, at most `limit`; nothing is opened for it.
+    pub async fn revision_heads(
+        &self,
+        newest: RevisionId,
+        limit: u32,
+    ) -> Result<Vec<RevisionHead>, StoreError> {
+        sqlx::query_as(
+            "SELECT id, author, message, saved_us, job FROM revision WHERE id <= $1 ORDER BY id DESC LIMIT $2",
+        )
+        .bind(newest.0)
+        .bind(i64::from(limit))
+        .fetch_all(self.reader())
+        .await
+        .asking("list revisions")
     }
 
     fn opened(&self, row: Row) -> Result<StoredRevision, StoreError> {

@@ -62,11 +62,14 @@ impl Takes {
 /// Method, path, query or body, and what it takes. `$…` are filled in.
 type Row = (&'static str, &'static str, &'static str, Takes);
 
-const PAGES: [Row; 13] = [
+const PAGES: [Row; 16] = [
     ("GET", "/sign-in", "", Nothing),
     ("GET", "/", "", Anywhere(Viewer)),
     ("GET", "/clusters/{name}", "", Cluster(Viewer)),
     ("GET", "/inventory", "", Everything(Viewer)),
+    ("GET", "/inventory/history", "", Everything(Viewer)),
+    ("GET", "/inventory/history/{id}", "", Everything(Viewer)),
+    ("GET", "/inventory/blame", "", Everything(Viewer)),
     ("GET", "/nodes", "", Anywhere(Viewer)),
     ("GET", "/plans/{id}", "", Cluster(Viewer)),
     ("GET", "/approvals", "", Anywhere(Viewer)),
@@ -93,7 +96,7 @@ const BROWSER: [Row; 10] = [
     ("POST", "/sign-out", "", Nothing),
 ];
 
-const FUNCTIONS: [Row; 45] = [
+const FUNCTIONS: [Row; 49] = [
     ("GET", "/api/app/me", "", Nothing),
     ("GET", "/api/app/sign-in-ways", "", Nothing),
     ("GET", "/api/app/factor", "", SignIn),
@@ -132,6 +135,10 @@ const FUNCTIONS: [Row; 45] = [
         Everything(Admin),
     ),
     ("GET", "/api/app/inventory", "", Everything(Viewer)),
+    ("GET", "/api/app/inventory-history", "", Everything(Viewer)),
+    ("GET", "/api/app/inventory-revision", "id=1", Everything(Viewer)),
+    ("GET", "/api/app/inventory-blame", "", Everything(Viewer)),
+    ("POST", "/api/app/inventory-recall", r#"{"how":"back","id":1}"#, Everything(Operator)),
     ("POST", "/api/app/inventory-check", r#"{"text":"all: {}"}"#, Anywhere(Operator)),
     (
         "POST",

@@ -2,6 +2,7 @@
 
 use super::Shown;
 use super::operations::BackupNow;
+use super::timeline::Timeline;
 use crate::components::{Badge, RefusedNote, Tone, When};
 use crate::words::{size, time};
 use leptos::prelude::*;
@@ -12,6 +13,7 @@ use paddock_events::{BackupRow, ClusterBackups};
 pub fn Backups(shown: Shown, backups: ClusterBackups) -> impl IntoView {
     let locked = shown.locked();
     let stopped = locked.is_some();
+    let timeline = view! { <Timeline cluster=shown.name() backups=backups.clone()/> };
     let ClusterBackups { seen_from, at_us, stanza, backups, archive, repository, retention, schedule } =
         backups;
     let asked = seen_from.is_some();
@@ -41,6 +43,7 @@ pub fn Backups(shown: Shown, backups: ClusterBackups) -> impl IntoView {
                 <div><dt>{format!("WAL archive {id}")}</dt><dd><code>{first}</code>" to "<code>{last}</code></dd></div>
             }).collect_view()}
         </dl>
+        {timeline}
         {seen_from.map(|from| view! { <p class="note">"As the repository of "{from}" has it, read "<When at_us=at_us/></p> })}
         <Table backups unread/>
         <h2>"Make one now"</h2>

@@ -22,6 +22,9 @@ pub fn FormFrame<T: Clone + Send + Sync + 'static>(
     commands: Signal<Result<Vec<String>, String>>,
     locked: bool,
     #[prop(optional)] danger: bool,
+    /// Whether it is open already.
+    #[prop(optional)]
+    open: bool,
     planning: Planning<T>,
     /// The revision that a declaration has made.
     #[prop(optional, into)]
@@ -35,7 +38,7 @@ pub fn FormFrame<T: Clone + Send + Sync + 'static>(
         Err(why) => view! { <p class="note">{why}</p> }.into_any(),
     };
     view! {
-        <details class="op-form">
+        <details class="op-form" open=open>
             <summary><b>{title}</b><span class="note">{note}</span></summary>
             <form aria-label=title on:submit=move |event| { event.prevent_default(); on_send.run(()); }>
                 {children()}

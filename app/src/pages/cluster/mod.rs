@@ -9,6 +9,7 @@ mod nodes_form;
 mod operations;
 mod overview;
 mod restore;
+mod timeline;
 
 use super::clusters::refresh;
 use super::jobs::JobTable;

@@ -9,6 +9,7 @@ use crate::pages::operate::{Wanted, declarer, refusal};
 use crate::words::pitr::{self, STOPS, Stop, Wish};
 use crate::words::shell;
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 use paddock_events::{ClusterDeclared, NewClone};
 
 /// The form, for a clone or in place.
@@ -20,8 +21,11 @@ pub fn Restore(shown: Shown, declared: ClusterDeclared, locked: bool, in_place: 
     let new = RwSignal::new(String::new());
     let nodes = Nodes::new();
     let stop = RwSignal::new("time".to_owned());
+    // A moment that was picked on the time line of the backups.
+    let picked = use_query_map().with_untracked(|query| query.get("at")).unwrap_or_default();
+    let open = !picked.is_empty();
     let (target, set, timeline) =
-        (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(String::new()));
+        (RwSignal::new(picked), RwSignal::new(String::new()), RwSignal::new(String::new()));
     let exclusive = RwSignal::new(false);
     let kind = Memo::new(move |_| stop.with(|word| Stop::parse(word)));
     let fresh = Memo::new(move |_| !in_place && into.with(String::is_empty));
@@ -78,7 +82,7 @@ pub fn Restore(shown: Shown, declared: ClusterDeclared, locked: bool, in_place: 
     };
     let others = declared.others;
     view! {
-        <FormFrame title note button=title danger=in_place commands locked=stopped planning declared=revision on_send=send>
+        <FormFrame title note button=title danger=in_place open=open commands locked=stopped planning declared=revision on_send=send>
             {(!in_place).then(|| view! {
                 <FreeHosts id=hosts_id hosts=declared.free_hosts/>
                 <div class="fields">
