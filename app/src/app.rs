@@ -2,10 +2,7 @@
 
 use crate::components::{Clock, Header};
 use crate::live::Live;
-use crate::pages::{
-    AccountView, ApprovalsView, AuditView, BlameView, ClusterView, ClustersView, HistoryView, InventoryView,
-    JobView, JobsView, NodesView, NotFound, PeopleView, PlanView, PolicyView, RevisionView, SignIn,
-};
+use crate::pages::{ClustersView, NotFound, lazy};
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{FlatRoutes, Route, Router};
@@ -24,22 +21,22 @@ pub fn App() -> impl IntoView {
             <Header/>
             <main id="main" tabindex="-1">
                 <FlatRoutes fallback=NotFound>
-                    <Route path=path!("/sign-in") view=SignIn ssr=SsrMode::Async/>
+                    <Route path=path!("/sign-in") view=lazy::sign_in() ssr=SsrMode::Async/>
                     <Route path=path!("/") view=ClustersView ssr=SsrMode::Async/>
-                    <Route path=path!("/clusters/:name") view=ClusterView ssr=SsrMode::Async/>
-                    <Route path=path!("/inventory") view=InventoryView ssr=SsrMode::Async/>
-                    <Route path=path!("/inventory/history") view=HistoryView ssr=SsrMode::Async/>
-                    <Route path=path!("/inventory/history/:id") view=RevisionView ssr=SsrMode::Async/>
-                    <Route path=path!("/inventory/blame") view=BlameView ssr=SsrMode::Async/>
-                    <Route path=path!("/nodes") view=NodesView ssr=SsrMode::Async/>
-                    <Route path=path!("/plans/:id") view=PlanView ssr=SsrMode::Async/>
-                    <Route path=path!("/approvals") view=ApprovalsView ssr=SsrMode::Async/>
-                    <Route path=path!("/account") view=AccountView ssr=SsrMode::Async/>
-                    <Route path=path!("/audit") view=AuditView ssr=SsrMode::Async/>
-                    <Route path=path!("/people") view=PeopleView ssr=SsrMode::Async/>
-                    <Route path=path!("/policy") view=PolicyView ssr=SsrMode::Async/>
-                    <Route path=path!("/jobs") view=JobsView ssr=SsrMode::Async/>
-                    <Route path=path!("/jobs/:id") view=JobView ssr=SsrMode::Async/>
+                    <Route path=path!("/clusters/:name") view=lazy::cluster() ssr=SsrMode::Async/>
+                    <Route path=path!("/inventory") view=lazy::inventory() ssr=SsrMode::Async/>
+                    <Route path=path!("/inventory/history") view=lazy::history() ssr=SsrMode::Async/>
+                    <Route path=path!("/inventory/history/:id") view=lazy::revision() ssr=SsrMode::Async/>
+                    <Route path=path!("/inventory/blame") view=lazy::blame() ssr=SsrMode::Async/>
+                    <Route path=path!("/nodes") view=lazy::nodes() ssr=SsrMode::Async/>
+                    <Route path=path!("/plans/:id") view=lazy::plan() ssr=SsrMode::Async/>
+                    <Route path=path!("/approvals") view=lazy::approvals() ssr=SsrMode::Async/>
+                    <Route path=path!("/account") view=lazy::account() ssr=SsrMode::Async/>
+                    <Route path=path!("/audit") view=lazy::audit() ssr=SsrMode::Async/>
+                    <Route path=path!("/people") view=lazy::people() ssr=SsrMode::Async/>
+                    <Route path=path!("/policy") view=lazy::policy() ssr=SsrMode::Async/>
+                    <Route path=path!("/jobs") view=lazy::jobs() ssr=SsrMode::Async/>
+                    <Route path=path!("/jobs/:id") view=lazy::job() ssr=SsrMode::Async/>
                 </FlatRoutes>
             </main>
         </Router>

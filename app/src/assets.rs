@@ -2,25 +2,37 @@
 //!
 //! `xtask/site` writes `<site-root>/pkg/manifest.json`: `{"js": "paddock.<hash>.js", "wasm": …, "css": …}`.
 //! The server reads it once at its start, parses it with serde into [`Assets`], and provides it as context beside
-//! `Console` and [`crate::api::Session`]; [`crate::shell`] loads the names under `/pkg/`. Hashed names never
-//! change their content, so the server may send `/pkg/paddock.*` with `Cache-Control: immutable`.
+//! `Console` and [`crate::api::Session`]; [`crate::shell`] loads the names under `/pkg/`, and a page whose code is a part by
+//! itself names the part's files beside them. Hashed names never change their content, so the server may send
+//! `/pkg/paddock.*` with `Cache-Control: immutable`.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// File names below `/pkg/`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assets {
     /// wasm-bindgen's module.
     pub js: String,
-    /// The compiled frontend.
+    /// The module that loads parts; wasm-bindgen's imports it.
+    pub loader: String,
+    /// The compiled frontend without its parts.
     pub wasm: String,
     /// All style sheets as one.
     pub css: String,
+    /// The files of each part that is loaded on demand.
+    pub parts: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for Assets {
     /// Unhashed names, for a site made by other tools.
     fn default() -> Self {
-        Self { js: "paddock.js".into(), wasm: "paddock.wasm".into(), css: "paddock.css".into() }
+        Self {
+            js: "paddock.js".into(),
+            loader: "paddock.loader.js".into(),
+            wasm: "paddock.wasm".into(),
+            css: "paddock.css".into(),
+            parts: BTreeMap::new(),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The head of every page: where one is, who one is, and whether what is shown is live.
 
-use super::load::Loaded;
+use super::load::{Loaded, later};
 use crate::live::{Link, Live};
 use crate::{api, paths};
 use leptos::prelude::*;
@@ -47,17 +47,15 @@ pub fn Header() -> impl IntoView {
             <div class="end">
                 <Connection/>
                 <ThemeSwitch/>
-                <Suspense>
-                    {move || Suspend::new(async move {
-                        let me = me.await.ok().flatten();
-                        me.map(|me| view! {
-                            <a class="me" href=paths::ACCOUNT>{me.name}" "<span class="role" title=me.grants.join(", ")>{me.role}</span></a>
-                            <form method="post" action=paths::SIGN_OUT>
-                                <button class="quiet small">"Sign out"</button>
-                            </form>
-                        })
-                    })}
-                </Suspense>
+                {later(nothing, move || async move {
+                    let me = me.await.ok().flatten();
+                    me.map(|me| view! {
+                        <a class="me" href=paths::ACCOUNT>{me.name}" "<span class="role" title=me.grants.join(", ")>{me.role}</span></a>
+                        <form method="post" action=paths::SIGN_OUT>
+                            <button class="quiet small">"Sign out"</button>
+                        </form>
+                    }).into_any()
+                })}
             </div>
         </header>
     }
@@ -72,14 +70,10 @@ fn Reserved(
     text: &'static str,
     current: impl Fn(&'static str) -> Option<&'static str> + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
-    view! {
-        <Suspense>
-            {move || Suspend::new(async move {
-                let reads = me.await.ok().flatten().is_some_and(|me| may(&me));
-                reads.then(|| view! { <a href=href aria-current=move || current(href)>{text}</a> })
-            })}
-        </Suspense>
-    }
+    later(nothing, move || async move {
+        let reads = me.await.ok().flatten().is_some_and(|me| may(&me));
+        reads.then(|| view! { <a href=href aria-current=move || current(href)>{text}</a> }).into_any()
+    })
 }
 
 /// How many requests wait for an approver; nothing when none does.
@@ -88,16 +82,17 @@ fn Waiting() -> impl IntoView {
     let waiting = Resource::new_blocking(|| (), |()| api::approvals_waiting());
     // The header stays as long as the page does.
     Effect::new(move |_| set_interval(move || waiting.refetch(), LOOK));
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                let waiting = waiting.await.unwrap_or(0);
-                (waiting > 0).then(|| view! {
-                    " "<span class="count"><span class="num">{waiting}</span><span class="sr">" waiting"</span></span>
-                })
-            })}
-        </Transition>
-    }
+    later(nothing, move || async move {
+        let waiting = waiting.await.unwrap_or(0);
+        (waiting > 0).then(|| view! {
+            " "<span class="count"><span class="num">{waiting}</span><span class="sr">" waiting"</span></span>
+        }).into_any()
+    })
+}
+
+/// What is shown while it is not known what may be.
+fn nothing() -> AnyView {
+    ().into_any()
 }
 
 /// Whether live data come in.

@@ -4,6 +4,7 @@ use super::ProblemBox;
 use crate::api::ApiError;
 use leptos::prelude::*;
 use leptos::text_prop::TextProp;
+use std::pin::Pin;
 
 /// What a page asks the console for.
 pub type Loaded<T> = Resource<Result<T, ApiError>>;
@@ -13,17 +14,29 @@ pub fn load<T>(resource: Loaded<T>, render: impl Fn(T) -> AnyView + Copy + Send 
 where
     T: Clone + Send + Sync + 'static,
 {
-    view! {
-        <Transition fallback=|| view! { <p class="loading" role="status">"Loading…"</p> }>
-            {move || Suspend::new(async move {
-                match resource.await {
-                    Ok(value) => render(value),
-                    Err(ApiError(problem)) => view! { <ProblemBox problem/> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
-    .into_any()
+    let waiting = || view! { <p class="loading" role="status">"Loading…"</p> }.into_any();
+    later(waiting, move || async move {
+        match resource.await {
+            Ok(value) => render(value),
+            Err(ApiError(problem)) => view! { <ProblemBox problem/> }.into_any(),
+        }
+    })
+}
+
+/// Shows what `view` comes to, and `waiting` before; what was there stays while something new comes.
+///
+/// All go through one type: Leptos' code for it is in the browser's half once, and not once for each that waits.
+pub fn later<View>(waiting: fn() -> AnyView, view: impl Fn() -> View + Send + Sync + 'static) -> AnyView
+where
+    View: Future<Output = AnyView> + Send + 'static,
+{
+    erased(waiting, Box::new(move || Box::pin(view())))
+}
+
+type Later = Pin<Box<dyn Future<Output = AnyView> + Send>>;
+
+fn erased(waiting: fn() -> AnyView, view: Box<dyn Fn() -> Later + Send + Sync>) -> AnyView {
+    view! { <Transition fallback=waiting>{move || Suspend::new(view())}</Transition> }.into_any()
 }
 
 /// A title that follows the page's address in the browser. On the server it is read once: the document's head is written

@@ -3,10 +3,11 @@
 //! A lost socket is opened anew with a growing delay; each job's subscription then goes on from the first event
 //! it has not seen. The protocol has no "unsubscribe": when a page is left, the socket is renewed with what remains.
 
+use super::message::{Batch, Head, Kind, Picture, Refusal, read};
 use super::{Link, Live};
 use crate::paths;
 use leptos::prelude::*;
-use paddock_events::{ClientMessage, JobId, ServerMessage};
+use paddock_events::{ClientMessage, Event, JobId, ServerMessage};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ const LONGEST_DELAY_MS: f64 = 10_000.0;
 /// What can be listened to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// A job's events from the first unseen one on; the hub moves it forward with every batch.
+    /// A job's events from the first unseen one on; it moves forward with every batch.
     Job {
         /// Which job.
         job: JobId,
@@ -44,23 +45,17 @@ impl Topic {
         }
     }
 
-    /// Whether a message is for this topic; a job's batch also moves it forward.
-    fn takes(&mut self, message: &ServerMessage) -> bool {
-        match (self, message) {
-            (Self::Job { job, next_seq }, ServerMessage::Events { job: of, events }) if job == of => {
-                if let Some(last) = events.last() {
-                    *next_seq = (*next_seq).max(last.seq + 1);
-                }
-                true
-            }
-            (Self::Cluster(name), ServerMessage::Topology { topology }) => *name == topology.cluster,
-            (Self::Fleet, ServerMessage::Topology { .. }) => true,
-            _ => false,
+    /// Whether a message may be for this topic; whose picture it is, only its text tells.
+    fn takes(&self, head: &Head) -> bool {
+        match self {
+            Self::Job { job, .. } => head.kind == Kind::Events && head.job == Some(*job),
+            Self::Cluster(_) | Self::Fleet => head.kind == Kind::Topology,
         }
     }
 }
 
-type Taker = Rc<dyn Fn(ServerMessage)>;
+/// Takes a message's text for the listener of this id.
+type Taker = Rc<dyn Fn(u64, &str)>;
 
 struct Listener {
     id: u64,
@@ -103,12 +98,41 @@ thread_local! {
     static HUB: RefCell<Hub> = RefCell::default();
 }
 
-/// Listens until [`leave`]. To be called from an effect: it needs a browser.
+/// Listens to pictures until [`leave`]. To be called from an effect: it needs a browser.
 pub fn follow(live: Live, topic: Topic, take: impl Fn(ServerMessage) + 'static) -> u64 {
+    let of = if let Topic::Cluster(name) = &topic { Some(name.clone()) } else { None };
+    listen(
+        live,
+        topic,
+        Rc::new(move |_, text| {
+            let Some(Picture { topology }) = read(text) else { return };
+            if of.as_ref().is_none_or(|name| *name == topology.cluster) {
+                take(ServerMessage::Topology { topology });
+            }
+        }),
+    )
+}
+
+/// Listens to a job's events from `next_seq` on until [`leave`]. To be called from an effect: it needs a browser.
+pub fn follow_job(live: Live, job: JobId, next_seq: u64, take: impl Fn(Vec<Event>) + 'static) -> u64 {
+    listen(
+        live,
+        Topic::Job { job, next_seq },
+        Rc::new(move |id, text| {
+            let Some(Batch { events }) = read(text) else { return };
+            if let Some(last) = events.last() {
+                ask_from(id, |next| next.max(last.seq + 1));
+            }
+            take(events);
+        }),
+    )
+}
+
+fn listen(live: Live, topic: Topic, take: Taker) -> u64 {
     let (id, watch) = HUB.with_borrow_mut(|hub| {
         hub.live = Some(live);
         hub.last_id += 1;
-        hub.listeners.push(Listener { id: hub.last_id, topic: topic.clone(), take: Rc::new(take) });
+        hub.listeners.push(Listener { id: hub.last_id, topic: topic.clone(), take });
         if hub.live_socket() {
             hub.say(&topic.message());
         }
@@ -126,6 +150,17 @@ pub fn follow(live: Live, topic: Topic, take: impl Fn(ServerMessage) + 'static) 
     id
 }
 
+/// Changes from which event on a job's subscription goes when a new socket asks for it.
+fn ask_from(id: u64, change: impl Fn(u64) -> u64) {
+    HUB.with_borrow_mut(|hub| {
+        for listener in hub.listeners.iter_mut().filter(|listener| listener.id == id) {
+            if let Topic::Job { next_seq, .. } = &mut listener.topic {
+                *next_seq = change(*next_seq);
+            }
+        }
+    });
+}
+
 /// Stops listening.
 pub fn leave(id: u64) {
     let renew = HUB.with_borrow_mut(|hub| {
@@ -140,13 +175,7 @@ pub fn leave(id: u64) {
 
 /// Asks again from `next_seq` on: after a gap, or because a finished job goes on.
 pub fn renew(id: u64, from: u64) {
-    HUB.with_borrow_mut(|hub| {
-        for listener in hub.listeners.iter_mut().filter(|listener| listener.id == id) {
-            if let Topic::Job { next_seq, .. } = &mut listener.topic {
-                *next_seq = from;
-            }
-        }
-    });
+    ask_from(id, |_| from);
     connect();
 }
 
@@ -228,27 +257,23 @@ fn opened(epoch: u64) {
 }
 
 fn heard(epoch: u64, text: &str) {
-    // A message that this build does not know means a newer server; the rest still works.
-    let Ok(message) = serde_json::from_str::<ServerMessage>(text) else { return };
-    let takers: Vec<Taker> = HUB.with_borrow_mut(|hub| {
+    let Some(head) = read::<Head>(text) else { return };
+    let takers: Vec<(u64, Taker)> = HUB.with_borrow_mut(|hub| {
         if hub.epoch != epoch {
             return Vec::new();
         }
         hub.heard_ms = now_ms();
-        if let (ServerMessage::Problem { problem }, Some(live)) = (&message, hub.live) {
-            live.problem.set(Some(problem.clone()));
+        if let (Kind::Problem, Some(live)) = (head.kind, hub.live)
+            && let Some(Refusal { problem }) = read(text)
+        {
+            live.problem.set(Some(problem));
         }
-        let mut takers = Vec::new();
-        for listener in &mut hub.listeners {
-            if listener.topic.takes(&message) {
-                takers.push(listener.take.clone());
-            }
-        }
-        takers
+        let listeners = hub.listeners.iter().filter(|listener| listener.topic.takes(&head));
+        listeners.map(|listener| (listener.id, listener.take.clone())).collect()
     });
     // Outside the borrow: a taker may follow, leave or renew.
-    for take in takers {
-        take(message.clone());
+    for (id, take) in takers {
+        take(id, text);
     }
 }
 

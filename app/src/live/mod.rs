@@ -3,8 +3,9 @@
 //! Everything here runs in effects, so only in the browser; the server renders [`Link::Idle`].
 
 mod hub;
+mod message;
 
-pub use hub::{Topic, follow, leave, renew};
+pub use hub::{Topic, follow, follow_job, leave, renew};
 use leptos::prelude::*;
 use paddock_events::Problem;
 

@@ -1,11 +1,11 @@
 //! A job's state in the browser: events come in, and only what they touch is drawn again.
 
 use crate::components::{Log, LogLine};
-use crate::live::{Live, Topic, follow, leave, renew};
+use crate::live::{Live, follow_job, leave, renew};
 use leptos::prelude::*;
 use paddock_events::{
-    Event, EventKind, FoldError, JobId, JobOutcome, JobOutline, JobPage, JobView, Outcome, ServerMessage,
-    StageState, StepState,
+    Event, EventKind, FoldError, JobId, JobOutcome, JobOutline, JobPage, JobView, Outcome, StageState,
+    StepState,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -124,9 +124,7 @@ impl JobState {
         Effect::new(move |_| {
             let waiting: Rc<RefCell<Vec<Event>>> = Rc::default();
             let planned = Rc::new(Cell::new(false));
-            let topic = Topic::Job { job: self.job, next_seq: self.next_seq() };
-            let id = follow(live, topic, move |message| {
-                let ServerMessage::Events { events, .. } = message else { return };
+            let id = follow_job(live, self.job, self.next_seq(), move |events| {
                 waiting.borrow_mut().extend(events);
                 if !planned.replace(true) {
                     let (waiting, planned) = (waiting.clone(), planned.clone());

@@ -13,6 +13,7 @@ mod inventory;
 mod job;
 mod job_state;
 mod jobs;
+pub mod lazy;
 mod nodes;
 mod not_found;
 mod operate;

@@ -6,14 +6,22 @@ pub fn bytes(bytes: u64) -> String {
     if bytes < 1024 {
         return format!("{bytes} B");
     }
-    let mut value = bytes as f64 / 1024.0;
+    // In 1024ths of the unit: formatting fractions is code that the browser would load for this alone.
+    let mut parts = bytes;
     let mut unit = 0;
     // 1023.95 would print as 1024.0.
-    while value >= 1023.95 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
+    while parts >= 1_048_525 && unit + 1 < UNITS.len() {
+        parts >>= 10;
         unit += 1;
     }
-    if value < 9.95 { format!("{value:.1} {}", UNITS[unit]) } else { format!("{value:.0} {}", UNITS[unit]) }
+    let unit = UNITS[unit];
+    // Below 9.95 with a tenth.
+    if parts < 10_189 {
+        let tenths = (parts * 10 + 512) >> 10;
+        format!("{}.{} {unit}", tenths / 10, tenths % 10)
+    } else {
+        format!("{} {unit}", (parts + 512) >> 10)
+    }
 }
 
 /// `1 step`, `2 steps`.
@@ -32,7 +40,10 @@ mod tests {
             (1023, "1023 B"),
             (1024, "1.0 kB"),
             (1536, "1.5 kB"),
+            (10_188, "9.9 kB"),
+            (10_189, "10 kB"),
             (16 << 20, "16 MB"),
+            (1_048_524, "1024 kB"),
             ((1 << 20) - 1, "1.0 MB"),
             (u64::MAX, "16 EB"),
         ];

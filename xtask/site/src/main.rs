@@ -3,12 +3,18 @@
 //! wasm-bindgen as a library rather than its command line: compiling that tool takes longer than the product,
 //! and here the lock file keeps both halves of wasm-bindgen at one version. File names carry a hash of their
 //! content, so that browsers keep them for ever; `manifest.json` says which names are current:
-//! `{"js": "paddock.<hash>.js", "wasm": "paddock.<hash>.wasm", "css": "paddock.<hash>.css"}`.
+//! `{"js": "paddock.<hash>.js", "wasm": "paddock.<hash>.wasm", "css": "paddock.<hash>.css", …}`. The WASM is cut into what
+//! every page needs and what some need ([`split`]); a first load above its bound is an error ([`budget`]).
 #![expect(clippy::print_stdout, reason = "a command line tool talks through it")]
 
+mod budget;
+mod split;
+
 use anyhow::{Context, Result, bail};
+use budget::{Loads, Written};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -34,9 +40,12 @@ fn main() -> Result<()> {
     let new = out.join("pkg.new");
     remove(&new)?;
     fs::create_dir_all(&new)?;
-    make(raw, &css, &new)?;
+    let loads = make(&raw, &css, &new)?;
     remove(&pkg)?;
     fs::rename(&new, &pkg).with_context(|| format!("cannot put the site at {}", pkg.display()))?;
+    println!("{loads}");
+    // The site is there all the same, to be looked at; it is not current until it keeps to the bound.
+    loads.check()?;
     fs::write(stamp_file, stamp)?;
     Ok(())
 }
@@ -50,13 +59,14 @@ fn remove(folder: &Path) -> Result<()> {
     }
 }
 
-fn make(raw: Vec<u8>, css: &str, to: &Path) -> Result<()> {
+fn make(raw: &[u8], css: &str, to: &Path) -> Result<Loads> {
+    let cut = split::cut(raw)?;
     let mut bindgen = Bindgen::new();
     bindgen.web(true)?.typescript(false).omit_default_module_path(true);
     bindgen.remove_name_section(true).remove_producers_section(true);
-    let mut output = bindgen.input_bytes("paddock", raw).generate_output()?;
-    let wasm = output.wasm_mut().emit_wasm();
-    let js = output.js().to_owned();
+    // The parts are bound to what the linker exports.
+    bindgen.keep_lld_exports(true);
+    let mut output = bindgen.input_bytes("paddock", cut.main).generate_output()?;
     // Their names carry a hash already, and the script imports them by these names.
     for (identifier, list) in output.snippets() {
         for (n, text) in list.iter().enumerate() {
@@ -66,22 +76,54 @@ fn make(raw: Vec<u8>, css: &str, to: &Path) -> Result<()> {
     for (path, text) in output.local_modules() {
         put(to, &format!("snippets/{path}"), text.as_bytes())?;
     }
-    let named = |ending: &str, content: &[u8]| -> Result<String> {
-        let name = format!("paddock.{}.{ending}", &hash(content)[..16]);
-        put(to, &name, content)?;
-        Ok(name)
+    let named = |ending: &str, content: &[u8]| {
+        put(to, &format!("paddock.{}.{ending}", &hash(content)[..16]), content)
     };
+    let wasm = named("wasm", &output.wasm_mut().emit_wasm())?;
+    let css = named("css", css.as_bytes())?;
+    let mut files = BTreeMap::new();
+    for (stem, content) in &cut.files {
+        files.insert(stem.as_str(), named("wasm", content)?);
+    }
+    let [js, loader] = scripts(output.js(), cut.loader, &files, to)?;
+    let of_part = |stems: Vec<String>| stems.iter().map(|stem| files[stem.as_str()].clone()).collect();
+    let parts: BTreeMap<String, Vec<Written>> =
+        cut.parts.into_iter().map(|(part, stems)| (part, of_part(stems))).collect();
+    let names = |files: &Vec<Written>| files.iter().map(|file| file.name.clone()).collect::<Vec<_>>();
     let manifest = json!({
-        "js": named("js", js.as_bytes())?,
-        "wasm": named("wasm", &wasm)?,
-        "css": named("css", css.as_bytes())?,
+        "js": js.name,
+        "loader": loader.name,
+        "wasm": wasm.name,
+        "css": css.name,
+        "parts": parts.iter().map(|(part, files)| (part, names(files))).collect::<BTreeMap<_, _>>(),
+        "first_load": budget::FIRST_LOAD,
     });
     fs::write(to.join("manifest.json"), format!("{manifest:#}\n"))?;
-    Ok(())
+    Ok(Loads { first: vec![js, loader, wasm, css], parts })
+}
+
+/// Writes wasm-bindgen's module and the loader of the parts.
+///
+/// They import each other, so neither can carry the hash of a text that has the other's name in it: both carry that of both
+/// texts before. Only what follows `from` is a module's address; in the list of what the WASM imports its name stays.
+fn scripts(js: &str, loader: String, files: &BTreeMap<&str, Written>, to: &Path) -> Result<[Written; 2]> {
+    let named = |text: String, (stem, file): (&&str, &Written)| {
+        text.replace(&format!("\"./{stem}.wasm\""), &format!("\"./{}\"", file.name))
+    };
+    let loader = files.iter().fold(loader, named);
+    let both = &hash([js, &loader].concat().as_bytes())[..16];
+    let (js_name, loader_name) = (format!("paddock.{both}.js"), format!("paddock.loader.{both}.js"));
+    let led = |text: &str, from: &str, to: &str| {
+        text.replace(&format!("from \"{from}\""), &format!("from \"./{to}\""))
+    };
+    Ok([
+        put(to, &js_name, led(js, split::LOADER, &loader_name).as_bytes())?,
+        put(to, &loader_name, led(&loader, split::SCRIPT, &js_name).as_bytes())?,
+    ])
 }
 
 /// Writes a file with its brotli and gzip copies beside it.
-fn put(folder: &Path, name: &str, content: &[u8]) -> Result<()> {
+fn put(folder: &Path, name: &str, content: &[u8]) -> Result<Written> {
     let path = folder.join(name);
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
@@ -92,8 +134,7 @@ fn put(folder: &Path, name: &str, content: &[u8]) -> Result<()> {
     gzip.write_all(content)?;
     fs::write(folder.join(format!("{name}.br")), &brotli)?;
     fs::write(folder.join(format!("{name}.gz")), gzip.finish()?)?;
-    println!("{name}: {} bytes, {} with brotli", content.len(), brotli.len());
-    Ok(())
+    Ok(Written { name: name.to_owned(), plain: content.len(), brotli: brotli.len() })
 }
 
 fn brotli_of(content: &[u8]) -> Result<Vec<u8>> {
