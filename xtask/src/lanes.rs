@@ -48,6 +48,13 @@ const LONGEST: [(&str, u32); 14] = [
     ("lab_kills", 117),
 ];
 
+/// What measures itself against bounds that are of a machine which does nothing else: after all others, one at a time.
+const ALONE: [&str; 2] = ["budget", "fleet"];
+
+fn is_alone(name: &str) -> bool {
+    ALONE.iter().any(|known| name.starts_with(known))
+}
+
 /// How long something may take; what is not listed is short.
 fn seconds(name: &str) -> u32 {
     let known = LONGEST.iter().filter(|(known, _)| name.starts_with(known));
@@ -60,6 +67,8 @@ struct Queue<'a> {
     waiting: Vec<(usize, Errand<'a>)>,
     /// Parts whose errands are not known yet.
     preparing: usize,
+    /// Errands that lanes are at.
+    running: usize,
     /// By part.
     tallies: Vec<Tally>,
 }
@@ -71,7 +80,12 @@ struct Lanes<'a> {
 
 impl<'a> Lanes<'a> {
     fn of(parts: usize) -> Self {
-        let queue = Queue { waiting: Vec::new(), preparing: parts, tallies: vec![Tally::default(); parts] };
+        let queue = Queue {
+            waiting: Vec::new(),
+            preparing: parts,
+            running: 0,
+            tallies: vec![Tally::default(); parts],
+        };
         Self { queue: Mutex::new(queue), changed: Condvar::new() }
     }
 
@@ -79,15 +93,21 @@ impl<'a> Lanes<'a> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The longest that waits; none when all parts are known and none waits.
-    fn next(&self) -> Option<(usize, Errand<'a>)> {
+    /// The longest that waits, and what says that it has ended; none when all parts are known and none waits.
+    fn next(&self) -> Option<(usize, Errand<'a>, Ended<'a, '_>)> {
         let mut queue = self.queue();
         loop {
-            let longest = (0..queue.waiting.len()).max_by_key(|at| seconds(&queue.waiting[*at].1.name));
-            if let Some(longest) = longest {
-                return Some(queue.waiting.swap_remove(longest));
+            let alone = |at: usize| is_alone(&queue.waiting[at].1.name);
+            let all = 0..queue.waiting.len();
+            let beside =
+                all.clone().filter(|at| !alone(*at)).max_by_key(|at| seconds(&queue.waiting[*at].1.name));
+            let last = (queue.preparing == 0 && queue.running == 0).then(|| all.clone().next()).flatten();
+            if let Some(taken) = beside.or(last) {
+                queue.running += 1;
+                let (part, errand) = queue.waiting.swap_remove(taken);
+                return Some((part, errand, Ended(self)));
             }
-            if queue.preparing == 0 {
+            if queue.preparing == 0 && queue.waiting.is_empty() {
                 return None;
             }
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
@@ -118,7 +138,7 @@ impl<'a> Lanes<'a> {
     fn lane(&self, number: usize) {
         let lab = Lab::of_tests(number);
         let _down = DownAtEnd(lab.clone());
-        while let Some((part, errand)) = self.next() {
+        while let Some((part, errand, _ended)) = self.next() {
             let mut said = String::new();
             let done = report::step(&errand.name, || {
                 lab.down()?;
@@ -136,6 +156,16 @@ struct Prepared<'a, 'b>(&'b Lanes<'a>);
 impl Drop for Prepared<'_, '_> {
     fn drop(&mut self) {
         self.0.queue().preparing -= 1;
+        self.0.changed.notify_all();
+    }
+}
+
+/// Says that a lane has ended an errand, even by a panic: others may wait for that.
+struct Ended<'a, 'b>(&'b Lanes<'a>);
+
+impl Drop for Ended<'_, '_> {
+    fn drop(&mut self) {
+        self.0.queue().running -= 1;
         self.0.changed.notify_all();
     }
 }
@@ -186,7 +216,7 @@ mod tests {
     fn a_lane_waits_for_a_part_that_is_still_prepared_and_ends_when_nothing_can_come() {
         let lanes = Lanes::of(2);
         lanes.prepare(0, part(&["short", "lab_pitr-01"]));
-        let taken = || lanes.next().map(|(part, errand)| (part, errand.name));
+        let taken = || lanes.next().map(|(part, errand, _ended)| (part, errand.name));
         assert_eq!(taken(), Some((0, "lab_pitr-01".to_owned())));
         assert_eq!(taken(), Some((0, "short".to_owned())));
         std::thread::scope(|scope| {
@@ -195,6 +225,28 @@ mod tests {
             assert_eq!(late.join().unwrap(), Some((1, "story.test.mjs".to_owned())));
         });
         assert_eq!(taken(), None);
+    }
+
+    #[test]
+    fn what_is_measured_runs_alone_and_last() {
+        let lanes = Lanes::of(1);
+        lanes.prepare(0, part(&["budget.test.mjs", "fleet.test.mjs", "story.test.mjs"]));
+        let (_, story, ended) = lanes.next().unwrap();
+        assert_eq!(story.name, "story.test.mjs");
+        std::thread::scope(|scope| {
+            let names = scope.spawn(|| {
+                let taken = || lanes.next().map(|(_, errand, _ended)| (errand.name, lanes.queue().running));
+                [taken(), taken(), taken()]
+            });
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert_eq!(lanes.queue().waiting.len(), 2, "they wait for what runs");
+            drop(ended);
+            let names = names.join().unwrap();
+            assert_eq!(
+                names.map(|name| name.map(|(name, running)| (name.len(), running))),
+                [Some((15, 1)), Some((14, 1)), None]
+            );
+        });
     }
 
     #[test]
