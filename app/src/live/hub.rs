@@ -31,8 +31,11 @@ pub enum Topic {
     },
     /// Pictures of one cluster.
     Cluster(String),
-    /// Pictures of all clusters.
-    Fleet,
+    /// Rows of all clusters that changed after a time, microseconds since the epoch; the hub moves it forward with every batch.
+    Fleet {
+        /// When the rows were made that the page has.
+        since_us: i64,
+    },
 }
 
 impl Topic {
@@ -40,7 +43,7 @@ impl Topic {
         match self {
             Self::Job { job, next_seq } => ClientMessage::SubscribeJob { job: *job, from_seq: *next_seq },
             Self::Cluster(cluster) => ClientMessage::SubscribeCluster { cluster: cluster.clone() },
-            Self::Fleet => ClientMessage::SubscribeFleet,
+            Self::Fleet { since_us } => ClientMessage::SubscribeFleet { since_us: *since_us },
         }
     }
 
@@ -54,7 +57,10 @@ impl Topic {
                 true
             }
             (Self::Cluster(name), ServerMessage::Topology { topology }) => *name == topology.cluster,
-            (Self::Fleet, ServerMessage::Topology { .. }) => true,
+            (Self::Fleet { since_us }, ServerMessage::Fleet { at_us, .. }) => {
+                *since_us = *at_us;
+                true
+            }
             _ => false,
         }
     }

@@ -3,10 +3,12 @@
 pub mod change;
 pub mod ends;
 pub mod estimate;
+pub mod fleet;
 pub mod member;
 pub mod picture;
 pub mod pitr;
 pub mod shell;
 pub mod size;
+pub mod spark;
 pub mod time;
 pub mod yaml;

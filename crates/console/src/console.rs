@@ -13,6 +13,7 @@ use crate::passwords::BackOff;
 use crate::policy::Grant;
 use crate::problems::{from_store, internal, problem};
 use crate::recovery::Runner;
+use crate::rounds::look_around;
 use crate::runner::Running;
 use crate::ssh_keys::key_pair;
 use paddock_engine::{Pool, SshSettings};
@@ -182,6 +183,7 @@ impl Console {
             console.seed_inventory(&path).await?;
         }
         console.inner.tasks.spawn(keep_house(Arc::downgrade(&console.inner)));
+        console.inner.tasks.spawn(look_around(Arc::downgrade(&console.inner)));
         Ok(console)
     }
 

@@ -21,6 +21,7 @@ mod desk;
 mod factor_tests;
 mod factors;
 mod feed;
+mod fleet;
 mod handover;
 mod inventory;
 #[cfg(test)]
@@ -47,6 +48,7 @@ mod problems;
 mod reach;
 mod recheck;
 mod recovery;
+mod rounds;
 mod rules;
 mod runner;
 #[cfg(test)]
@@ -62,6 +64,7 @@ pub use case::Said;
 pub use console::{Actor, Console, EventFeed, PersonRole, Settings, TopologyFeed};
 pub use desk::People;
 pub use factors::FirstStep;
+pub use fleet::{FleetChange, FleetFeed};
 pub use key::KeySource;
 pub use oidc::{OidcAnswer, OidcEnd, OidcGiven, OidcSettings, OidcStart};
 pub use own_backup::{back_up, restore};

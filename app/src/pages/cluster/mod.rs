@@ -10,7 +10,6 @@ mod operations;
 mod overview;
 mod restore;
 
-use super::clusters::refresh;
 use super::jobs::JobTable;
 use super::operate::refusal;
 use super::title;
@@ -95,6 +94,18 @@ impl Shown {
                 .is_some_and(|seen| seen.members.iter().any(|one| one.role == MemberRole::StandbyLeader))
         })
     }
+}
+
+/// Takes a fresh picture into a row; what pictures do not tell stays.
+fn refresh(row: &mut ClusterRow, seen: &ClusterTopology) {
+    row.health = seen.health;
+    row.reasons.clone_from(&seen.reasons);
+    row.seen_at_us = Some(seen.at_us);
+    row.leader = seen.leader().map(|leader| leader.instance.clone());
+    if let Some(version) = seen.version() {
+        version.clone_into(&mut row.version);
+    }
+    row.max_lag_bytes = seen.max_lag_bytes();
 }
 
 fn unseen(row: &ClusterRow) -> ClusterTopology {
