@@ -4,6 +4,7 @@ pub mod change;
 pub mod ends;
 pub mod estimate;
 pub mod fleet;
+pub mod fuzzy;
 pub mod member;
 pub mod picture;
 pub mod pitr;
