@@ -1,4 +1,6 @@
 // Chromium as Debian ships it, and pictures of pages.
+import AxeBuilder from '@axe-core/playwright';
+import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 import { join } from 'node:path';
 
@@ -10,22 +12,35 @@ const FLAGS = [
 export const open = () => chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
 
 /** A browser of its own, for whoever signs in there. Without motion: what beats is drawn sixty times a second, by the processor here. */
-export const visitor = (browser) =>
-  browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: process.env.PADDOCK_URL, reducedMotion: 'reduce' });
+export const visitor = (browser, url = process.env.PADDOCK_URL) =>
+  browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: url, reducedMotion: 'reduce' });
 
-/** A page signed in as the first admin. */
-export async function signedIn(browser) {
-  const context = await visitor(browser);
+/** A page signed in as the first admin, of the lab's console or of another. */
+export async function signedIn(browser, { url, password = process.env.PADDOCK_PASSWORD } = {}) {
+  const context = await visitor(browser, url);
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   const errors = [];
   page.on('pageerror', (error) => errors.push(String(error)));
   await page.goto('/');
   await page.getByLabel('Name').fill('admin');
-  await page.getByLabel('Password').fill(process.env.PADDOCK_PASSWORD);
+  await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'Clusters' }).waitFor();
   return { page, context, errors };
+}
+
+/** Nothing that keeps people out of a page, in either theme: no finding of axe's that is serious or critical. */
+export async function accessible(page) {
+  for (const scheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme: scheme });
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    const bad = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
+    const said = bad.map(({ id, help, nodes }) =>
+      `${id} (${help}):\n${nodes.slice(0, 5).map(({ html, failureSummary }) => `  ${html}\n  ${failureSummary}`).join('\n')}`);
+    assert.equal(bad.length, 0, `${page.url()}, ${scheme}:\n${said.join('\n')}`);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
 }
 
 /** Pictures of a page in both themes and two widths. */

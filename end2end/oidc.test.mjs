@@ -1,17 +1,16 @@
 // Sign-in by a real OpenID Connect provider, against a console of this file's own beside the lab: its people come from the
 // provider's groups, and its admin has a password.
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createWriteStream } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { open, pictures } from './browser.mjs';
+import { freePort, startConsole } from './own.mjs';
 import { startProvider } from './provider.mjs';
 
-const { PADDOCK_BINARY: BINARY, PADDOCK_SITE: SITE = 'site' } = process.env;
+const { PADDOCK_BINARY: BINARY } = process.env;
 /** By `sub`. */
 const accounts = {
   s1: { preferred_username: 'dora', groups: ['dba', 'everybody'] },
@@ -27,37 +26,18 @@ let running;
 let url;
 let password;
 
-const freePort = () => new Promise((done) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address();
-    server.close(() => done(port));
-  });
-});
-
 /** Starts the console, and gives what it printed by the time that it answers. */
 async function start() {
   const words = [
-    'serve', '--state-dir', join(folder, 'state'), '--site-root', SITE, '--listen', new URL(url).host, '--public-url', url,
+    '--public-url', url,
     '--oidc-issuer', provider.issuer, '--oidc-client-id', provider.client.id, '--oidc-label', 'Example',
     '--oidc-grant', 'dba=operator:pg-test*', '--oidc-grant', 'dba=viewer', '--oidc-grant', 'watchers=viewer:pg-dev-*',
   ];
-  const env = { ...process.env, PADDOCK_OIDC_CLIENT_SECRET: provider.client.secret, RUST_LOG: 'debug' };
-  running = spawn(BINARY, words, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  running.stderr.pipe(createWriteStream(join(folder, 'log'), { flags: 'a' }));
-  let said = '';
-  running.stdout.on('data', (part) => { said += part; });
-  for (const bound = Date.now() + 60_000; ; await new Promise((done) => setTimeout(done, 100))) {
-    if (await fetch(`${url}/healthz`).then((answer) => answer.ok, () => false)) return said;
-    assert.ok(running.exitCode === null && Date.now() < bound, `no answer: ${await readFile(join(folder, 'log'), 'utf8')}`);
-  }
+  running = await startConsole(folder, url, words, { PADDOCK_OIDC_CLIENT_SECRET: provider.client.secret, RUST_LOG: 'debug' });
+  return running.said;
 }
 
-async function stop() {
-  if (!running || running.exitCode !== null) return;
-  const ended = new Promise((done) => running.once('exit', done));
-  running.kill('SIGTERM');
-  await ended;
-}
+const stop = () => running?.stop();
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'paddock-oidc-'));

@@ -10,6 +10,7 @@ mod assets;
 mod components;
 mod live;
 mod pages;
+mod palette;
 pub mod paths;
 mod shell;
 mod words;

@@ -43,6 +43,16 @@ pub const RECORDING: &str = "/jobs/{id}/recording.cast";
 /// The one WebSocket.
 pub const SOCKET: &str = "/ws";
 
+/// The clusters list as far as a query says: name and value.
+pub fn clusters(query: &[(&'static str, String)]) -> String {
+    let mut out = CLUSTERS.to_owned();
+    for (name, value) in query {
+        out.push(if out == CLUSTERS { '?' } else { '&' });
+        out += &format!("{name}={}", encoded(value));
+    }
+    out
+}
+
 /// A cluster's page.
 pub fn cluster(name: &str) -> String {
     format!("/clusters/{}", encoded(name))
@@ -163,6 +173,8 @@ mod tests {
     #[test]
     fn all_routes_are_as_they_were() {
         let routes = [
+            clusters(&[]),
+            clusters(&[("q", "health:bad a/b".into()), ("sort", "-lag".into())]),
             cluster("pg-test"),
             cluster_tab("pg-test", ""),
             cluster_tab("pg-test", "config"),
@@ -184,6 +196,8 @@ mod tests {
         assert_eq!(
             routes,
             [
+                "/",
+                "/?q=health%3Abad%20a/b&sort=-lag",
                 "/clusters/pg-test",
                 "/clusters/pg-test",
                 "/clusters/pg-test?tab=config",

@@ -23,7 +23,7 @@ pub use approvals::{
     withdraw_approval,
 };
 pub use audit::audit;
-pub use clusters::{cluster, clusters};
+pub use clusters::{cluster, cluster_names, fleet};
 pub use error::ApiError;
 pub use factor::{begin_factor, confirm_factor, factor, remove_factor};
 pub use inventory::{

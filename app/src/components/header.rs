@@ -2,6 +2,7 @@
 
 use super::load::{Loaded, later};
 use crate::live::{Link, Live};
+use crate::palette::Palette;
 use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_router::components::A;
@@ -45,6 +46,7 @@ pub fn Header() -> impl IntoView {
                 <Reserved me may=|me| me.reads_people href=paths::PEOPLE text="People" current/>
             </nav>
             <div class="end">
+                {later(nothing, move || async move { me.await.ok().flatten().map(|me| view! { <Palette me/> }).into_any() })}
                 <Connection/>
                 <ThemeSwitch/>
                 {later(nothing, move || async move {

@@ -40,12 +40,17 @@ pub fn TopologyPicture(topology: ClusterTopology) -> impl IntoView {
 
 /// What Patroni's role and state say, as tone and words.
 pub fn member_words(member: &MemberTopology) -> (Tone, String) {
-    if member.unreachable.is_some() {
+    state_words(member.role, &member.state, member.unreachable.is_some())
+}
+
+/// What a member does, in words; `unreachable` when its node was not reached.
+pub fn state_words(role: MemberRole, state: &MemberState, unreachable: bool) -> (Tone, String) {
+    if unreachable {
         return (Tone::Bad, "node not reached".to_owned());
     }
-    match &member.state {
+    match state {
         MemberState::Streaming => (Tone::Good, "streaming".to_owned()),
-        MemberState::Running => match member.role {
+        MemberState::Running => match role {
             MemberRole::Primary | MemberRole::StandbyLeader => (Tone::Good, "running".to_owned()),
             // Running is not streaming: such a replica may be behind without end.
             _ => (Tone::Warn, "running, not streaming".to_owned()),
@@ -56,17 +61,23 @@ pub fn member_words(member: &MemberTopology) -> (Tone, String) {
     }
 }
 
+/// The observed role in a word; none when nothing was observed.
+pub fn role_word(role: MemberRole) -> Option<&'static str> {
+    match role {
+        MemberRole::Primary => Some("primary"),
+        MemberRole::StandbyLeader => Some("standby leader"),
+        MemberRole::SyncStandby => Some("sync replica"),
+        MemberRole::Replica => Some("replica"),
+        MemberRole::Unknown => None,
+    }
+}
+
 /// The observed role in a word; the declared one when nothing was observed.
 pub fn role_words(member: &MemberTopology) -> String {
-    match member.role {
-        MemberRole::Primary => "primary".to_owned(),
-        MemberRole::StandbyLeader => "standby leader".to_owned(),
-        MemberRole::SyncStandby => "sync replica".to_owned(),
-        MemberRole::Replica => "replica".to_owned(),
-        MemberRole::Unknown => {
-            member.declared_role.as_ref().map_or("unknown".to_owned(), |role| format!("{role} (declared)"))
-        }
-    }
+    role_word(member.role).map_or_else(
+        || member.declared_role.as_ref().map_or("unknown".to_owned(), |role| format!("{role} (declared)")),
+        str::to_owned,
+    )
 }
 
 /// Ports that lead to a member now: services whose HAProxy has it up, spare servers only while nobody else is up.

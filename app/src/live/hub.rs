@@ -3,11 +3,11 @@
 //! A lost socket is opened anew with a growing delay; each job's subscription then goes on from the first event
 //! it has not seen. The protocol has no "unsubscribe": when a page is left, the socket is renewed with what remains.
 
-use super::message::{Batch, Head, Kind, Picture, Refusal, read};
+use super::message::{Batch, Head, Kind, Picture, Refusal, Rows, read};
 use super::{Link, Live};
 use crate::paths;
 use leptos::prelude::*;
-use paddock_events::{ClientMessage, Event, JobId, ServerMessage};
+use paddock_events::{ClientMessage, ClusterRow, ClusterTopology, Event, JobId};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ const LONGEST_DELAY_MS: f64 = 10_000.0;
 
 /// What can be listened to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Topic {
+enum Topic {
     /// A job's events from the first unseen one on; it moves forward with every batch.
     Job {
         /// Which job.
@@ -32,8 +32,11 @@ pub enum Topic {
     },
     /// Pictures of one cluster.
     Cluster(String),
-    /// Pictures of all clusters.
-    Fleet,
+    /// Rows of all clusters that changed after a time, microseconds since the epoch; it moves forward with every batch.
+    Fleet {
+        /// When the rows were made that the page has.
+        since_us: i64,
+    },
 }
 
 impl Topic {
@@ -41,7 +44,7 @@ impl Topic {
         match self {
             Self::Job { job, next_seq } => ClientMessage::SubscribeJob { job: *job, from_seq: *next_seq },
             Self::Cluster(cluster) => ClientMessage::SubscribeCluster { cluster: cluster.clone() },
-            Self::Fleet => ClientMessage::SubscribeFleet,
+            Self::Fleet { since_us } => ClientMessage::SubscribeFleet { since_us: *since_us },
         }
     }
 
@@ -49,7 +52,8 @@ impl Topic {
     fn takes(&self, head: &Head) -> bool {
         match self {
             Self::Job { job, .. } => head.kind == Kind::Events && head.job == Some(*job),
-            Self::Cluster(_) | Self::Fleet => head.kind == Kind::Topology,
+            Self::Cluster(_) => head.kind == Kind::Topology,
+            Self::Fleet { .. } => head.kind == Kind::Fleet,
         }
     }
 }
@@ -98,17 +102,35 @@ thread_local! {
     static HUB: RefCell<Hub> = RefCell::default();
 }
 
-/// Listens to pictures until [`leave`]. To be called from an effect: it needs a browser.
-pub fn follow(live: Live, topic: Topic, take: impl Fn(ServerMessage) + 'static) -> u64 {
-    let of = if let Topic::Cluster(name) = &topic { Some(name.clone()) } else { None };
+/// Listens to pictures of a cluster until [`leave`]. To be called from an effect: it needs a browser.
+pub fn follow_cluster(live: Live, name: String, take: impl Fn(ClusterTopology) + 'static) -> u64 {
+    let topic = Topic::Cluster(name.clone());
     listen(
         live,
         topic,
         Rc::new(move |_, text| {
             let Some(Picture { topology }) = read(text) else { return };
-            if of.as_ref().is_none_or(|name| *name == topology.cluster) {
-                take(ServerMessage::Topology { topology });
+            if name == topology.cluster {
+                take(topology);
             }
+        }),
+    )
+}
+
+/// Listens to rows of the clusters page that changed after `since_us` until [`leave`]; `take` is told whether they are all
+/// there are. To be called from an effect: it needs a browser.
+pub fn follow_fleet(live: Live, since_us: i64, take: impl Fn(Vec<ClusterRow>, bool) + 'static) -> u64 {
+    listen(
+        live,
+        Topic::Fleet { since_us },
+        Rc::new(move |id, text| {
+            let Some(Rows { rows, whole, at_us }) = read(text) else { return };
+            of_listener(id, |topic| {
+                if let Topic::Fleet { since_us } = topic {
+                    *since_us = at_us;
+                }
+            });
+            take(rows, whole);
         }),
     )
 }
@@ -150,13 +172,20 @@ fn listen(live: Live, topic: Topic, take: Taker) -> u64 {
     id
 }
 
+/// Changes what a new socket asks for a listener.
+fn of_listener(id: u64, change: impl FnOnce(&mut Topic)) {
+    HUB.with_borrow_mut(|hub| {
+        if let Some(listener) = hub.listeners.iter_mut().find(|listener| listener.id == id) {
+            change(&mut listener.topic);
+        }
+    });
+}
+
 /// Changes from which event on a job's subscription goes when a new socket asks for it.
 fn ask_from(id: u64, change: impl Fn(u64) -> u64) {
-    HUB.with_borrow_mut(|hub| {
-        for listener in hub.listeners.iter_mut().filter(|listener| listener.id == id) {
-            if let Topic::Job { next_seq, .. } = &mut listener.topic {
-                *next_seq = change(*next_seq);
-            }
+    of_listener(id, |topic| {
+        if let Topic::Job { next_seq, .. } = topic {
+            *next_seq = change(*next_seq);
         }
     });
 }

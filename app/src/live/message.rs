@@ -2,7 +2,7 @@
 //!
 //! Read in one go, every page would have to load the code that reads job events, which only the jobs' pages show.
 
-use paddock_events::{ClusterTopology, Event, JobId, Problem};
+use paddock_events::{ClusterRow, ClusterTopology, Event, JobId, Problem};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -14,6 +14,8 @@ pub enum Kind {
     Events,
     /// [`Picture`].
     Topology,
+    /// [`Rows`].
+    Fleet,
     /// [`Refusal`].
     Problem,
     /// Nothing more.
@@ -40,6 +42,14 @@ pub struct Batch {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Picture {
     pub topology: ClusterTopology,
+}
+
+/// Rows of the clusters page.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Rows {
+    pub rows: Vec<ClusterRow>,
+    pub whole: bool,
+    pub at_us: i64,
 }
 
 /// Why a subscription was refused or broke.
@@ -82,6 +92,10 @@ mod tests {
         let (head, text) = sent(&ServerMessage::Problem { problem: problem.clone() });
         assert_eq!(head, Head { kind: Kind::Problem, job: None });
         assert_eq!(read::<Refusal>(&text).unwrap().problem, problem);
+
+        let (head, text) = sent(&ServerMessage::Fleet { rows: Vec::new(), whole: true, at_us: 9 });
+        assert_eq!(head, Head { kind: Kind::Fleet, job: None });
+        assert_eq!(read::<Rows>(&text).unwrap(), Rows { rows: Vec::new(), whole: true, at_us: 9 });
 
         assert_eq!(sent(&ServerMessage::Ping).0, Head { kind: Kind::Ping, job: None });
         assert_eq!(read::<Head>(r#"{"type":"of a newer server"}"#), None);

@@ -5,7 +5,7 @@
 mod hub;
 mod message;
 
-pub use hub::{Topic, follow, follow_job, leave, renew};
+pub use hub::{follow_cluster, follow_fleet, follow_job, leave, renew};
 use leptos::prelude::*;
 use paddock_events::Problem;
 

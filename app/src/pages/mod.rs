@@ -36,6 +36,7 @@ pub use job::JobView;
 pub use jobs::JobsView;
 pub use nodes::NodesView;
 pub use not_found::NotFound;
+pub use operate::{PlanProblem, planner};
 pub use people::PeopleView;
 pub use plan::PlanView;
 pub use policy::PolicyView;

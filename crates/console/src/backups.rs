@@ -4,7 +4,7 @@ use crate::clock::now_us;
 use crate::policy::{Action, Target};
 use crate::{Actor, Console};
 use paddock_engine::gather_facts;
-use paddock_events::{BackupRow, ClusterBackups, MemberRole, Problem};
+use paddock_events::{BackupRow, ClusterBackups, Problem, RowBackup};
 use paddock_inventory::{NodeAddr, Value as Var, Vars};
 use paddock_playbooks::{FactSet, chosen_repository};
 use serde_json::Value;
@@ -16,15 +16,9 @@ impl Console {
         let (current, name) = self.declared(name).await?;
         let instances = current.inventory.cluster(&name).map(|cluster| cluster.instances.clone());
         let instances = instances.unwrap_or_default();
-        let leads = |id: &str| {
-            self.inner.live.last(name.as_str()).is_some_and(|seen| {
-                seen.members.iter().any(|member| {
-                    member.instance == id
-                        && matches!(member.role, MemberRole::Primary | MemberRole::StandbyLeader)
-                })
-            })
-        };
-        let leader = instances.iter().find(|one| leads(&one.id.to_string()));
+        let leader = self.inner.live.with(name.as_str(), |seen, _| Some(seen?.leader()?.instance.clone()));
+        let leader =
+            leader.flatten().and_then(|leader| instances.iter().find(|one| one.id.to_string() == leader));
         let asked: Vec<NodeAddr> = match leader {
             Some(leader) => vec![leader.addr],
             None => instances.iter().map(|one| one.addr).collect(),
@@ -48,10 +42,24 @@ impl Console {
         };
         if let Some((instance, info)) = answered {
             page.seen_from = Some(instance);
+            self.note_backups(name.as_str(), &info);
             (page.stanza, page.backups, page.archive) = read_info(&info, name.as_str());
         }
         Ok(page)
     }
+}
+
+impl Console {
+    /// Keeps for the clusters page when the newest good backup of a cluster ended.
+    pub(crate) fn note_backups(&self, cluster: &str, info: &str) {
+        let stop_us = newest(info, cluster);
+        self.inner.live.note_backup(cluster, RowBackup { stop_us, read_us: now_us() });
+    }
+}
+
+/// When the newest backup without an error ended; none when the repository has none.
+fn newest(info: &str, stanza: &str) -> Option<i64> {
+    read_info(info, stanza).1.iter().find(|backup| !backup.error).map(|backup| backup.stop_us)
 }
 
 fn silence(facts: &FactSet, asked: &[NodeAddr]) -> String {
@@ -173,6 +181,8 @@ mod tests {
         assert_eq!(archive[0].0, "15-1");
         assert!(read_info(INFO, "pg-other").0.is_err());
         assert!(read_info("not json", "pg-test").0.is_err());
+        assert_eq!(newest(INFO, "pg-test"), Some(1_767_229_260_000_000), "the newer one is bad");
+        assert_eq!(newest(INFO, "pg-other"), None);
     }
 
     #[test]

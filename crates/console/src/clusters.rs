@@ -8,7 +8,8 @@ use crate::policy::{Action, Target, seen_by, verdict};
 use crate::problems::{from_store, no_cluster, problem};
 use crate::{Actor, Console, TopologyFeed};
 use paddock_events::{
-    ClusterPage, ClusterRow, ClusterTopology, HealthLevel, JobId, MemberRole, Problem, ProblemKind,
+    ClusterPage, ClusterRow, ClusterTopology, FleetPage, HealthLevel, JobId, MemberTopology, Problem,
+    ProblemKind, RowMember,
 };
 use paddock_inventory::{Cluster, ClusterName};
 use std::collections::BTreeMap;
@@ -23,9 +24,40 @@ impl Console {
         self.gate(actor, Action::See, Target::Anywhere, "the clusters").await?;
         let Some(current) = self.current().await? else { return Ok(Vec::new()) };
         let busy = self.clusters_in_work().await?;
-        let seen = |cluster: &&Cluster| actor.may(Action::See, Target::Cluster(cluster.name.as_str()));
-        let clusters = current.inventory.clusters().values().filter(seen);
-        Ok(clusters.map(|cluster| self.cluster_row(&current, cluster, &busy)).collect())
+        Ok(self.rows(actor, &current, &busy, |_| true))
+    }
+
+    /// The same in short, with its time.
+    pub async fn fleet(&self, actor: &Actor) -> Result<FleetPage, Problem> {
+        let at_us = now_us();
+        let rows = self.clusters(actor).await?.into_iter().map(ClusterRow::in_short).collect();
+        Ok(FleetPage { rows, at_us })
+    }
+
+    /// Names and health of the clusters in the actor's scope, by name.
+    pub async fn cluster_names(&self, actor: &Actor) -> Result<Vec<(String, HealthLevel)>, Problem> {
+        self.gate(actor, Action::See, Target::Anywhere, "the clusters").await?;
+        let Some(current) = self.current().await? else { return Ok(Vec::new()) };
+        let names = current.inventory.clusters().keys().map(ClusterName::as_str);
+        let seen = names.filter(|name| actor.may(Action::See, Target::Cluster(name)));
+        let health =
+            |name: &str| self.inner.live.with(name, |seen, _| seen.map(|seen| seen.health)).flatten();
+        Ok(seen.map(|name| (name.to_owned(), health(name).unwrap_or(HealthLevel::Unknown))).collect())
+    }
+
+    /// Rows of the clusters in the actor's scope that are wanted, by name.
+    pub(crate) fn rows(
+        &self,
+        actor: &Actor,
+        current: &Current,
+        busy: &BTreeMap<String, JobId>,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Vec<ClusterRow> {
+        let clusters = current.inventory.clusters().values();
+        let seen = clusters.filter(|cluster| {
+            wanted(cluster.name.as_str()) && actor.may(Action::See, Target::Cluster(cluster.name.as_str()))
+        });
+        seen.map(|cluster| self.cluster_row(current, cluster, busy)).collect()
     }
 
     /// One cluster.
@@ -72,7 +104,7 @@ impl Console {
     }
 
     /// Clusters that a job is changing now.
-    async fn clusters_in_work(&self) -> Result<BTreeMap<String, JobId>, Problem> {
+    pub(crate) async fn clusters_in_work(&self) -> Result<BTreeMap<String, JobId>, Problem> {
         let held = self.inner.store.held_leases(now_us()).await.map_err(from_store)?;
         let named = held
             .into_iter()
@@ -89,45 +121,56 @@ impl Console {
         let name = cluster.name.as_str();
         let declared =
             cluster.instances.first().and_then(|first| current.inventory.vars(first.addr).text("pg_version"));
+        let declared = declared.unwrap_or_else(|| DEFAULT_VERSION.to_owned());
         let instances = cluster.instances.iter();
         let instances =
             instances.map(|one| (one.id.to_string(), one.addr.to_string(), one.role.to_string())).collect();
-        let seen = self.inner.live.last(name);
-        let version =
-            seen.as_ref().and_then(seen_version).or(declared).unwrap_or_else(|| DEFAULT_VERSION.to_owned());
-        ClusterRow {
+        let mut row = ClusterRow {
             name: name.to_owned(),
-            health: seen.as_ref().map_or(HealthLevel::Unknown, |seen| seen.health),
-            reasons: seen
-                .as_ref()
-                .map_or_else(|| vec!["not looked at yet".to_owned()], |seen| seen.reasons.clone()),
+            health: HealthLevel::Unknown,
+            reasons: vec!["not looked at yet".to_owned()],
             instances,
-            version,
-            leader: seen.as_ref().and_then(leader),
-            max_lag_bytes: seen.as_ref().and_then(max_lag),
+            members: Vec::new(),
+            version: declared,
+            leader: None,
+            max_lag_bytes: None,
+            lags: Default::default(),
+            drift: Vec::new(),
+            backup: None,
             running_job: busy.get(name).copied(),
-            seen_at_us: seen.as_ref().map(|seen| seen.at_us),
-        }
+            seen_at_us: None,
+        };
+        self.inner.live.with(name, |seen, kept| {
+            row.backup = kept.backup;
+            row.lags.clone_from(&kept.lags);
+            if let Some(seen) = seen {
+                show(&mut row, seen);
+            }
+        });
+        row
     }
 }
 
-fn leads(role: MemberRole) -> bool {
-    matches!(role, MemberRole::Primary | MemberRole::StandbyLeader)
+/// Takes a picture into a row that has the declared version yet.
+fn show(row: &mut ClusterRow, seen: &ClusterTopology) {
+    row.health = seen.health;
+    row.reasons.clone_from(&seen.reasons);
+    row.members = seen.members.iter().map(member).collect();
+    row.leader = seen.leader().map(|leader| leader.instance.clone());
+    row.max_lag_bytes = seen.max_lag_bytes();
+    row.drift = paddock_live::drift(seen, &row.version);
+    row.seen_at_us = Some(seen.at_us);
+    if let Some(version) = seen.version() {
+        version.clone_into(&mut row.version);
+    }
 }
 
-fn leader(seen: &ClusterTopology) -> Option<String> {
-    seen.members.iter().find(|member| leads(member.role)).map(|member| member.instance.clone())
-}
-
-fn seen_version(seen: &ClusterTopology) -> Option<String> {
-    let leader =
-        seen.members.iter().find(|member| leads(member.role)).and_then(|member| member.version.clone());
-    leader.or_else(|| seen.members.iter().find_map(|member| member.version.clone()))
-}
-
-/// The largest lag, when every replica's lag is known.
-fn max_lag(seen: &ClusterTopology) -> Option<u64> {
-    let lags: Option<Vec<u64>> =
-        seen.members.iter().filter(|member| !leads(member.role)).map(|member| member.lag_bytes).collect();
-    lags?.into_iter().max()
+fn member(seen: &MemberTopology) -> RowMember {
+    RowMember {
+        instance: seen.instance.clone(),
+        role: seen.role,
+        state: seen.state.clone(),
+        lag_bytes: seen.lag_bytes,
+        unreachable: seen.unreachable.is_some(),
+    }
 }

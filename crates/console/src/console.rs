@@ -14,6 +14,7 @@ use crate::passwords::BackOff;
 use crate::policy::Grant;
 use crate::problems::{from_store, internal, problem};
 use crate::recovery::Runner;
+use crate::rounds::look_around;
 use crate::runner::Running;
 use crate::ssh_keys::key_pair;
 use paddock_engine::{Pool, SshSettings};
@@ -190,6 +191,7 @@ impl Console {
             let follower = Follower::begin(&console.inner.store, to).await?;
             console.inner.tasks.spawn(follower.follow(Arc::downgrade(&console.inner)));
         }
+        console.inner.tasks.spawn(look_around(Arc::downgrade(&console.inner)));
         Ok(console)
     }
 

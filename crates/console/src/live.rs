@@ -1,39 +1,52 @@
-//! What runs now: one poller per cluster that somebody watches, and a slow round over all.
+//! What runs now: the last picture of every cluster, and one poller per cluster whose page somebody watches. What looks at
+//! the others is in `rounds.rs`.
 
 use crate::Console;
 use crate::clock::{now_s, now_us};
 use crate::console::{Inner, TopologyFeed};
+use crate::inventory::Current;
 use crate::sessions::IDLE_S;
-use paddock_events::ClusterTopology;
+use paddock_engine::Targets;
+use paddock_events::{ClusterTopology, LagHistory, RevisionId, RowBackup};
 use paddock_inventory::ClusterName;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 /// Between two looks at a cluster that somebody watches; longer while nothing of it answers.
-const WATCHED: Duration = Duration::from_secs(1);
-const SILENT: Duration = Duration::from_secs(5);
+pub(crate) const WATCHED: Duration = Duration::from_secs(1);
+pub(crate) const SILENT: Duration = Duration::from_secs(5);
 /// An unchanged picture is sent anew after this, so that its age is true.
 const FRESH: Duration = Duration::from_secs(5);
-/// Between two rounds over all clusters, and how many are looked at side by side.
-const ROUND: Duration = Duration::from_secs(30);
-const SIDE_BY_SIDE: usize = 16;
 
 #[derive(Debug)]
-struct Picture {
+pub(crate) struct Picture {
     seen: watch::Sender<Option<ClusterTopology>>,
     /// A task polls it for watchers.
     polled: AtomicBool,
+    kept: Mutex<Kept>,
+}
+
+/// What is kept of a cluster besides its last picture. In memory: a new console looks anew.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) lags: LagHistory,
+    pub(crate) backup: Option<RowBackup>,
+    /// Number of the change that was its last one.
+    change: u64,
 }
 
 /// The last pictures of all clusters, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     pictures: Mutex<HashMap<String, Arc<Picture>>>,
+    /// Counts what has changed; who has a receiver watches the fleet.
+    changes: watch::Sender<u64>,
+    /// Where the nodes of a revision are reached: thousands of them take milliseconds to be read from the inventory.
+    targets: Mutex<Option<(RevisionId, Arc<Targets>)>>,
 }
 
 impl Live {
@@ -43,8 +56,56 @@ impl Live {
         pictures.get(cluster).and_then(|picture| picture.seen.borrow().clone())
     }
 
-    fn picture(&self, cluster: &str) -> Arc<Picture> {
-        let new = || Arc::new(Picture { seen: watch::Sender::new(None), polled: AtomicBool::new(false) });
+    /// What `read` makes of the last picture and of what is kept besides, without a copy; none before anything was kept.
+    pub(crate) fn with<T>(
+        &self,
+        cluster: &str,
+        read: impl FnOnce(Option<&ClusterTopology>, &Kept) -> T,
+    ) -> Option<T> {
+        let picture = Arc::clone(self.pictures.lock().ok()?.get(cluster)?);
+        let kept = picture.kept.lock().ok()?;
+        Some(read(picture.seen.borrow().as_ref(), &kept))
+    }
+
+    /// Keeps what was read of a cluster's backups.
+    pub(crate) fn note_backup(&self, cluster: &str, backup: RowBackup) {
+        let picture = self.picture(cluster);
+        if let Ok(mut kept) = picture.kept.lock() {
+            let new = kept.backup.is_none_or(|old| old.stop_us != backup.stop_us);
+            kept.backup = Some(backup);
+            if new {
+                kept.change = self.count();
+            }
+        }
+    }
+
+    /// Tells of changes as long as it lives; the console looks more often meanwhile.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Whether somebody watches the fleet.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.changes.receiver_count() > 0
+    }
+
+    /// Clusters that have changed after a change, and the newest change.
+    pub(crate) fn changed_since(&self, change: u64) -> (u64, Vec<String>) {
+        let newest = *self.changes.borrow();
+        let Ok(pictures) = self.pictures.lock() else { return (newest, Vec::new()) };
+        let changed = |picture: &Picture| picture.kept.lock().is_ok_and(|kept| kept.change > change);
+        let names = pictures.iter().filter(|(_, picture)| changed(picture)).map(|(name, _)| name.clone());
+        (newest, names.collect())
+    }
+
+    pub(crate) fn picture(&self, cluster: &str) -> Arc<Picture> {
+        let new = || {
+            Arc::new(Picture {
+                seen: watch::Sender::new(None),
+                polled: AtomicBool::new(false),
+                kept: Mutex::default(),
+            })
+        };
         match self.pictures.lock() {
             Ok(mut pictures) => Arc::clone(pictures.entry(cluster.to_owned()).or_insert_with(new)),
             // Only a panic under the lock leads here; a picture of its own still serves this watcher.
@@ -53,16 +114,43 @@ impl Live {
     }
 
     /// Forgets clusters that are not declared any more; their watchers' feeds end.
-    fn keep_only(&self, declared: &dyn Fn(&str) -> bool) {
+    pub(crate) fn keep_only(&self, declared: &dyn Fn(&str) -> bool) {
         if let Ok(mut pictures) = self.pictures.lock() {
             pictures.retain(|name, _| declared(name));
         }
     }
+
+    /// Takes a look's result into a picture, and into how its lag went.
+    fn show(&self, picture: &Picture, new: ClusterTopology) {
+        let (at_us, lag) = (new.at_us, new.max_lag_bytes());
+        let changed = picture.show(new);
+        if let Ok(mut kept) = picture.kept.lock() {
+            kept.lags.note(at_us, lag);
+            if changed {
+                kept.change = self.count();
+            }
+        }
+    }
+
+    /// Numbers a change and wakes who waits for one.
+    fn count(&self) -> u64 {
+        let mut number = 0;
+        self.changes.send_modify(|changes| {
+            *changes += 1;
+            number = *changes;
+        });
+        number
+    }
 }
 
 impl Picture {
-    /// Takes a look's result; an equal picture is not sent again before it is stale.
-    fn show(&self, new: ClusterTopology) {
+    /// A task polls it for watchers.
+    pub(crate) fn is_polled(&self) -> bool {
+        self.polled.load(Ordering::SeqCst)
+    }
+
+    /// Takes a look's result; an equal picture is not sent again before it is stale. Gives whether it was sent.
+    fn show(&self, new: ClusterTopology) -> bool {
         self.seen.send_if_modified(|seen| {
             let fresh_us = i64::try_from(FRESH.as_micros()).unwrap_or(i64::MAX);
             let same = seen.as_ref().is_some_and(|seen| {
@@ -73,7 +161,7 @@ impl Picture {
                 *seen = Some(new);
             }
             !same
-        });
+        })
     }
 }
 
@@ -111,51 +199,39 @@ impl Console {
     }
 
     /// Looks once; gives whether nothing answered, none when the cluster is not declared any more.
-    async fn look(&self, name: &ClusterName, picture: &Picture) -> Option<bool> {
+    pub(crate) async fn look(&self, name: &ClusterName, picture: &Picture) -> Option<bool> {
         let current = match self.current().await {
             Ok(current) => current?,
             Err(_) => return Some(true),
         };
         current.inventory.cluster(name)?;
-        let targets = self.targets(&current.inventory);
+        let targets = self.targets_in_force(&current);
         let (pool, at_us) = (&self.inner.pool, now_us());
         let seen = paddock_live::read_cluster(pool, &targets, &current.inventory, name, at_us).await?;
         let silent = seen.members.iter().all(|member| member.unreachable.is_some());
-        picture.show(seen);
+        self.inner.live.show(picture, seen);
         Some(silent)
     }
 
-    /// One look at every cluster, some side by side.
-    async fn look_at_all(&self) {
-        let Ok(Some(current)) = self.current().await else { return };
-        let declared = Arc::clone(&current.inventory);
-        self.inner
-            .live
-            .keep_only(&|name| name.parse().is_ok_and(|name: ClusterName| declared.cluster(&name).is_some()));
-        let mut looks: JoinSet<()> = JoinSet::new();
-        for name in current.inventory.clusters().keys() {
-            while looks.len() >= SIDE_BY_SIDE {
-                looks.join_next().await;
-            }
-            let picture = self.inner.live.picture(name.as_str());
-            if picture.polled.load(Ordering::SeqCst) {
-                continue;
-            }
-            let (console, name) = (self.clone(), name.clone());
-            looks.spawn(async move {
-                console.look(&name, &picture).await;
-            });
+    /// Targets of the inventory in force, read once for each revision.
+    pub(crate) fn targets_in_force(&self, current: &Current) -> Arc<Targets> {
+        let kept = self.inner.live.targets.lock().ok().and_then(|kept| kept.clone());
+        if let Some((_, targets)) = kept.filter(|(revision, _)| *revision == current.revision) {
+            return targets;
         }
-        while looks.join_next().await.is_some() {}
+        let targets = Arc::new(self.targets(&current.inventory));
+        if let Ok(mut kept) = self.inner.live.targets.lock() {
+            *kept = Some((current.revision, Arc::clone(&targets)));
+        }
+        targets
     }
 }
 
-/// What a console does while it lives: looks at all clusters, ends jobs of dead consoles, forgets old sessions.
+/// What a console does while it lives, beside looking at clusters: ends jobs of dead consoles, forgets old sessions.
 /// It holds the console weakly, so that the last handle closes it.
 pub(crate) async fn keep_house(inner: Weak<Inner>) {
     // A command that opens the console for a moment (`paddock user add`) shall not start a round.
     let mut wait = Duration::from_secs(2);
-    let mut last_round: Option<Instant> = None;
     let mut last_sweep: Option<Instant> = None;
     loop {
         let Some(closing) = inner.upgrade().map(|inner| inner.closing.clone()) else { return };
@@ -179,13 +255,6 @@ pub(crate) async fn keep_house(inner: Weak<Inner>) {
             last_sweep = Some(Instant::now());
             if let Err(error) = console.inner.store.delete_expired_sessions(now_s(), IDLE_S).await {
                 tracing::warn!("expired sessions were not deleted: {error}");
-            }
-        }
-        if due(last_round, ROUND) {
-            last_round = Some(Instant::now());
-            tokio::select! {
-                () = console.look_at_all() => {}
-                () = closing.cancelled() => return,
             }
         }
     }
@@ -222,11 +291,13 @@ mod tests {
             (seen(HealthLevel::Down, 6_999_999), false),
             (seen(HealthLevel::Down, 7_000_000), true),
         ] {
-            picture.show(new.clone());
+            live.show(&picture, new.clone());
             assert_eq!(feed.has_changed().unwrap(), sent, "{new:?}");
             feed.mark_unchanged();
         }
         assert_eq!(live.last("pg-test").unwrap().at_us, 7_000_000);
+        assert_eq!(live.changed_since(0), (3, vec!["pg-test".to_owned()]));
+        assert_eq!(live.changed_since(3), (3, vec![]));
         drop(picture);
         live.keep_only(&|name| name != "pg-test");
         assert!(feed.has_changed().is_err(), "the feed of a cluster that is gone ends");

@@ -1,6 +1,6 @@
 //! Facts of nodes, read in parallel.
 
-use crate::{Pool, SshError, Targets};
+use crate::{Pool, SshError, Target, Targets};
 use paddock_inventory::NodeAddr;
 use paddock_playbooks::{Facts, HostFacts};
 use std::collections::BTreeMap;
@@ -12,6 +12,11 @@ use tokio::time::sleep;
 const LIMIT: Duration = Duration::from_secs(30);
 /// How long after a lost connection a node is asked once more.
 const AGAIN: Duration = Duration::from_secs(2);
+
+/// What pgBackRest says of its repositories on a node, as JSON; empty when it is not set up there.
+pub async fn read_backups(pool: &Pool, target: &Target) -> Result<String, SshError> {
+    pool.ask(target, Facts::backups_probe().to_owned(), LIMIT).await.map(|(_, said)| said)
+}
 
 /// Asks every node at once; one that does not answer in time is unreachable with its reason.
 pub async fn gather_facts(

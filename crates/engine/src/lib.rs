@@ -17,7 +17,7 @@ mod target;
 mod watch;
 
 pub use dry_run::{CheckResult, Checked, dry_run};
-pub use facts::gather_facts;
+pub use facts::{gather_facts, read_backups};
 pub use outline::outline;
 pub use run::{EventSink, SinkError, Stop, run};
 pub use runnable::{Approval, NotRunnable, RunnablePlan};

@@ -7,6 +7,7 @@ mod approval;
 mod audit;
 mod cluster_pages;
 mod event;
+mod fleet;
 mod history;
 mod ids;
 mod outline;
@@ -26,15 +27,16 @@ pub use cluster_pages::{
     DeclaredUser, NewClone, NewInstance, NodeReach, NodeRow, NodesPage, Offer, Reach, ReachPage,
 };
 pub use event::{Event, EventKind, JobOutcome, Outcome, Stream};
+pub use fleet::{ClusterRow, FleetPage, LagHistory, RowBackup, RowMember};
 pub use history::{
     BlameLine, BlamePage, DiffLine, DiffMark, HistoryPage, InventoryDraft, Recall, RevisionPage, RevisionRow,
 };
 pub use ids::{ApprovalId, JobId, PersonId, PlanId, RevisionId, TokenId};
 pub use outline::{JobOutline, StageOutline, StepOutline};
 pub use pages::{
-    CheckedText, ClusterPage, ClusterRow, DryRun, Enrolment, FactorState, FindingLevel, FindingRow,
-    InventoryPage, JobPage, JobRow, MadeToken, Me, NewCluster, PersonRow, PlanPage, PlanStage, PlanStep,
-    Saved, SignInWays, TokenRow, Verdict,
+    CheckedText, ClusterPage, DryRun, Enrolment, FactorState, FindingLevel, FindingRow, InventoryPage,
+    JobPage, JobRow, MadeToken, Me, NewCluster, PersonRow, PlanPage, PlanStage, PlanStep, Saved, SignInWays,
+    TokenRow, Verdict,
 };
 pub use policy::{PolicyFreeze, PolicyPage, PolicyRule};
 pub use problem::{Problem, ProblemKind};

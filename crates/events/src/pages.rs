@@ -2,7 +2,7 @@
 //! shown once ([`Enrolment`], [`MadeToken`]).
 
 use crate::{
-    ClusterTopology, HealthLevel, JobId, JobOutcome, JobView, PlanId, PlanStanding, Problem, RevisionId,
+    ClusterRow, ClusterTopology, JobId, JobOutcome, JobView, PlanId, PlanStanding, Problem, RevisionId,
     TokenId,
 };
 use serde::{Deserialize, Serialize};
@@ -107,29 +107,6 @@ pub struct PersonRow {
     pub tokens: u32,
     /// A provider vouches for them, and says by groups what they may do.
     pub by_provider: bool,
-}
-
-/// One row of the clusters page.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClusterRow {
-    /// `pg_cluster`.
-    pub name: String,
-    /// Health at a glance.
-    pub health: HealthLevel,
-    /// Why it is not healthy.
-    pub reasons: Vec<String>,
-    /// Declared instances: name, address, declared role.
-    pub instances: Vec<(String, String, String)>,
-    /// PostgreSQL's version as seen, else as declared.
-    pub version: String,
-    /// The instance that leads now.
-    pub leader: Option<String>,
-    /// The largest lag in bytes, when all lags are known.
-    pub max_lag_bytes: Option<u64>,
-    /// A job that changes it now.
-    pub running_job: Option<JobId>,
-    /// When the health was read, microseconds since the epoch.
-    pub seen_at_us: Option<i64>,
 }
 
 /// The cluster page.

@@ -28,7 +28,7 @@ pub enum HealthLevel {
 }
 
 /// What Patroni says a member is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberRole {
     /// Holds the leader lock and takes writes.
@@ -40,11 +40,12 @@ pub enum MemberRole {
     /// An asynchronous replica.
     Replica,
     /// Not said.
+    #[default]
     Unknown,
 }
 
 /// What Patroni says a member does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberState {
     /// PostgreSQL runs (a primary, or a replica whose streaming is not confirmed).
@@ -56,6 +57,7 @@ pub enum MemberState {
     /// Stopped, crashed or failed: Patroni's own word.
     Down(String),
     /// Not seen.
+    #[default]
     Unknown,
 }
 
@@ -131,4 +133,38 @@ pub struct ClusterTopology {
     pub paused: bool,
     /// When this was read, microseconds since the epoch.
     pub at_us: i64,
+}
+
+impl MemberRole {
+    /// Whether such a member holds the leader's lock.
+    pub fn leads(self) -> bool {
+        matches!(self, Self::Primary | Self::StandbyLeader)
+    }
+}
+
+impl MemberTopology {
+    /// Whether it holds the leader's lock.
+    pub fn leads(&self) -> bool {
+        self.role.leads()
+    }
+}
+
+impl ClusterTopology {
+    /// The member that leads.
+    pub fn leader(&self) -> Option<&MemberTopology> {
+        self.members.iter().find(|member| member.leads())
+    }
+
+    /// The leader's version, else anybody's.
+    pub fn version(&self) -> Option<&str> {
+        let leader = self.leader().and_then(|member| member.version.as_deref());
+        leader.or_else(|| self.members.iter().find_map(|member| member.version.as_deref()))
+    }
+
+    /// The largest lag in bytes. One unknown lag makes it unknown.
+    pub fn max_lag_bytes(&self) -> Option<u64> {
+        let followers = self.members.iter().filter(|member| !member.leads());
+        let lags: Option<Vec<u64>> = followers.map(|member| member.lag_bytes).collect();
+        lags?.into_iter().max()
+    }
 }

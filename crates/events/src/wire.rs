@@ -1,6 +1,6 @@
 //! Messages of the one WebSocket at `/ws`, as JSON text frames.
 
-use crate::{ClusterTopology, Event, JobId, Problem};
+use crate::{ClusterRow, ClusterTopology, Event, JobId, Problem};
 use serde::{Deserialize, Serialize};
 
 /// Browser to server.
@@ -19,8 +19,12 @@ pub enum ClientMessage {
         /// `pg_cluster`.
         cluster: String,
     },
-    /// Send snapshots of all clusters in the person's scope.
-    SubscribeFleet,
+    /// Send rows of the clusters page in the person's scope as they change.
+    SubscribeFleet {
+        /// When what the browser has was made ([`crate::FleetPage::at_us`]); 0: it has nothing.
+        #[serde(default)]
+        since_us: i64,
+    },
 }
 
 /// Server to browser.
@@ -38,6 +42,15 @@ pub enum ServerMessage {
     Topology {
         /// The whole picture.
         topology: ClusterTopology,
+    },
+    /// Rows of the clusters page that have changed.
+    Fleet {
+        /// By name.
+        rows: Vec<ClusterRow>,
+        /// These are all there are: what is not among them is gone.
+        whole: bool,
+        /// When they were made, microseconds since the epoch.
+        at_us: i64,
     },
     /// A subscription was refused or broke.
     Problem {

@@ -3,6 +3,7 @@
 //! Nothing on the nodes is opened to the console for this. What cannot be read is said as unknown, with its reason.
 
 mod config;
+mod drift;
 mod get;
 mod haproxy;
 mod health;
@@ -10,5 +11,6 @@ mod patroni;
 mod read;
 
 pub use config::read_config;
+pub use drift::drift;
 pub use health::{LAG_BOUND_BYTES, judge};
 pub use read::read_cluster;

@@ -170,6 +170,11 @@ impl Facts {
         format!("{AT_WORK}{PROBE}")
     }
 
+    /// Bash that prints what the repositories of backups hold, as JSON; nothing when pgBackRest is not set up.
+    pub fn backups_probe() -> &'static str {
+        "[ -e /etc/pgbackrest/pgbackrest.conf ] && cd / && timeout 15 runuser -u postgres -- pgbackrest --output=json info 2>/dev/null\nexit 0\n"
+    }
+
     /// What an offline plan assumes: a prepared Debian 12 node with 2 CPUs, 4 GiB and 50 GiB.
     pub fn assumed() -> Self {
         Self {

@@ -96,7 +96,7 @@ const BROWSER: [Row; 10] = [
     ("POST", "/sign-out", "", Nothing),
 ];
 
-const FUNCTIONS: [Row; 49] = [
+const FUNCTIONS: [Row; 50] = [
     ("GET", "/api/app/me", "", Nothing),
     ("GET", "/api/app/sign-in-ways", "", Nothing),
     ("GET", "/api/app/factor", "", SignIn),
@@ -114,7 +114,8 @@ const FUNCTIONS: [Row; 49] = [
         r#"{"filter":{"name":"","act":"","cluster":"","before":null}}"#,
         Everything(Admin),
     ),
-    ("GET", "/api/app/clusters", "", Anywhere(Viewer)),
+    ("GET", "/api/app/fleet", "", Anywhere(Viewer)),
+    ("GET", "/api/app/cluster-names", "", Anywhere(Viewer)),
     ("GET", "/api/app/cluster", "name=pg-test", Cluster(Viewer)),
     ("GET", "/api/app/cluster-declared", "name=pg-test", Cluster(Viewer)),
     ("GET", "/api/app/cluster-config", "name=pg-test", Cluster(Viewer)),
@@ -434,27 +435,18 @@ async fn the_socket_hands_out_what_is_in_scope() {
             };
             assert_eq!(refused, !inside, "{told}");
         }
-        // Of the fleet come the pictures of clusters in scope, each within a few seconds.
+        // Of the fleet come the rows of clusters in scope.
         let (sender, mut queue) = mpsc::channel(64);
-        let fleet =
-            follow(ClientMessage::SubscribeFleet, house.console.clone(), person.actor.clone(), sender);
-        let task = tokio::spawn(fleet);
+        let subscribe = ClientMessage::SubscribeFleet { since_us: 0 };
+        let task = tokio::spawn(follow(subscribe, house.console.clone(), person.actor.clone(), sender));
         let expected: BTreeSet<&str> = ["pg-b", "pg-test"]
             .into_iter()
             .filter(|name| person.scope == "*" || person.scope.trim_end_matches('*') == *name)
             .collect();
-        let mut seen = BTreeSet::new();
-        while seen.len() < expected.len() {
-            let message = timeout(BOUND, queue.recv()).await.expect("a picture").unwrap();
-            let ServerMessage::Topology { topology } = message else { panic!("{message:?}") };
-            assert!(
-                expected.contains(topology.cluster.as_str()),
-                "{}: {}",
-                person.actor.name(),
-                topology.cluster
-            );
-            seen.insert(topology.cluster);
-        }
+        let message = timeout(BOUND, queue.recv()).await.expect("rows").unwrap();
+        let ServerMessage::Fleet { rows, whole: true, .. } = message else { panic!("{message:?}") };
+        let seen: BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(seen, expected, "{}", person.actor.name());
         task.abort();
     }
     house.console.shut_down().await;

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures::{SinkExt as _, StreamExt as _};
 use paddock_app::api::Session as AppSession;
-use paddock_console::{Actor, Console};
+use paddock_console::{Actor, Console, FleetChange};
 use paddock_events::{ClientMessage, EventKind, JobId, Problem, ProblemKind, ServerMessage};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -124,18 +124,7 @@ pub(super) async fn follow(
         ClientMessage::SubscribeCluster { cluster } => {
             follow_cluster(&console, &actor, &cluster, &sender).await
         }
-        ClientMessage::SubscribeFleet => match console.clusters(&actor).await {
-            Ok(rows) => {
-                let mut all = JoinSet::new();
-                for row in rows {
-                    let (console, actor, sender) = (console.clone(), actor.clone(), sender.clone());
-                    all.spawn(async move { follow_cluster(&console, &actor, &row.name, &sender).await });
-                }
-                while all.join_next().await.is_some() {}
-                None
-            }
-            Err(problem) => Some(problem),
-        },
+        ClientMessage::SubscribeFleet { since_us } => follow_fleet(&console, &actor, since_us, &sender).await,
     };
     if let Some(problem) = refused {
         // The socket may be closed already; then nobody waits for the reason.
@@ -171,6 +160,24 @@ async fn follow_job(
             return None;
         }
     }
+}
+
+async fn follow_fleet(
+    console: &Console,
+    actor: &Actor,
+    since_us: i64,
+    sender: &mpsc::Sender<ServerMessage>,
+) -> Option<Problem> {
+    let mut feed = match console.follow_fleet(actor, since_us).await {
+        Ok(feed) => feed,
+        Err(problem) => return Some(problem),
+    };
+    while let Some(FleetChange { rows, whole, at_us }) = feed.next().await {
+        if sender.send(ServerMessage::Fleet { rows, whole, at_us }).await.is_err() {
+            break;
+        }
+    }
+    None
 }
 
 async fn follow_cluster(

@@ -11,13 +11,12 @@ mod overview;
 mod restore;
 mod timeline;
 
-use super::clusters::refresh;
 use super::jobs::JobTable;
 use super::operate::refusal;
 use super::title;
 use crate::api::ApiError;
 use crate::components::{Badge, ProblemBox, Tone, When, health, load, titled};
-use crate::live::{Live, Topic, follow, leave};
+use crate::live::{Live, follow_cluster, leave};
 use crate::words::member;
 use crate::{api, paths};
 use leptos::prelude::*;
@@ -25,7 +24,6 @@ use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use paddock_events::{
     ClusterPage, ClusterRow, ClusterTopology, MemberRole, MemberState, MemberTopology, Offer, Problem,
-    ServerMessage,
 };
 use std::future::Future;
 
@@ -96,6 +94,18 @@ impl Shown {
                 .is_some_and(|seen| seen.members.iter().any(|one| one.role == MemberRole::StandbyLeader))
         })
     }
+}
+
+/// Takes a fresh picture into a row; what pictures do not tell stays.
+fn refresh(row: &mut ClusterRow, seen: &ClusterTopology) {
+    row.health = seen.health;
+    row.reasons.clone_from(&seen.reasons);
+    row.seen_at_us = Some(seen.at_us);
+    row.leader = seen.leader().map(|leader| leader.instance.clone());
+    if let Some(version) = seen.version() {
+        version.clone_into(&mut row.version);
+    }
+    row.max_lag_bytes = seen.max_lag_bytes();
 }
 
 fn unseen(row: &ClusterRow) -> ClusterTopology {
@@ -206,8 +216,7 @@ fn Cluster(
     let live = Live::get();
     let followed = name.clone();
     Effect::new(move |_| {
-        let id = follow(live, Topic::Cluster(followed.clone()), move |message| {
-            let ServerMessage::Topology { topology: seen } = message else { return };
+        let id = follow_cluster(live, followed.clone(), move |seen| {
             shown.row.update(|row| refresh(row, &seen));
             shown.topology.set(Some(seen));
         });

@@ -1,0 +1,303 @@
+//! The command palette (Ctrl+K): clusters, pages, a cluster's operations, jobs by number; and the help on keys (`?`).
+//!
+//! One entry, [`Palette`]; nothing else of the app knows what is in here. Its data are loaded when it is first opened.
+
+mod items;
+
+use crate::api::ApiError;
+use crate::pages::{PlanProblem, planner};
+use crate::{api, paths};
+use items::{Go, Item, find};
+use leptos::prelude::*;
+use leptos::{ev, html};
+use leptos_router::hooks::use_navigate;
+use paddock_events::{ClusterPage, HealthLevel, JobRow, Me};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlDialogElement};
+
+/// Id of the list of what was found.
+const LIST: &str = "palette-list";
+
+/// Keys and what they do, by where.
+const KEYS: [(&str, &[(&str, &str)]); 3] = [
+    ("Everywhere", &[("Ctrl K", "Search and commands"), ("?", "This help"), ("Esc", "Close")]),
+    (
+        "Clusters",
+        &[
+            ("/", "Filter"),
+            ("j  ↓", "Next cluster"),
+            ("k  ↑", "Previous cluster"),
+            ("Enter", "Open it"),
+            ("Esc", "In the filter: clear it"),
+        ],
+    ),
+    (
+        "Search and commands",
+        &[
+            ("↓  ↑", "Choose"),
+            ("Enter", "Open or plan"),
+            ("Tab", "Operations of the cluster"),
+            ("Esc", "Close"),
+        ],
+    ),
+];
+
+/// What is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    Palette,
+    Help,
+}
+
+/// What the palette has loaded.
+#[derive(Clone, Copy)]
+struct Data {
+    clusters: RwSignal<Vec<(String, HealthLevel)>>,
+    jobs: RwSignal<Vec<JobRow>>,
+    /// The cluster whose operations are offered, with them.
+    page: RwSignal<Option<ClusterPage>>,
+    problem: RwSignal<Option<String>>,
+}
+
+/// The hint in the header, and the dialogs behind it.
+#[component]
+pub fn Palette(me: Me) -> impl IntoView {
+    let me = StoredValue::new(me);
+    let open = RwSignal::new(None::<Open>);
+    let dialog = NodeRef::<html::Dialog>::new();
+    Effect::new(move |_| {
+        let handle = window_event_listener(ev::keydown, move |event| {
+            let wanted = match event.key().as_str() {
+                "k" | "K" if (event.ctrl_key() || event.meta_key()) && !event.alt_key() => Open::Palette,
+                "?" if !event.ctrl_key() && !event.meta_key() && !is_typed(&event) => Open::Help,
+                _ => return,
+            };
+            event.prevent_default();
+            open.update(|open| *open = if *open == Some(wanted) { None } else { Some(wanted) });
+        });
+        on_cleanup(move || handle.remove());
+    });
+    Effect::new(move |_| {
+        let (Some(dialog), wanted) = (dialog.get(), open.get()) else { return };
+        let dialog: &HtmlDialogElement = &dialog;
+        match wanted {
+            // The browser keeps the focus inside, and gives it back at the end.
+            Some(_) if !dialog.open() => drop(dialog.show_modal()),
+            None if dialog.open() => dialog.close(),
+            _ => {}
+        }
+    });
+    let data = Data {
+        clusters: RwSignal::default(),
+        jobs: RwSignal::default(),
+        page: RwSignal::default(),
+        problem: RwSignal::default(),
+    };
+    let label = move || match open.get() {
+        Some(Open::Help) => "Keys",
+        _ => "Search and commands",
+    };
+    // A click on what is around it.
+    let outside = move |event: ev::MouseEvent| {
+        let on = event.target().and_then(|target| target.dyn_into::<HtmlDialogElement>().ok());
+        if on.is_some() {
+            open.set(None);
+        }
+    };
+    view! {
+        <button type="button" class="small hint" aria-keyshortcuts="Control+K Meta+K" on:click=move |_| open.set(Some(Open::Palette))>
+            <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"><circle cx="7" cy="7" r="4.5"/><path d="M10.5 10.5L14 14"/></svg>
+            <span>"Search"</span><kbd aria-hidden="true">"Ctrl K"</kbd>
+        </button>
+        <dialog node_ref=dialog class="palette" aria-label=label on:close=move |_| open.set(None) on:click=outside>
+            {move || open.get().map(|open| match open {
+                Open::Palette => view! { <Finder me data close=Callback::new(close_with(dialog))/> }.into_any(),
+                Open::Help => view! { <Help/> }.into_any(),
+            })}
+        </dialog>
+    }
+}
+
+/// Closes the dialog, which tells the rest by its event.
+fn close_with(dialog: NodeRef<html::Dialog>) -> impl Fn(()) + Send + Sync + 'static {
+    move |()| {
+        if let Some(dialog) = dialog.get_untracked() {
+            dialog.close();
+        }
+    }
+}
+
+fn is_typed(event: &ev::KeyboardEvent) -> bool {
+    let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+    target.is_some_and(|target| matches!(target.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"))
+}
+
+#[component]
+fn Help() -> impl IntoView {
+    let keys = |(key, what): &(&'static str, &'static str)| {
+        let keys = key.split("  ").map(|key| view! { <kbd>{key}</kbd>" " }).collect_view();
+        view! { <div><dt>{keys}</dt><dd>{*what}</dd></div> }
+    };
+    let part = |(place, all): (&'static str, &'static [(&'static str, &'static str)])| {
+        view! { <h3>{place}</h3><dl>{all.iter().map(keys).collect_view()}</dl> }
+    };
+    view! {
+        <div class="key-help" tabindex="-1" autofocus="">
+            <h2>"Keys"</h2>
+            {KEYS.map(part)}
+        </div>
+    }
+}
+
+/// The field and the list of what it finds.
+#[component]
+fn Finder(me: StoredValue<Me>, data: Data, close: Callback<()>) -> impl IntoView {
+    let close = move || close.run(());
+    let typed = RwSignal::new(String::new());
+    let active = RwSignal::new(0_usize);
+    let field = NodeRef::<html::Input>::new();
+    load(data);
+    // The cluster that is named first is asked for its operations.
+    let named = Memo::new(move |_| {
+        let (first, _) = typed
+            .with(|typed| typed.split_once(' ').map(|(first, rest)| (first.to_owned(), rest.to_owned())))?;
+        data.clusters.with(|all| all.iter().any(|(name, _)| *name == first)).then_some(first)
+    });
+    Effect::new(move |_| {
+        let Some(name) = named.get() else { return };
+        if data.page.with_untracked(|page| page.as_ref().is_some_and(|page| page.row.name == name)) {
+            return;
+        }
+        leptos::task::spawn_local(async move {
+            match api::cluster(name).await {
+                Ok(page) => data.page.set(Some(page)),
+                Err(ApiError(problem)) => data.problem.set(Some(problem.to_string())),
+            }
+        });
+    });
+    let found = Memo::new(move |_| {
+        let page = data.page.get().filter(|page| named.get().as_deref() == Some(page.row.name.as_str()));
+        data.clusters.with(|clusters| {
+            data.jobs.with(|jobs| {
+                typed.with(|typed| me.with_value(|me| find(typed, me, clusters, jobs, page.as_ref())))
+            })
+        })
+    });
+    let planning = planner();
+    let navigate = use_navigate();
+    let choose = StoredValue::new(move |item: Item| match item.go {
+        Go::To(address) => {
+            close();
+            navigate(&address, Default::default());
+        }
+        Go::Plan(words) => {
+            planning.dispatch(words);
+        }
+        Go::Nowhere => {}
+    });
+    let choose = move |item: Item| choose.with_value(|choose| choose(item));
+    Effect::new(move |_| {
+        if planning.value().with(|made| matches!(made, Some(Ok(_)))) {
+            close();
+        }
+    });
+    Effect::new(move |_| {
+        if let Some(field) = field.get() {
+            // What cannot be focused keeps the focus where it is.
+            field.focus().ok();
+        }
+    });
+    let go_to = move |at: usize| {
+        active.set(at);
+        if let Some(option) = document().get_element_by_id(&option_id(at)) {
+            option.scroll_into_view_with_bool(false);
+        }
+    };
+    let on_key = move |event: ev::KeyboardEvent| {
+        let count = found.with_untracked(Vec::len).max(1);
+        let at = active.get_untracked().min(count - 1);
+        let chosen = found.with_untracked(|found| found.get(at).cloned());
+        match (event.key().as_str(), chosen) {
+            ("ArrowDown", _) => go_to((at + 1) % count),
+            ("ArrowUp", _) => go_to((at + count - 1) % count),
+            ("Home", _) if event.ctrl_key() => go_to(0),
+            ("Enter", Some(item)) => choose(item),
+            ("Tab", Some(Item { cluster: Some(name), .. })) if !event.shift_key() => {
+                typed.set(format!("{name} "));
+                active.set(0);
+            }
+            _ => return,
+        }
+        event.prevent_default();
+    };
+    let option = move |(at, item): (usize, Item)| {
+        let chosen = item.clone();
+        let selected = move || active.get() == at;
+        view! {
+            <li role="option" id=option_id(at) aria-selected=move || selected().to_string() aria-disabled=(item.go == Go::Nowhere).then_some("true")
+                on:click=move |_| choose(chosen.clone())>
+                <span class="what">{item.title}</span>
+                <span class="more">{item.more}</span>
+                <span class="kind">{item.kind}</span>
+            </li>
+        }
+    };
+    let said = move || match (planning.pending().get(), found.with(Vec::len)) {
+        (true, _) => "Reading the nodes…".to_owned(),
+        (false, 0) => "Nothing found.".to_owned(),
+        _ => String::new(),
+    };
+    view! {
+        <input node_ref=field type="text" role="combobox" aria-expanded="true" aria-controls=LIST aria-autocomplete="list"
+            aria-label="Search clusters, pages, operations, jobs" placeholder="Cluster, page, operation, job number" autocomplete="off" spellcheck="false"
+            aria-activedescendant=move || found.with(|found| !found.is_empty()).then(|| option_id(active.get()))
+            prop:value=typed on:keydown=on_key
+            on:input:target=move |event| {
+                typed.set(event.target().value());
+                active.set(0);
+            }/>
+        <ul role="listbox" id=LIST aria-label="Found">
+            {move || found.get().into_iter().enumerate().map(option).collect_view()}
+        </ul>
+        <p class="said note" role="status">{said}</p>
+        {move || data.problem.get().map(|problem| view! { <p class="problem" role="alert">{problem}</p> })}
+        <PlanProblem planning/>
+        <p class="foot note" aria-hidden="true"><kbd>"↑"</kbd><kbd>"↓"</kbd>" choose "<kbd>"Enter"</kbd>" open "<kbd>"Tab"</kbd>" operations "<kbd>"?"</kbd>" keys"</p>
+    }
+}
+
+fn option_id(at: usize) -> String {
+    format!("found-{at}")
+}
+
+/// Asks for what the palette finds, when it has nothing yet; jobs anew each time, for they are new.
+fn load(data: Data) {
+    leptos::task::spawn_local(async move {
+        if data.clusters.with_untracked(Vec::is_empty) {
+            match api::cluster_names().await {
+                Ok(names) => data.clusters.set(names),
+                Err(ApiError(problem)) => data.problem.set(Some(problem.to_string())),
+            }
+        }
+        // Who may not see jobs finds none.
+        if let Ok(jobs) = api::jobs(50).await {
+            data.jobs.set(jobs);
+        }
+    });
+}
+
+/// Where the pages are, and who may read them.
+fn pages(me: &Me) -> Vec<(&'static str, &'static str)> {
+    let all = [
+        ("Clusters", paths::CLUSTERS, true),
+        ("Inventory", paths::INVENTORY, me.reads_inventory),
+        ("Nodes", paths::NODES, true),
+        ("Jobs", paths::JOBS, true),
+        ("Approvals", paths::APPROVALS, true),
+        ("Policy", paths::POLICY, me.reads_inventory),
+        ("Audit log", paths::AUDIT, me.reads_audit),
+        ("People", paths::PEOPLE, me.reads_people),
+        ("My account", paths::ACCOUNT, true),
+    ];
+    all.into_iter().filter(|(_, _, may)| *may).map(|(title, to, _)| (title, to)).collect()
+}

@@ -1,0 +1,39 @@
+// Every page that needs no running cluster is usable by everybody: nothing serious in axe's eyes, in either theme and at both widths.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { accessible, open, signedIn, visitor } from './browser.mjs';
+
+const PAGES = ['/', '/inventory', '/nodes', '/jobs', '/approvals', '/policy', '/audit', '/people', '/account', '/clusters/pg-test', '/nothing-here'];
+const WIDTHS = [1440, 360];
+let browser;
+let page;
+let errors;
+
+before(async () => {
+  browser = await open();
+  ({ page, errors } = await signedIn(browser));
+});
+after(() => browser?.close());
+
+async function check(on, path) {
+  for (const width of WIDTHS) {
+    await on.setViewportSize({ width, height: 900 });
+    await on.goto(path);
+    await on.waitForLoadState('networkidle');
+    await accessible(on);
+    const over = await on.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.ok(over <= 0, `${path} is ${over} px wider than ${width}`);
+  }
+}
+
+for (const path of PAGES) {
+  test(`${path} is accessible`, () => check(page, path));
+}
+
+test('/sign-in is accessible', async () => {
+  const context = await visitor(browser);
+  await check(await context.newPage(), '/sign-in');
+  await context.close();
+});
+
+test('nothing went wrong in the pages', () => assert.deepEqual(errors, []));
