@@ -10,8 +10,27 @@ const FLAGS = [
 export const open = () => chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
 
 /** A browser of its own, for whoever signs in there. Without motion: what beats is drawn sixty times a second, by the processor here. */
-export const visitor = (browser) =>
-  browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: process.env.PADDOCK_URL, reducedMotion: 'reduce' });
+export async function visitor(browser) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: process.env.PADDOCK_URL, reducedMotion: 'reduce' });
+  context.on('page', waitForLife);
+  return context;
+}
+
+/** Before a page lives, what is pressed is not seen: a visit ends when it does. */
+function waitForLife(page) {
+  for (const visit of ['goto', 'reload']) {
+    const plain = page[visit].bind(page);
+    page[visit] = async (...words) => {
+      const answer = await plain(...words);
+      await lives(page);
+      return answer;
+    };
+  }
+}
+
+/** Waits until every control of a page works; a page without our script has none that could. */
+export const lives = (page) => page.waitForFunction(
+  () => !document.querySelector('script[type="module"]') || performance.getEntriesByName('hydrated').length > 0);
 
 /** A page signed in as the first admin. */
 export async function signedIn(browser) {
