@@ -12,8 +12,27 @@ const FLAGS = [
 export const open = () => chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
 
 /** A browser of its own, for whoever signs in there. Without motion: what beats is drawn sixty times a second, by the processor here. */
-export const visitor = (browser, url = process.env.PADDOCK_URL) =>
-  browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: url, reducedMotion: 'reduce' });
+export async function visitor(browser, url = process.env.PADDOCK_URL) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: url, reducedMotion: 'reduce' });
+  context.on('page', waitForLife);
+  return context;
+}
+
+/** Before a page lives, what is pressed is not seen: a visit ends when it does. */
+function waitForLife(page) {
+  for (const visit of ['goto', 'reload']) {
+    const plain = page[visit].bind(page);
+    page[visit] = async (...words) => {
+      const answer = await plain(...words);
+      await lives(page);
+      return answer;
+    };
+  }
+}
+
+/** Waits until every control of a page works; a page without our script has none that could. */
+export const lives = (page) => page.waitForFunction(
+  () => !document.querySelector('script[type="module"]') || performance.getEntriesByName('hydrated').length > 0);
 
 /** A page signed in as the first admin, of the lab's console or of another. */
 export async function signedIn(browser, { url, password = process.env.PADDOCK_PASSWORD } = {}) {
