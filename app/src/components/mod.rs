@@ -12,7 +12,7 @@ mod yaml_editor;
 pub use badge::{Badge, Tone, approval, health, outcome, step_state};
 pub use clock::{Clock, Moment, Since, Until, When};
 pub use header::Header;
-pub use load::{Loaded, load, titled};
+pub use load::{Loaded, later, load, titled};
 pub use log::{Log, LogLine, LogPane};
 pub use problem::{Copyable, ProblemBox, RefusedNote};
 pub use topology::{TopologyPicture, member_words, role_word, role_words, state_words};

@@ -1,10 +1,12 @@
 //! The command palette (Ctrl+K): clusters, pages, a cluster's operations, jobs by number; and the help on keys (`?`).
 //!
-//! One entry, [`Palette`]; nothing else of the app knows what is in here. Its data are loaded when it is first opened.
+//! One entry, [`Palette`]; nothing else of the app knows what is in here. Its code comes when it is first opened, its data
+//! whenever it is.
 
 mod items;
 
 use crate::api::ApiError;
+use crate::components::later;
 use crate::pages::{PlanProblem, planner};
 use crate::{api, paths};
 use items::{Go, Item, find};
@@ -13,6 +15,7 @@ use leptos::{ev, html};
 use leptos_router::hooks::use_navigate;
 use paddock_events::{ClusterPage, HealthLevel, JobRow, Me};
 use wasm_bindgen::JsCast;
+use wasm_split_helpers::{SplitLoaderError, wasm_split};
 use web_sys::{Element, HtmlDialogElement};
 
 /// Id of the list of what was found.
@@ -87,12 +90,6 @@ pub fn Palette(me: Me) -> impl IntoView {
             _ => {}
         }
     });
-    let data = Data {
-        clusters: RwSignal::default(),
-        jobs: RwSignal::default(),
-        page: RwSignal::default(),
-        problem: RwSignal::default(),
-    };
     let label = move || match open.get() {
         Some(Open::Help) => "Keys",
         _ => "Search and commands",
@@ -110,12 +107,23 @@ pub fn Palette(me: Me) -> impl IntoView {
             <span>"Search"</span><kbd aria-hidden="true">"Ctrl K"</kbd>
         </button>
         <dialog node_ref=dialog class="palette" aria-label=label on:close=move |_| open.set(None) on:click=outside>
-            {move || open.get().map(|open| match open {
-                Open::Palette => view! { <Finder me data close=Callback::new(close_with(dialog))/> }.into_any(),
-                Open::Help => view! { <Help/> }.into_any(),
-            })}
+            {move || open.get().map(|open| later(|| ().into_any(), move || async move {
+                match content(open, me, Callback::new(close_with(dialog))).await {
+                    Ok(content) => content,
+                    Err(_) => view! { <p class="problem" role="alert">"The console does not answer. Load the page anew."</p> }.into_any(),
+                }
+            }))}
         </dialog>
     }
+}
+
+/// What is in the dialog: its code comes when it is first opened.
+#[wasm_split(palette, fallible)]
+fn content(open: Open, me: StoredValue<Me>, close: Callback<()>) -> Result<AnyView, SplitLoaderError> {
+    Ok(match open {
+        Open::Palette => view! { <Finder me close/> }.into_any(),
+        Open::Help => view! { <Help/> }.into_any(),
+    })
 }
 
 /// Closes the dialog, which tells the rest by its event.
@@ -151,8 +159,14 @@ fn Help() -> impl IntoView {
 
 /// The field and the list of what it finds.
 #[component]
-fn Finder(me: StoredValue<Me>, data: Data, close: Callback<()>) -> impl IntoView {
+fn Finder(me: StoredValue<Me>, close: Callback<()>) -> impl IntoView {
     let close = move || close.run(());
+    let data = Data {
+        clusters: RwSignal::default(),
+        jobs: RwSignal::default(),
+        page: RwSignal::default(),
+        problem: RwSignal::default(),
+    };
     let typed = RwSignal::new(String::new());
     let active = RwSignal::new(0_usize);
     let field = NodeRef::<html::Input>::new();
@@ -270,14 +284,12 @@ fn option_id(at: usize) -> String {
     format!("found-{at}")
 }
 
-/// Asks for what the palette finds, when it has nothing yet; jobs anew each time, for they are new.
+/// Asks for what the palette finds.
 fn load(data: Data) {
     leptos::task::spawn_local(async move {
-        if data.clusters.with_untracked(Vec::is_empty) {
-            match api::cluster_names().await {
-                Ok(names) => data.clusters.set(names),
-                Err(ApiError(problem)) => data.problem.set(Some(problem.to_string())),
-            }
+        match api::cluster_names().await {
+            Ok(names) => data.clusters.set(names),
+            Err(ApiError(problem)) => data.problem.set(Some(problem.to_string())),
         }
         // Who may not see jobs finds none.
         if let Ok(jobs) = api::jobs(50).await {
