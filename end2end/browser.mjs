@@ -49,6 +49,18 @@ export async function signedIn(browser, { url, password = process.env.PADDOCK_PA
   return { page, context, errors };
 }
 
+/** Declares a cluster of three, which nobody creates. */
+export async function declareCluster(page) {
+  await page.goto('/inventory');
+  await page.waitForLoadState('networkidle');
+  const editor = page.getByRole('textbox', { name: 'Inventory text' });
+  const hosts = ['primary', 'replica', 'replica'].map((role, at) => `        10.10.10.${11 + at}: { pg_seq: ${at + 1}, pg_role: ${role} }\n`);
+  const group = `    pg-test:\n      hosts:\n${hosts.join('')}      vars: { pg_cluster: pg-test }\n`;
+  await editor.fill((await editor.inputValue()).replace(/^  children:\n/m, (line) => line + group));
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText(/Saved as revision \d+/).waitFor();
+}
+
 /** Nothing that keeps people out of a page, in either theme: no finding of axe's that is serious or critical. */
 export async function accessible(page) {
   for (const scheme of ['light', 'dark']) {

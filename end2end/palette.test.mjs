@@ -1,7 +1,7 @@
 // The command palette and the help on keys: opened, typed into, left, all by keyboard.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { accessible, open, pictures, signedIn } from './browser.mjs';
+import { accessible, declareCluster, open, pictures, signedIn } from './browser.mjs';
 
 let browser;
 let page;
@@ -10,6 +10,7 @@ let errors;
 before(async () => {
   browser = await open();
   ({ page, errors } = await signedIn(browser));
+  await declareCluster(page);
 });
 after(() => browser?.close());
 

@@ -20,7 +20,7 @@ pub fn TopologyPicture(topology: ClusterTopology) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <div class="picture">
+        <div class="picture" tabindex="0">
             <svg
                 role="img" aria-label=label
                 viewBox=format!("0 0 {} {}", picture.width, picture.height)

@@ -54,7 +54,7 @@ fn Log(page: AuditPage) -> impl IntoView {
             view! { <p class="empty">"Nothing of that kind has happened."</p> }.into_any()
         } else {
             view! {
-                <div class="table-box">
+                <div class="table-box" tabindex="0">
                     <table class="audit" aria-label="Audit log">
                         <thead><tr>
                             <th scope="col" class="num">"Row"</th><th scope="col">"When"</th>

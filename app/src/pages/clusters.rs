@@ -49,6 +49,8 @@ struct Fleet {
     view: RwSignal<Option<table::View>>,
     /// The row that the keyboard was on last: it may have left the document meanwhile.
     left: StoredValue<Option<String>>,
+    /// The focus is on its way there.
+    moving: StoredValue<bool>,
     /// When the page was made, for ages before the browser's clock runs.
     at_us: i64,
 }
@@ -107,7 +109,15 @@ fn Whole(page: FleetPage) -> impl IntoView {
     });
     let wanted = Memo::new(move |_| Wanted { text: typed.get(), ..asked.get() });
     let lines = Memo::new(move |_| rows.with(|rows| wanted.with(|wanted| fleet::lines(rows, wanted))));
-    let fleet = Fleet { rows, wanted, lines, view: RwSignal::new(None), left: StoredValue::new(None), at_us };
+    let fleet = Fleet {
+        rows,
+        wanted,
+        lines,
+        view: RwSignal::new(None),
+        left: StoredValue::new(None),
+        moving: StoredValue::new(false),
+        at_us,
+    };
     let live = Live::get();
     Effect::new(move |_| {
         let id = follow_fleet(live, at_us, move |rows, whole| fleet.take(rows, whole));

@@ -26,7 +26,7 @@ fn Table(rows: Vec<PersonRow>) -> impl IntoView {
             <code>"paddock user grant"</code>" and "<code>"paddock user revoke"</code>
             "; of who signs in by the provider, the groups there say it."
         </p>
-        <div class="table-box">
+        <div class="table-box" tabindex="0">
             <table aria-label="People">
                 <thead><tr>
                     <th scope="col">"Name"</th><th scope="col">"Grants"</th><th scope="col">"State"</th>

@@ -29,7 +29,7 @@ fn Policy(now: PolicyPage, page: Loaded<PolicyPage>, saved: RwSignal<bool>) -> i
     let PolicyPage { rules, freezes, text, base, may_change } = now;
     view! {
         <h2>"Rules"</h2>
-        <div class="table-box">
+        <div class="table-box" tabindex="0">
             <table aria-label="Rules">
                 <thead><tr>
                     <th scope="col">"Clusters"</th><th scope="col" class="num">"Approvers"</th>
@@ -43,7 +43,7 @@ fn Policy(now: PolicyPage, page: Loaded<PolicyPage>, saved: RwSignal<bool>) -> i
             view! { <p class="empty">"None. While a freeze holds, nothing but jobs that only read runs on its clusters."</p> }.into_any()
         } else {
             view! {
-                <div class="table-box">
+                <div class="table-box" tabindex="0">
                     <table aria-label="Freezes">
                         <thead><tr>
                             <th scope="col">"Clusters"</th><th scope="col">"From"</th><th scope="col">"To"</th>

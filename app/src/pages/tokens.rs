@@ -59,7 +59,7 @@ fn Table(all: Vec<TokenRow>, rows: Loaded<Vec<TokenRow>>) -> impl IntoView {
         }
     };
     view! {
-        <div class="table-box">
+        <div class="table-box" tabindex="0">
             <table aria-label="API tokens">
                 <thead><tr>
                     <th scope="col">"For"</th><th scope="col">"Scope"</th><th scope="col">"Made"</th>

@@ -50,7 +50,7 @@ fn Users(users: Vec<DeclaredUser>, stopped: bool) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <div class="table-box">
+        <div class="table-box" tabindex="0">
             <table aria-label="Users">
                 <thead><tr>
                     <th scope="col">"User"</th><th scope="col">"Roles"</th><th scope="col">"Attributes"</th>
@@ -93,7 +93,7 @@ fn Databases(databases: Vec<DeclaredDatabase>, stopped: bool) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <div class="table-box">
+        <div class="table-box" tabindex="0">
             <table aria-label="Databases">
                 <thead><tr>
                     <th scope="col">"Database"</th><th scope="col">"Owner"</th><th scope="col">"Extensions"</th>

@@ -84,7 +84,7 @@ fn Table(backups: Vec<BackupRow>, unread: Option<String>) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <div class="table-box">
+        <div class="table-box" tabindex="0">
             <table class="backups">
                 <thead><tr>
                     <th scope="col">"Label"</th><th scope="col">"Type"</th><th scope="col">"State"</th>

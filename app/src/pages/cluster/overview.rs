@@ -102,7 +102,7 @@ fn Services(services: Vec<ServiceTopology>) -> impl IntoView {
         .collect_view();
     view! {
         <h2>"Services"</h2>
-        <div class="table-box">
+        <div class="table-box" tabindex="0">
             <table>
                 <thead><tr>
                     <th scope="col">"Service"</th><th scope="col" class="num">"Port"</th>

@@ -57,7 +57,9 @@ fn focused() -> Option<String> {
 
 /// Moves the focus to the next row, or to the one before; from elsewhere to the one that is seen first.
 pub fn step(fleet: Fleet, by: i32) {
-    let from = focused().or_else(|| fleet.left.get_value());
+    // A key that is held comes faster than frames: the focus is then still on its way.
+    let left = fleet.left.get_value();
+    let from = if fleet.moving.get_value() { left } else { focused().or(left) };
     let target = fleet.lines.with_untracked(|lines| {
         fleet.rows.with_untracked(|rows| {
             let name = |line: &Line| match line {
@@ -82,5 +84,13 @@ pub fn step(fleet: Fleet, by: i32) {
         show_line(fleet, &list, at);
     }
     // The row may come into the document only now.
-    request_animation_frame(move || focus(&link_id(&name)));
+    fleet.moving.set_value(true);
+    request_animation_frame(move || {
+        // The page may have been left; the newest of several steps has the last word.
+        let newest = fleet.left.try_get_value().flatten().is_some_and(|left| left == name);
+        if newest {
+            fleet.moving.set_value(false);
+            focus(&link_id(&name));
+        }
+    });
 }
