@@ -92,8 +92,9 @@ pub fn Table(fleet: Fleet) -> impl IntoView {
         })
     });
     let gap = move |lines: usize| {
-        let high = view.get().map_or(0.0, |view| view.row * lines as f64);
-        (high > 0.0).then(|| {
+        // Whole pixels: to write a fraction takes ten kilobytes of code.
+        let high = view.get().map_or(0, |view| (view.row * lines as f64) as u64);
+        (high > 0).then(|| {
             view! {
                 <tr class="gap" aria-hidden="true"><td style:height=format!("{high}px")></td></tr>
             }
