@@ -1,5 +1,4 @@
 //! Asks the linker to keep relocations: `xtask/site` cuts the file apart by them.
-#![expect(clippy::print_stdout, reason = "cargo reads what is printed")]
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

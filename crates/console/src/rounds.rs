@@ -167,7 +167,7 @@ impl Console {
             Ok(info) if info.trim().is_empty() => {}
             Ok(info) => self.note_backups(name.as_str(), &info),
             Err(error) => {
-                tracing::debug!(cluster.name = %name, "the backups of {name} were not read: {error}")
+                tracing::debug!(cluster.name = %name, "the backups of {name} were not read: {error}");
             }
         }
         true

@@ -20,13 +20,11 @@ pub(super) fn event(row: &StoredAudit) -> String {
 /// What stands in one line. `title` is the plan's sentence, where the row is about one.
 fn sentence(row: &StoredAudit, event: &str, title: Option<&str>) -> String {
     let mut about = row.subject.clone();
-    for more in
-        [title.map(|title| format!("({title})")), row.cluster.as_ref().map(|name| format!("on {name}"))]
-    {
-        if let Some(more) = more {
-            about.push(' ');
-            about += &more;
-        }
+    let title = title.map(|title| format!("({title})"));
+    let cluster = row.cluster.as_ref().map(|name| format!("on {name}"));
+    for more in [title, cluster].into_iter().flatten() {
+        about.push(' ');
+        about += &more;
     }
     let about = about.trim_start();
     let name = &row.name;
