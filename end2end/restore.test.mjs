@@ -64,7 +64,7 @@ test('the time line of the backups leads to a restore at the picked moment', asy
   await slider.press('ArrowLeft');
   const moment = await slider.getAttribute('aria-valuetext');
   assert.equal(Date.parse(end) - Date.parse(moment), 1000);
-  assert.match(await line.innerText(), /From\s+\d{8}-\d{6}F\s+full.*: .* of files, then about .* of WAL replayed/s);
+  assert.match(await line.innerText(), /From\s+\d{8}-\d{6}F \(full\): .* of files, then about .* of WAL replayed/);
   await pictures(page, 'backups-time-line');
   await line.getByRole('link', { name: 'Restore to this moment' }).click();
   const clone = page.getByRole('form', { name: 'Clone to a point in time', exact: true });

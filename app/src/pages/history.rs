@@ -100,9 +100,12 @@ fn Revision(page: RevisionPage) -> impl IntoView {
         Verdict::Refused { problem } => view! { <RefusedNote problem id="save-note"/> }.into_any(),
     };
     let none = blocks.is_empty();
-    let around = [(id.0 - 1, "Before"), (id.0 + 1, "After")].map(|(at, word)| {
-        (1..=newest.0).contains(&at).then(|| view! { <a href=paths::revision(RevisionId(at))>{word}</a> })
-    });
+    let to = |at: i64, word: String| {
+        let there = (1..=newest.0).contains(&at);
+        there.then(|| view! { <a href=paths::revision(RevisionId(at))>{word}</a> })
+    };
+    let around =
+        (to(id.0 - 1, format!("← Revision {}", id.0 - 1)), to(id.0 + 1, format!("Revision {} →", id.0 + 1)));
     view! {
         <div class="head">
             <h1>{format!("Revision {id}")}</h1>

@@ -1,7 +1,5 @@
 //! The time that can be restored to, as a line: backups on it, and a moment to pick.
 
-use crate::components::Badge;
-use crate::components::Tone;
 use crate::paths;
 use crate::words::span::{Span, replayed, serving};
 use crate::words::{size, time};
@@ -41,8 +39,8 @@ pub fn Timeline(cluster: String, backups: ClusterBackups) -> impl IntoView {
     };
     let said = move || match served() {
         Some((label, kind, bytes, wal)) => view! {
-            "From "<code>{label}</code>" "<Badge tone=Tone::Quiet text=kind/>
-            {format!(": {} of files, then {wal} replayed", size::bytes(bytes))}
+            "From "<code>{label}</code>
+            {format!(" ({kind}): {} of files, then {wal} replayed", size::bytes(bytes))}
         }
         .into_any(),
         None => "No backup had ended by then.".into_any(),
