@@ -41,7 +41,9 @@ impl PartialEq for Shared {
 struct Fleet {
     /// By name.
     rows: RwSignal<Vec<Shared>>,
-    /// What the address asks for, with the filter as it is typed.
+    /// The filter as it is typed.
+    typed: RwSignal<String>,
+    /// What the address asks for, with that filter.
     wanted: Memo<Wanted>,
     /// What is shown of them, in order.
     lines: Memo<Vec<fleet::Line>>,
@@ -111,6 +113,7 @@ fn Whole(page: FleetPage) -> impl IntoView {
     let lines = Memo::new(move |_| rows.with(|rows| wanted.with(|wanted| fleet::lines(rows, wanted))));
     let fleet = Fleet {
         rows,
+        typed,
         wanted,
         lines,
         view: RwSignal::new(None),
@@ -132,7 +135,7 @@ fn Whole(page: FleetPage) -> impl IntoView {
         </div>
         {move || match none.get() {
             true => view! { <Nothing/> }.into_any(),
-            false => view! { <Bar fleet typed/><table::Table fleet/> }.into_any(),
+            false => view! { <Bar fleet/><table::Table fleet/> }.into_any(),
         }}
     }
 }
@@ -177,7 +180,8 @@ fn Levels(fleet: Fleet) -> impl IntoView {
 
 /// Filter, groups, and how many are shown.
 #[component]
-fn Bar(fleet: Fleet, typed: RwSignal<String>) -> impl IntoView {
+fn Bar(fleet: Fleet) -> impl IntoView {
+    let typed = fleet.typed;
     let (navigate, path) = (use_navigate(), use_location().pathname);
     let go = move || {
         // Somebody may be on the way to another page already.

@@ -119,7 +119,9 @@ pub fn Table(fleet: Fleet) -> impl IntoView {
             </table>
             {move || none.get().then(|| view! {
                 <p class="empty">"No cluster matches. "
-                    <a href=move || paths::clusters(&fleet.wanted.with(|wanted| Wanted { text: String::new(), ..wanted.clone() }.pairs()))>"Clear the filter"</a>
+                    // The address may not have followed the filter yet: then the link changes nothing of it.
+                    <a on:click=move |_| fleet.typed.set(String::new())
+                        href=move || paths::clusters(&fleet.wanted.with(|wanted| Wanted { text: String::new(), ..wanted.clone() }.pairs()))>"Clear the filter"</a>
                 </p>
             })}
         </div>
