@@ -68,7 +68,7 @@ test('the time line of the backups leads to a restore at the picked moment', asy
   await pictures(page, 'backups-time-line');
   await line.getByRole('link', { name: 'Restore to this moment' }).click();
   const clone = page.getByRole('form', { name: 'Clone to a point in time', exact: true });
-  assert.equal(await clone.getByLabel('Target').inputValue(), moment.replace(' UTC', '+00'));
+  assert.equal(await clone.getByRole('textbox', { name: 'Target' }).inputValue(), moment.replace(' UTC', '+00'));
 });
 
 for (const kind of ['name', 'lsn', 'xid', 'time', 'latest']) {
