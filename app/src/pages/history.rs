@@ -1,6 +1,8 @@
 //! The inventory's history: its revisions, what each changed, where each line is from.
 
+use super::inventory::coloured;
 use crate::components::{RefusedNote, When, load};
+use crate::words::change::{ChangedLine, Mark};
 use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -118,25 +120,18 @@ fn Revision(page: RevisionPage) -> impl IntoView {
         <p class="reason">{row.message}</p>
         {hides.then(|| view! { <p class="told">"It changes passwords, which are not shown to you."</p> })}
         {(none && !hides).then(|| view! { <p class="empty">"It changes nothing."</p> })}
-        {blocks.into_iter().map(|block| view! { <Block block/> }).collect_view()}
+        {blocks.into_iter().map(|block| coloured(block.into_iter().map(changed).collect())).collect_view()}
         <nav class="pages" aria-label="Pages">{around}</nav>
     }
 }
 
-#[component]
-fn Block(block: Vec<DiffLine>) -> impl IntoView {
-    let lines = block
-        .into_iter()
-        .map(|DiffLine { mark, line, text }| {
-            let (class, sign) = match mark {
-                DiffMark::Same => ("", ' '),
-                DiffMark::Added => ("added", '+'),
-                DiffMark::Removed => ("removed", '-'),
-            };
-            view! { <span class=class>{format!("{line:>5} {sign} {text}\n")}</span> }
-        })
-        .collect_view();
-    view! { <pre class="diff">{lines}</pre> }
+fn changed(DiffLine { mark, line, text }: DiffLine) -> ChangedLine {
+    let mark = match mark {
+        DiffMark::Same => Mark::Same,
+        DiffMark::Added => Mark::Added,
+        DiffMark::Removed => Mark::Removed,
+    };
+    (mark, line as usize, text)
 }
 
 /// The page of `/inventory/blame`.

@@ -4,7 +4,7 @@ use super::add_cluster::AddCluster;
 use super::history::recalled;
 use crate::api::ApiError;
 use crate::components::{Badge, ProblemBox, RefusedNote, Tone, When, YamlEditor, load};
-use crate::words::change::{Mark, change};
+use crate::words::change::{ChangedLine, Mark, change};
 use crate::words::{ends, size};
 use crate::{api, paths};
 use leptos::ev;
@@ -341,7 +341,12 @@ fn Conflict(
 
 /// A difference of two texts as coloured lines.
 pub fn changed_lines(old: &str, new: &str) -> impl IntoView + use<> {
-    let lines = change(old, new)
+    coloured(change(old, new))
+}
+
+/// Lines of a difference, coloured.
+pub fn coloured(lines: Vec<ChangedLine>) -> impl IntoView {
+    let lines = lines
         .into_iter()
         .map(|(mark, at, text)| {
             let (class, sign) = match mark {
