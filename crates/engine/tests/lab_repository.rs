@@ -147,7 +147,7 @@ async fn comes_back(lab: &mut Lab) {
     lab.ask(HOST, &format!("chmod 000 {wal}")).await;
     let short = lab.run(&back).await;
     let reason = short.failed();
-    assert!(reason.contains("could not be fetched"), "{reason}");
+    assert!(reason.contains("cannot be fetched"), "{reason}");
     lab.ask(HOST, &format!("chmod 640 {wal}")).await;
     lab.run(&back).await.well();
     assert_eq!(lab.sql(A, "SELECT string_agg(name, ' ') FROM mark").await, "before after");

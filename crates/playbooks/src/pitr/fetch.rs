@@ -15,11 +15,14 @@ const WAITS: &str = "1 2 4 8 16";
 /// What the log has before the name of a file that the repository does not have.
 pub(crate) const ABSENT: &str = "not in the archive:";
 
+/// What the log has behind the name of a file that it gave up on.
+pub(crate) const UNFETCHED: &str = "cannot be fetched";
+
 /// The script at `/pg/conf/pitr/fetch`.
 pub(crate) fn step(host: NodeAddr, source: &str) -> Step {
     // pgBackRest ends with 1 for a file that is not there, and with 25 and more for what went wrong.
     let script = format!(
-        "#!/bin/bash\n# Managed by Paddock: fetch NAME PATH, the restore_command of a restore.\nfor wait in {WAITS} none; do\n  pgbackrest --config=/pg/conf/pitr.conf --stanza={} archive-get \"$1\" \"$2\"\n  code=$?\n  [ $code -ne 0 ] || exit 0\n  [ $code -ne 1 ] || {{ echo \"{ABSENT} $1\" >&2; exit 1; }}\n  [ $wait = none ] || {{ echo \"$1 could not be fetched (exit code $code), once more in $wait s\" >&2; sleep $wait; }}\ndone\necho \"$1 cannot be fetched (exit code $code)\" >&2\n# PostgreSQL stops for this one, instead of taking it for the end of the archive.\nexit 255\n",
+        "#!/bin/bash\n# Managed by Paddock: fetch NAME PATH, the restore_command of a restore.\nfor wait in {WAITS} none; do\n  pgbackrest --config=/pg/conf/pitr.conf --stanza={} archive-get \"$1\" \"$2\"\n  code=$?\n  [ $code -ne 0 ] || exit 0\n  [ $code -ne 1 ] || {{ echo \"{ABSENT} $1\" >&2; exit 1; }}\n  [ $wait = none ] || {{ echo \"$1 could not be fetched (exit code $code), once more in $wait s\" >&2; sleep $wait; }}\ndone\necho \"$1 {UNFETCHED} (exit code $code)\" >&2\n# PostgreSQL stops for this one, instead of taking it for the end of the archive.\nexit 255\n",
         quote(source),
     );
     Step::file("pgsql-pitr/config/fetch", host, &format!("{STATE}/fetch"), script)

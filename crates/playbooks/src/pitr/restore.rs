@@ -381,9 +381,11 @@ reach() {{
   while sleep 0.5; do
     if [ -z "$(pids)" ]; then
       sleep 1; [ -z "$(pids)" ] || continue
-      grep -hE 'FATAL|PANIC' $log 2>/dev/null | tail -n 3 >&2
-      grep -aE 'ERROR: \[' $log | tail -n 3 >&2
+      grep -aF '{unfetched}' $log | tail -n 1 >&2
+      grep -aE 'ERROR: \[' $log | tail -n 1 >&2
       grep -aF '{absent}' $log | tail -n 3 >&2
+      # Every look of ours while it starts is a FATAL of its own.
+      grep -aE 'FATAL|PANIC' $log | grep -avE 'the database system is (not yet accepting connections|starting up|shutting down)' | tail -n 3 >&2
       runuser -u postgres -- /usr/pgsql/bin/pg_controldata /pg/data | sed -nE 's/^Minimum recovery ending location: */the data are replayed to /p; s/^Min recovery ending loc.s timeline: */of timeline /p' | paste -sd ' ' >&2
       grep -q 'recovery ended before configured recovery target was reached' $log && echo 'the target was not found in the WAL archive: it is later than the last archived WAL, or it never was on this timeline' >&2
       echo "PostgreSQL ended in recovery; its log is $log" >&2; return 1
@@ -403,6 +405,7 @@ reach() {{
             state = self.state(),
             port = self.port(),
             absent = fetch::ABSENT,
+            unfetched = fetch::UNFETCHED,
         )
     }
 
