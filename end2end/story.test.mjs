@@ -132,6 +132,8 @@ test('the topology shows one primary and two streaming replicas', async () => {
   await pictures(page, 'cluster');
   await page.goto('/');
   await page.getByText(/healthy/i).first().waitFor({ timeout: 60_000 });
+  // Its first backup is known soon after the job that made it, not when backups are read next.
+  await page.locator('.c-backup time').waitFor({ timeout: 45_000 });
   await pictures(page, 'clusters');
   await page.goto('/jobs');
   await pictures(page, 'jobs');

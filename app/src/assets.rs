@@ -1,7 +1,7 @@
 //! Names of the browser's files.
 //!
 //! `xtask/site` writes `<site-root>/pkg/manifest.json`: `{"js": "paddock.<hash>.js", "wasm": …, "css": …}`.
-//! The server reads it once at its start, parses it with serde into [`Assets`], and provides it as context beside
+//! The server reads it once at its start, parses it with serde into [`Assets`], and provides an `Arc` of it as context beside
 //! `Console` and [`crate::api::Session`]; [`crate::shell`] loads the names under `/pkg/`, and a page whose code is a part by
 //! itself names the part's files beside them. Hashed names never change their content, so the server may send
 //! `/pkg/paddock.*` with `Cache-Control: immutable`.
@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// File names below `/pkg/`.
+/// File names below `/pkg/`; shared by all requests, and so in context as `Arc<Assets>`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assets {
     /// wasm-bindgen's module.

@@ -4,13 +4,15 @@ use crate::{App, Assets};
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
+use std::sync::Arc;
 
 /// Sets the chosen theme before the first paint; without it a dark page would flash white.
 const THEME: &str = "try{const t=localStorage.getItem('theme');if(t==='dark'||t==='light')document.documentElement.dataset.theme=t}catch{}";
 
 /// The whole document as the server renders it; reads [`Assets`] from context.
 pub fn shell() -> impl IntoView {
-    let Assets { js, loader, wasm, css, .. } = use_context().unwrap_or_default();
+    let assets: Arc<Assets> = use_context().unwrap_or_default();
+    let Assets { js, loader, wasm, css, .. } = &*assets;
     // The names come from our own build; `{:?}` writes them as script string literals.
     let (js, wasm) = (format!("/pkg/{js}"), format!("/pkg/{wasm}"));
     // The mark tells whoever measures, and the tests, from when on the page answers.

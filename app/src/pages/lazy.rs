@@ -45,7 +45,7 @@ impl ChooseView for Lazy {
 /// Names the files of a part in the document's head, so that they come together with the main one.
 #[cfg(feature = "ssr")]
 fn announce(part: &str) {
-    let assets: crate::Assets = use_context().unwrap_or_default();
+    let assets: std::sync::Arc<crate::Assets> = use_context().unwrap_or_default();
     for file in assets.parts.get(part).into_iter().flatten() {
         let href = format!("/pkg/{file}");
         let link = view! { <Link rel="preload" href as_="fetch" type_="application/wasm" crossorigin=""/> };

@@ -35,6 +35,8 @@ pub(crate) struct Picture {
 pub(crate) struct Kept {
     pub(crate) lags: LagHistory,
     pub(crate) backup: Option<RowBackup>,
+    /// A job has worked on it since its backups were read.
+    backups_due: bool,
     /// Number of the change that was its last one.
     change: u64,
 }
@@ -77,6 +79,21 @@ impl Live {
                 kept.change = self.count();
             }
         }
+    }
+
+    /// Notes that what the cluster has of backups may be another now.
+    pub(crate) fn backups_are_due(&self, cluster: &str) {
+        let picture = self.pictures.lock().ok().and_then(|pictures| pictures.get(cluster).cloned());
+        if let Some(picture) = picture
+            && let Ok(mut kept) = picture.kept.lock()
+        {
+            kept.backups_due = true;
+        }
+    }
+
+    /// Whether the backups are to be read before their time; asked once for each such note.
+    pub(crate) fn take_backups_due(&self, cluster: &str) -> bool {
+        self.picture(cluster).kept.lock().is_ok_and(|mut kept| std::mem::take(&mut kept.backups_due))
     }
 
     /// Tells of changes as long as it lives; the console looks more often meanwhile.

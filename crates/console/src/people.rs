@@ -106,19 +106,22 @@ impl Console {
     }
 
     pub(crate) async fn acting(&self, person: StoredPerson, origin: Origin) -> Result<Actor, Problem> {
+        let grants = self.grants_of(person.id()).await?;
+        Self::acting_with(person, grants, origin)
+    }
+
+    fn acting_with(person: StoredPerson, grants: Vec<Grant>, origin: Origin) -> Result<Actor, Problem> {
         if person.disabled_us.is_some() {
             return Err(signed_out());
         }
-        let grants = self.grants_of(person.id()).await?;
         let by_provider = person.issuer.is_some();
         Ok(Actor { id: person.id(), name: person.name, grants, limit: None, by_provider, origin })
     }
 
-    /// What a person may do now. A grant that cannot be read grants nothing.
+    /// What a person may do now.
     pub(crate) async fn grants_of(&self, id: PersonId) -> Result<Vec<Grant>, Problem> {
         let stored = self.inner.store.grants_of(id).await.map_err(from_store)?;
-        let read = |one: &StoredGrant| Grant::new(PersonRole::parse(&one.role)?, &one.clusters).ok();
-        Ok(stored.iter().filter_map(read).collect())
+        Ok(read_grants(&stored))
     }
 
     /// Signs in somebody who has no second factor.
@@ -294,8 +297,9 @@ impl Console {
 
     /// The actor behind a session's person id; refused when the person is gone.
     pub async fn actor(&self, id: PersonId) -> Result<Actor, Problem> {
-        let person = self.inner.store.person(id).await.map_err(from_store)?;
-        self.acting(person.ok_or_else(signed_out)?, Origin { way: Way::Browser, address: None }).await
+        let found = self.inner.store.person_with_grants(id).await.map_err(from_store)?;
+        let (person, grants) = found.ok_or_else(signed_out)?;
+        Self::acting_with(person, read_grants(&grants), Origin { way: Way::Browser, address: None })
     }
 
     /// The actor behind an API token (`pdk_…`); refused when it is unknown, revoked or has expired.
@@ -383,4 +387,10 @@ impl Console {
         };
         Ok(self.people().list().await?.into_iter().map(row).collect())
     }
+}
+
+/// Grants as the policy reads them. One that cannot be read grants nothing.
+fn read_grants(stored: &[StoredGrant]) -> Vec<Grant> {
+    let read = |one: &StoredGrant| Grant::new(PersonRole::parse(&one.role)?, &one.clusters).ok();
+    stored.iter().filter_map(read).collect()
 }

@@ -121,12 +121,12 @@ pub(crate) async fn look_around(inner: Weak<Inner>) {
         for name in next(&looked, now, live.is_watched(), |name| live.picture(name.as_str()).is_polled()) {
             let Some(one) = looked.get_mut(&name) else { continue };
             one.looking = true;
-            let ask_backups = one.backups.is_none_or(|at| now.duration_since(at) >= BACKUPS);
+            let by_time = one.backups.is_none_or(|at| now.duration_since(at) >= BACKUPS);
             let console = console.clone();
             looks.spawn(async move {
                 let picture = console.inner.live.picture(name.as_str());
                 let silent = console.look(&name, &picture).await.unwrap_or(true);
-                let asked_backups = ask_backups && !silent && console.look_for_backups(&name).await;
+                let asked_backups = !silent && console.look_for_backups(&name, by_time).await;
                 (name, Look { silent, asked_backups })
             });
         }
@@ -155,9 +155,19 @@ fn follow_declared(
 }
 
 impl Console {
-    /// Reads what the repository of backups has, as the member that leads sees it; false when nobody leads. What was read
-    /// before stays, with its time, when nothing can be read now.
-    async fn look_for_backups(&self, name: &ClusterName) -> bool {
+    /// Reads what the repository of backups has when it is time, or when a job has worked on the cluster since.
+    async fn look_for_backups(&self, name: &ClusterName, by_time: bool) -> bool {
+        let worked_on = self.inner.live.take_backups_due(name.as_str());
+        let asked = (by_time || worked_on) && self.read_backups_of(name).await;
+        if worked_on && !asked {
+            self.inner.live.backups_are_due(name.as_str());
+        }
+        asked
+    }
+
+    /// Reads them as the member that leads sees them; false when nobody leads. What was read before stays, with its time,
+    /// when nothing can be read now.
+    async fn read_backups_of(&self, name: &ClusterName) -> bool {
         let Ok(Some(current)) = self.current().await else { return false };
         let host = self.inner.live.with(name.as_str(), |seen, _| Some(seen?.leader()?.host.clone()));
         let targets = self.targets_in_force(&current);

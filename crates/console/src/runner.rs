@@ -184,6 +184,9 @@ impl Console {
             if let Err(error) = log.await {
                 tracing::error!(job.id = %job, "the log of job {job} ended badly: {error}");
             }
+            for cluster in plan.plan().locks.iter().filter_map(|lock| lock.strip_prefix("cluster/")) {
+                console.inner.live.backups_are_due(cluster);
+            }
             tracing::info!(job.id = %job, "job {job} has ended");
         });
         Ok(())

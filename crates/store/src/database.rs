@@ -171,6 +171,9 @@ impl Store {
             SqlitePoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(Duration::from_secs(20))
+                // A ping is for connections that a network may have cut: here it would be a second way to the connection's
+                // thread and back for every question.
+                .test_before_acquire(false)
                 // On a full disk SQLite rolls back by itself; the rollback that follows then fails, and sqlx takes the
                 // transaction for open for ever: such a connection would never begin another.
                 .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))

@@ -46,6 +46,15 @@ pub struct StoredPerson {
     pub issuer: Option<String>,
 }
 
+/// A person beside one of their grants; beside none when there is none.
+#[derive(sqlx::FromRow)]
+struct PersonGrant {
+    #[sqlx(flatten)]
+    person: StoredPerson,
+    role: Option<String>,
+    clusters: Option<String>,
+}
+
 /// A person as lists show them.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct ListedPerson {
@@ -131,6 +140,27 @@ impl Store {
             .fetch_optional(self.reader())
             .await
             .asking("find a person")
+    }
+
+    /// A person with what they may do, by role and pattern: one question, since every request asks it.
+    pub async fn person_with_grants(
+        &self,
+        id: PersonId,
+    ) -> Result<Option<(StoredPerson, Vec<StoredGrant>)>, StoreError> {
+        let rows: Vec<PersonGrant> = sqlx::query_as(
+            "SELECT id, name, password_hash, disabled_us, issuer, role, clusters
+             FROM person LEFT JOIN person_grant ON person_grant.person = person.id
+             WHERE person.id = $1 ORDER BY role, clusters",
+        )
+        .bind(id.0)
+        .fetch_all(self.reader())
+        .await
+        .asking("find a person with their grants")?;
+        let grant = |row: &PersonGrant| {
+            Some(StoredGrant { role: row.role.clone()?, clusters: row.clusters.clone()? })
+        };
+        let grants = rows.iter().filter_map(grant).collect();
+        Ok(rows.into_iter().next().map(|row| (row.person, grants)))
     }
 
     /// What a person may do, by role and pattern.

@@ -272,6 +272,11 @@ async fn somebody_of_a_provider_is_known_by_issuer_and_subject_and_takes_nobodys
     let found = store.person(bob).await.unwrap().unwrap();
     assert_eq!((found.password_hash.as_str(), found.issuer.as_deref()), ("!", Some("https://a")));
     assert_eq!(store.grants_of(bob).await.unwrap(), [grant("operator", "pg-test*"), grant("viewer", "*")]);
+    let with = async |id| store.person_with_grants(id).await.unwrap().map(|(one, grants)| (one.name, grants));
+    assert_eq!(with(bob).await, Some(("bob".into(), store.grants_of(bob).await.unwrap())));
+    store.set_grants(carl, &[]).await.unwrap();
+    assert_eq!(with(carl).await, Some(("carl".into(), Vec::new())), "who may do nothing is somebody still");
+    assert_eq!(with(PersonId(99)).await, None);
     let listed: Vec<_> = store.people().await.unwrap().into_iter().map(|one| one.issuer.is_some()).collect();
     assert_eq!(listed, [false, true, true]);
     store.save_session("s", Some(bob), b"x", 9_000, 1).await.unwrap();

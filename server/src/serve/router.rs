@@ -22,7 +22,7 @@ use paddock_app::{App, Assets, paths, shell};
 use paddock_console::Console;
 use std::any::Any;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::services::ServeDir;
@@ -40,7 +40,7 @@ const FORM: usize = 64 << 10;
 #[derive(Clone, FromRef)]
 pub(crate) struct AppState {
     pub(crate) console: Console,
-    pub(crate) assets: Assets,
+    pub(crate) assets: Arc<Assets>,
     pub(crate) leptos: LeptosOptions,
     /// The console is reached by HTTPS only.
     #[from_ref(skip)]
@@ -49,7 +49,7 @@ pub(crate) struct AppState {
 
 /// The whole service. `closing` ends what would be answered without an end.
 pub(crate) fn router(console: Console, config: &Config, closing: CancellationToken) -> Result<Router> {
-    let assets = assets(config)?;
+    let assets = Arc::new(assets(config)?);
     let site_root = config.site_root.to_string_lossy().into_owned();
     let leptos =
         LeptosOptions::builder().output_name("paddock").site_root(site_root).site_addr(config.listen).build();
