@@ -31,7 +31,7 @@ pub use inventory::{
 };
 pub use jobs::{cancel, job, job_events, jobs, resume};
 pub use operations::{
-    cluster_backups, cluster_config, cluster_declared, declare_clone, declare_instance, nodes,
+    cluster_backups, cluster_config, cluster_declared, cluster_failovers, declare_clone, declare_instance, nodes,
     preview_config, reach_nodes, trust_host_key,
 };
 pub use people::{me, people, sign_in_ways};

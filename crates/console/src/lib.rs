@@ -20,6 +20,7 @@ mod desk;
 #[cfg(test)]
 mod factor_tests;
 mod factors;
+mod failovers;
 mod feed;
 mod fleet;
 mod handover;

@@ -7,6 +7,7 @@ mod approval;
 mod audit;
 mod cluster_pages;
 mod event;
+mod failovers;
 mod fleet;
 mod history;
 mod ids;
@@ -27,6 +28,9 @@ pub use cluster_pages::{
     DeclaredUser, NewClone, NewInstance, NodeReach, NodeRow, NodesPage, Offer, Reach, ReachPage,
 };
 pub use event::{Event, EventKind, JobOutcome, Outcome, Stream};
+pub use failovers::{
+    ClusterFailovers, Gone, LeaderHistory, Outage, Sighting, SightingRow, TimelineEnd, outages,
+};
 pub use fleet::{ClusterRow, FleetPage, LagHistory, RowBackup, RowMember};
 pub use history::{
     BlameLine, BlamePage, DiffLine, DiffMark, HistoryPage, InventoryDraft, Recall, RevisionPage, RevisionRow,

@@ -96,7 +96,7 @@ const BROWSER: [Row; 10] = [
     ("POST", "/sign-out", "", Nothing),
 ];
 
-const FUNCTIONS: [Row; 50] = [
+const FUNCTIONS: [Row; 51] = [
     ("GET", "/api/app/me", "", Nothing),
     ("GET", "/api/app/sign-in-ways", "", Nothing),
     ("GET", "/api/app/factor", "", SignIn),
@@ -120,6 +120,7 @@ const FUNCTIONS: [Row; 50] = [
     ("GET", "/api/app/cluster-declared", "name=pg-test", Cluster(Viewer)),
     ("GET", "/api/app/cluster-config", "name=pg-test", Cluster(Viewer)),
     ("GET", "/api/app/cluster-backups", "name=pg-test", Cluster(Viewer)),
+    ("GET", "/api/app/cluster-failovers", "name=pg-test", Cluster(Viewer)),
     (
         "POST",
         "/api/app/config-preview",
