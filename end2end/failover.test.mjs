@@ -80,6 +80,21 @@ test('the history tells who led when, second by second, and how long nobody took
   assert.equal(await page.locator('.incident:target').count(), 1, 'a link leads to one of them');
 });
 
+test('the drift names who leads against the inventory, and leads to the form that would close it', async () => {
+  await page.goto('/drift');
+  const row = page.getByRole('row').filter({ hasText: 'instance role' });
+  for (const text of [NAME, 'pg-fail-2', 'replica', 'primary']) await row.getByText(text, { exact: true }).first().waitFor();
+  await accessible(page);
+  await pictures(page, 'drift');
+  await row.getByRole('link', { name: 'pg switchover pg-fail --candidate pg-fail-1' }).click();
+  await page.waitForURL(/tab=operations&run=/);
+  const command = page.getByRole('form', { name: 'Command line' });
+  assert.equal(await command.getByLabel('Command line').inputValue(), 'pg switchover pg-fail --candidate pg-fail-1');
+  // The one that lost its power is still off: the planner says so, where it was asked.
+  await command.getByRole('button', { name: 'Plan' }).click();
+  await command.getByRole('alert').filter({ hasText: 'pg-fail-1' }).or(command.getByRole('alert').filter({ hasText: '10.10.10.11' })).first().waitFor({ timeout: 60_000 });
+});
+
 test('when nothing answers, what was known is still told, with its age', async () => {
   await on(12, 'systemctl stop patroni');
   try {

@@ -29,8 +29,7 @@ impl Console {
         let (_, name) = self.declared(name).await?;
         let read = timeout(PATIENCE, self.read_history(&name)).await;
         let unread = read.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs()))).err();
-        let mut sightings =
-            self.inner.store.sightings(name.as_str(), SHOWN + 1).await.map_err(from_store)?;
+        let mut sightings = self.inner.store.sightings(name.as_str(), SHOWN + 1).await.map_err(from_store)?;
         let more = sightings.len() > SHOWN as usize;
         sightings.drain(..usize::from(more));
         let history = self.inner.store.history_of(name.as_str()).await.map_err(from_store)?;
@@ -53,7 +52,9 @@ impl Console {
         if witness.is_none() {
             match self.inner.store.sightings(name.as_str(), REMEMBERED).await {
                 Ok(rows) => *witness = Some(Witness::after(last_leader(&rows))),
-                Err(error) => tracing::warn!(cluster.name = %name, "what was seen of {name} is not known: {error}"),
+                Err(error) => {
+                    tracing::warn!(cluster.name = %name, "what was seen of {name} is not known: {error}")
+                }
             }
         }
         let Some(witness) = witness.as_mut() else { return };

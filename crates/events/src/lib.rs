@@ -6,6 +6,7 @@
 mod approval;
 mod audit;
 mod cluster_pages;
+mod console_pages;
 mod event;
 mod failovers;
 mod fleet;
@@ -26,6 +27,9 @@ pub use audit::{AuditFilter, AuditPage, AuditRow};
 pub use cluster_pages::{
     BackupRow, ClusterBackups, ClusterConfig, ClusterDeclared, ConfigChange, ConfigPreview, DeclaredDatabase,
     DeclaredUser, NewClone, NewInstance, NodeReach, NodeRow, NodesPage, Offer, Reach, ReachPage,
+};
+pub use console_pages::{
+    ClusterLink, DestinationRow, DriftPage, DriftRow, LinkKind, SettingGroup, SettingRow, SettingsPage,
 };
 pub use event::{Event, EventKind, JobOutcome, Outcome, Stream};
 pub use failovers::{

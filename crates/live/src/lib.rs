@@ -12,7 +12,7 @@ mod read;
 mod witness;
 
 pub use config::{read_config, read_history};
-pub use drift::drift;
+pub use drift::{Close, Declared, Difference, drift};
 pub use health::{LAG_BOUND_BYTES, judge};
 pub use read::{Watch, read_cluster};
 pub use witness::{Witness, last_leader};

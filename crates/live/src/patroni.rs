@@ -97,8 +97,14 @@ mod tests {
         let ends = history(text).unwrap();
         assert_eq!(ends.len(), 2, "what is no row is left out: {ends:?}");
         assert_eq!((ends[0].timeline, ends[0].lsn.as_str()), (1, "0/186FD98"));
-        assert_eq!((ends[0].at_us, ends[0].leader.as_deref()), (Some(1_795_518_123_500_000), Some("pg-test-2")));
-        assert_eq!((ends[1].lsn.as_str(), ends[1].at_us, ends[1].leader.as_deref()), ("1/1800000", None, None));
+        assert_eq!(
+            (ends[0].at_us, ends[0].leader.as_deref()),
+            (Some(1_795_518_123_500_000), Some("pg-test-2"))
+        );
+        assert_eq!(
+            (ends[1].lsn.as_str(), ends[1].at_us, ends[1].leader.as_deref()),
+            ("1/1800000", None, None)
+        );
         assert_eq!(history("[]"), Some(vec![]));
         assert_eq!(history("{}"), None);
     }

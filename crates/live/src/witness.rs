@@ -104,11 +104,7 @@ fn compare(last: &ClusterTopology, new: &ClusterTopology, out: &mut Vec<Sighting
             lags: Vec::new(),
         }),
         (before, Some(now)) if before.is_none_or(|before| before.instance != now.instance) => {
-            out.push(Sighting::Leads {
-                now: now.instance.clone(),
-                was: named(last),
-                timeline: now.timeline,
-            });
+            out.push(Sighting::Leads { now: now.instance.clone(), was: named(last), timeline: now.timeline });
         }
         _ => {}
     }
@@ -180,7 +176,9 @@ mod tests {
             let what = match &row.what {
                 Sighting::Began { leader } => format!("began {leader:?}"),
                 Sighting::LeaderGone { was, gone, lags } => format!("{was} gone {gone:?} {lags:?}"),
-                Sighting::Leads { now, was, timeline } => format!("{now} leads after {was:?} on {timeline:?}"),
+                Sighting::Leads { now, was, timeline } => {
+                    format!("{now} leads after {was:?} on {timeline:?}")
+                }
                 Sighting::Member { instance, state, unreachable, .. } => {
                     format!("{instance} {state:?}{}", if *unreachable { " unreached" } else { "" })
                 }
@@ -232,10 +230,10 @@ mod tests {
         assert_eq!(sees(&mut witness, &blind), ["Some(1)..2 Silent"]);
         assert_eq!(sees(&mut witness, &ClusterTopology { at_us: 3, ..blind }), [""; 0]);
         let new = seen(4, vec![member("a-1", MemberRole::Replica), member("a-2", MemberRole::Primary)]);
-        assert_eq!(sees(&mut witness, &new)[..2], [
-            "Some(1)..4 Heard",
-            r#"Some(1)..4 a-2 leads after Some("a-1") on Some(1)"#
-        ]);
+        assert_eq!(
+            sees(&mut witness, &new)[..2],
+            ["Some(1)..4 Heard", r#"Some(1)..4 a-2 leads after Some("a-1") on Some(1)"#]
+        );
     }
 
     #[test]

@@ -28,7 +28,8 @@ pub fn tab(shown: Shown, data: TabData<ClusterFailovers>) -> AnyView {
         }
         now
     });
-    let waiting = || view! { <p class="loading" role="status">"Asking Patroni for its history…"</p> }.into_any();
+    let waiting =
+        || view! { <p class="loading" role="status">"Asking Patroni for its history…"</p> }.into_any();
     later(waiting, move || async move {
         match data.await {
             Some(Ok(all)) => view! { <Failovers shown all/> }.into_any(),
@@ -172,8 +173,10 @@ fn steps(steps: Vec<Step>) -> impl IntoView {
 
 /// The incident as a line: when nobody took writes, what is not certain of that paler, and a mark for each step.
 fn bar(one: &Incident) -> Option<impl IntoView + use<>> {
-    let edges = |outage: &Outage| [outage.after_us, Some(outage.from_us), outage.until.map(|(_, at_us)| at_us)];
-    let times = || one.steps.iter().map(|step| step.at_us).chain(one.outages.iter().flat_map(edges).flatten());
+    let edges =
+        |outage: &Outage| [outage.after_us, Some(outage.from_us), outage.until.map(|(_, at_us)| at_us)];
+    let times =
+        || one.steps.iter().map(|step| step.at_us).chain(one.outages.iter().flat_map(edges).flatten());
     let (from, to) = (times().min()?, times().max()?);
     if to - from < 1_000_000 {
         return None;
@@ -193,7 +196,11 @@ fn bar(one: &Incident) -> Option<impl IntoView + use<>> {
         .map(|outage| {
             let (since, at) = outage.until.map_or((None, to), |(since, at)| (since, at));
             let whole = span("span maybe", outage.after_us.unwrap_or(outage.from_us), at);
-            let sure = span("span", outage.from_us, since.unwrap_or(if outage.until.is_none() { to } else { outage.from_us }));
+            let sure = span(
+                "span",
+                outage.from_us,
+                since.unwrap_or(if outage.until.is_none() { to } else { outage.from_us }),
+            );
             view! { {whole}{sure} }
         })
         .collect_view();

@@ -96,7 +96,8 @@ fn incident(rows: &[SightingRow], ends: &[TimelineEnd]) -> Incident {
         at_us: rows.first().map(|row| row.at_us),
         title: title(rows),
         leader: changes_leader(rows),
-        timeline: timelines.map(|(first, last)| format!("timeline {} → {}", first.timeline, last.timeline + 1)),
+        timeline: timelines
+            .map(|(first, last)| format!("timeline {} → {}", first.timeline, last.timeline + 1)),
         without: outages.last().map(without),
         outages,
         steps,
@@ -206,7 +207,13 @@ fn step(row: &SightingRow) -> Step {
                 Gone::NotRunning => format!("{was} leads and its PostgreSQL does not run"),
             };
             let lag = |(name, lag): &(String, Option<u64>)| {
-                format!("{name} was {}", lag.map_or("behind by an unknown amount".to_owned(), |lag| format!("{} behind", size::bytes(lag))))
+                format!(
+                    "{name} was {}",
+                    lag.map_or("behind by an unknown amount".to_owned(), |lag| format!(
+                        "{} behind",
+                        size::bytes(lag)
+                    ))
+                )
             };
             let lags: Vec<String> = lags.iter().map(lag).collect();
             let lags = if lags.is_empty() { String::new() } else { format!(" ({})", lags.join(", ")) };
@@ -237,7 +244,8 @@ fn step(row: &SightingRow) -> Step {
 fn ended(end: &TimelineEnd) -> Option<Step> {
     let next = end.timeline + 1;
     let who = end.leader.as_ref().map_or(String::new(), |leader| format!(" by {leader}"));
-    let text = format!("Timeline {} ended at {}; {next} was begun{who} ({})", end.timeline, end.lsn, end.reason);
+    let text =
+        format!("Timeline {} ended at {}; {next} was begun{who} ({})", end.timeline, end.lsn, end.reason);
     Some(Step { at_us: end.at_us?, since_us: None, tone: Tone::Busy, text, by_patroni: true })
 }
 
@@ -272,11 +280,17 @@ mod tests {
     fn told(sightings: Vec<SightingRow>, ends: Vec<TimelineEnd>) -> Vec<String> {
         let history = Some(LeaderHistory { seen_from: "a-1".into(), read_us: 0, ends });
         let all = ClusterFailovers { history, unread: None, sightings, more: false };
-        let step = |step: &Step| format!("{}{}", step.at_us / 1_000_000, if step.by_patroni { "P" } else { "" });
+        let step =
+            |step: &Step| format!("{}{}", step.at_us / 1_000_000, if step.by_patroni { "P" } else { "" });
         let one = |one: &Incident| {
             let steps: Vec<_> = one.steps.iter().map(step).collect();
             let without = one.without.as_ref().map_or("", |(said, _)| said);
-            format!("{} | {} | {without} | {}", one.title, one.timeline.as_deref().unwrap_or(""), steps.join(" "))
+            format!(
+                "{} | {} | {without} | {}",
+                one.title,
+                one.timeline.as_deref().unwrap_or(""),
+                steps.join(" ")
+            )
         };
         incidents(&all).iter().map(one).collect()
     }
@@ -315,7 +329,8 @@ mod tests {
             state: MemberState::Streaming,
             unreachable: true,
         };
-        let seen = vec![row(0, 1, member), row(199, 200, lost(Gone::NoLock)), row(900, 901, Sighting::Silent)];
+        let seen =
+            vec![row(0, 1, member), row(199, 200, lost(Gone::NoLock)), row(900, 901, Sighting::Silent)];
         assert_eq!(told(seen, vec![]), ["a-1 → nobody |  | nobody takes writes | 200 901", "a-3 |  |  | 1"]);
     }
 

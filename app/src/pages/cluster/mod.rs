@@ -19,7 +19,7 @@ use super::title;
 use crate::api::ApiError;
 use crate::components::{Badge, ProblemBox, Tone, When, health, load, titled};
 use crate::live::{Live, follow_cluster, leave};
-use crate::words::member;
+use crate::words::{member, size};
 use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -270,6 +270,9 @@ fn Head(shown: Shown) -> impl IntoView {
             <Badge tone text=word/>
             {shown.is_standby().then(|| view! { <Badge tone=Tone::Quiet text="standby cluster"/> })}
             {paused.then(|| view! { <Badge tone=Tone::Warn text="Patroni is paused"/> })}
+            {(!row.drift.is_empty()).then(|| view! {
+                <a href=paths::drift(&row.name)><Badge tone=Tone::Warn text=size::count(row.drift.len(), "difference")/></a>
+            })}
             {row.running_job.map(|job| view! {
                 <a href=paths::job(job)><Badge tone=Tone::Busy text=format!("job {job} runs")/></a>
             })}
