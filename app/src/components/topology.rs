@@ -19,7 +19,9 @@ pub fn TopologyPicture(
     on_member: Callback<String, bool>,
 ) -> impl IntoView {
     let picture = lay_out(&topology, 4);
-    let leader = picture.places.iter().find(|place| topology.members[place.member].leads()).copied();
+    let leader = picture.places.iter().find(|place| topology.members[place.member].leads());
+    // What is declared hangs together whether somebody leads or not.
+    let leader = leader.or(picture.places.first()).copied();
     let sources = links.iter().filter(|link| link.source).count();
     let linked = link(&picture, leader, sources, links.len() - sources);
     let label = format!("{}: {}", topology.cluster, size::count(topology.members.len(), "member"));
