@@ -83,7 +83,8 @@ test('the history tells who led when, second by second, and how long nobody took
 test('the drift names who leads against the inventory, and leads to the form that would close it', async () => {
   await page.goto('/drift');
   const row = page.getByRole('row').filter({ hasText: 'instance role' });
-  for (const text of [NAME, 'pg-fail-2', 'replica', 'primary']) await row.getByText(text, { exact: true }).first().waitFor();
+  for (const text of [NAME, 'pg-fail-2', 'replica']) await row.getByText(text, { exact: true }).first().waitFor();
+  await row.locator('.badge').filter({ hasText: 'primary' }).waitFor();
   await accessible(page);
   await pictures(page, 'drift');
   await row.getByRole('link', { name: 'pg switchover pg-fail --candidate pg-fail-1' }).click();
@@ -98,7 +99,7 @@ test('the drift names who leads against the inventory, and leads to the form tha
 test('when nothing answers, what was known is still told, with its age', async () => {
   await on(12, 'systemctl stop patroni');
   try {
-    await page.reload();
+    await tab('failovers');
     await page.getByText('Patroni does not answer').waitFor();
     await page.getByRole('heading', { name: 'pg-fail-1 → pg-fail-2' }).waitFor();
     await page.getByText('Timeline 1 ended at').first().waitFor();
