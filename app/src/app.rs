@@ -29,12 +29,14 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/inventory/history/:id") view=lazy::revision() ssr=SsrMode::Async/>
                     <Route path=path!("/inventory/blame") view=lazy::blame() ssr=SsrMode::Async/>
                     <Route path=path!("/nodes") view=lazy::nodes() ssr=SsrMode::Async/>
+                    <Route path=path!("/drift") view=lazy::drift() ssr=SsrMode::Async/>
                     <Route path=path!("/plans/:id") view=lazy::plan() ssr=SsrMode::Async/>
                     <Route path=path!("/approvals") view=lazy::approvals() ssr=SsrMode::Async/>
                     <Route path=path!("/account") view=lazy::account() ssr=SsrMode::Async/>
                     <Route path=path!("/audit") view=lazy::audit() ssr=SsrMode::Async/>
                     <Route path=path!("/people") view=lazy::people() ssr=SsrMode::Async/>
                     <Route path=path!("/policy") view=lazy::policy() ssr=SsrMode::Async/>
+                    <Route path=path!("/settings") view=lazy::settings() ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=lazy::jobs() ssr=SsrMode::Async/>
                     <Route path=path!("/jobs/:id") view=lazy::job() ssr=SsrMode::Async/>
                 </FlatRoutes>

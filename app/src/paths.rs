@@ -12,6 +12,10 @@ pub const HISTORY: &str = "/inventory/history";
 pub const BLAME: &str = "/inventory/blame";
 /// Every host of the inventory.
 pub const NODES: &str = "/nodes";
+/// What runs otherwise than declared.
+pub const DRIFT: &str = "/drift";
+/// What this console is set to.
+pub const SETTINGS: &str = "/settings";
 /// Newest jobs.
 pub const JOBS: &str = "/jobs";
 /// What waits for an approver.
@@ -66,6 +70,21 @@ pub fn cluster_tab(name: &str, tab: &str) -> String {
 /// The operations of a cluster, with a moment in the forms of its restore.
 pub fn restore_to(name: &str, moment: &str) -> String {
     format!("{}&at={}", cluster_tab(name, "operations"), encoded(moment))
+}
+
+/// The operations of a cluster, with a command line in the form that plans it.
+pub fn command(name: &str, line: &str) -> String {
+    format!("{}&run={}", cluster_tab(name, "operations"), encoded(line))
+}
+
+/// The differences of one cluster.
+pub fn drift(cluster: &str) -> String {
+    format!("{DRIFT}?cluster={}", encoded(cluster))
+}
+
+/// The hosts that match.
+pub fn nodes(needle: &str) -> String {
+    format!("{NODES}?q={}", encoded(needle))
 }
 
 /// Revisions from one on, older ones below.
@@ -178,6 +197,9 @@ mod tests {
             cluster("pg-test"),
             cluster_tab("pg-test", ""),
             cluster_tab("pg-test", "config"),
+            command("pg-test", "bin/pgsql-add pg-test 10.0.0.2"),
+            drift("pg-test"),
+            nodes("10.0.0.1"),
             plan(PlanId(3)),
             job(JobId(12)),
             recording(JobId(12)),
@@ -201,6 +223,9 @@ mod tests {
                 "/clusters/pg-test",
                 "/clusters/pg-test",
                 "/clusters/pg-test?tab=config",
+                "/clusters/pg-test?tab=operations&run=bin/pgsql-add%20pg-test%2010.0.0.2",
+                "/drift?cluster=pg-test",
+                "/nodes?q=10.0.0.1",
                 "/plans/3",
                 "/jobs/12",
                 "/jobs/12/recording.cast",

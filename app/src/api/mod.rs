@@ -16,6 +16,7 @@ mod plans;
 mod policy;
 #[cfg(feature = "ssr")]
 mod session;
+mod settings;
 mod tokens;
 
 pub use approvals::{
@@ -31,8 +32,8 @@ pub use inventory::{
 };
 pub use jobs::{cancel, job, job_events, jobs, resume};
 pub use operations::{
-    cluster_backups, cluster_config, cluster_declared, declare_clone, declare_instance, nodes,
-    preview_config, reach_nodes, trust_host_key,
+    cluster_backups, cluster_config, cluster_declared, cluster_failovers, declare_clone, declare_instance,
+    nodes, preview_config, reach_nodes, trust_host_key,
 };
 pub use people::{me, people, sign_in_ways};
 pub use plans::{dry_run, make_plan, plan, run};
@@ -41,4 +42,5 @@ pub use policy::{policy, save_policy};
 pub use session::Session;
 #[cfg(feature = "ssr")]
 use session::{actor, answer, console, session_id};
+pub use settings::{drift, settings};
 pub use tokens::{add_token, revoke_token, tokens};

@@ -6,8 +6,8 @@ use super::{actor, answer, console};
 use leptos::prelude::*;
 use leptos::server_fn::codec::{GetUrl, Json};
 use paddock_events::{
-    ClusterBackups, ClusterConfig, ClusterDeclared, ConfigChange, ConfigPreview, NewClone, NewInstance,
-    NodesPage, ReachPage, RevisionId,
+    ClusterBackups, ClusterConfig, ClusterDeclared, ClusterFailovers, ConfigChange, ConfigPreview, NewClone,
+    NewInstance, NodesPage, ReachPage, RevisionId,
 };
 
 /// Users, databases and what the forms need, as the inventory declares them.
@@ -32,6 +32,12 @@ pub async fn preview_config(name: String, change: ConfigChange) -> Result<Config
 #[server(name = CallClusterBackups, prefix = "/api/app", endpoint = "cluster-backups", input = GetUrl)]
 pub async fn cluster_backups(name: String) -> Result<ClusterBackups, ApiError> {
     answer(console().cluster_backups(&actor()?, &name).await)
+}
+
+/// Who led when: Patroni's history, and what the console saw.
+#[server(name = CallClusterFailovers, prefix = "/api/app", endpoint = "cluster-failovers", input = GetUrl)]
+pub async fn cluster_failovers(name: String) -> Result<ClusterFailovers, ApiError> {
+    answer(console().cluster_failovers(&actor()?, &name).await)
 }
 
 /// Declares one more instance as a revision.

@@ -39,11 +39,13 @@ pub fn Header() -> impl IntoView {
                 <a href=paths::CLUSTERS aria-current=move || current(paths::CLUSTERS)>"Clusters"</a>
                 <Reserved me may=|me| me.reads_inventory href=paths::INVENTORY text="Inventory" current/>
                 <a href=paths::NODES aria-current=move || current(paths::NODES)>"Nodes"</a>
+                <a href=paths::DRIFT aria-current=move || current(paths::DRIFT)>"Drift"</a>
                 <a href=paths::JOBS aria-current=move || current(paths::JOBS)>"Jobs"</a>
                 <a href=paths::APPROVALS aria-current=move || current(paths::APPROVALS)>"Approvals"<Waiting/></a>
                 <Reserved me may=|me| me.reads_inventory href=paths::POLICY text="Policy" current/>
                 <Reserved me may=|me| me.reads_audit href=paths::AUDIT text="Audit" current/>
                 <Reserved me may=|me| me.reads_people href=paths::PEOPLE text="People" current/>
+                <Reserved me may=|me| me.reads_people href=paths::SETTINGS text="Settings" current/>
             </nav>
             <div class="end">
                 {later(nothing, move || async move { me.await.ok().flatten().map(|me| view! { <Palette me/> }).into_any() })}

@@ -15,5 +15,7 @@ pub use header::Header;
 pub use load::{Loaded, later, load, titled};
 pub use log::{Log, LogLine, LogPane};
 pub use problem::{Copyable, ProblemBox, RefusedNote};
-pub use topology::{TopologyPicture, member_words, role_word, role_words, state_words};
+pub use topology::{
+    LinkedCluster, TopologyPicture, member_words, role_word, role_words, routed, state_words,
+};
 pub use yaml_editor::YamlEditor;

@@ -1,40 +1,103 @@
 //! The picture of a cluster: members, who replicates from whom, and where the services lead.
 
 use super::badge::Tone;
-use crate::words::picture::{Arrow, BOX_HEIGHT, BOX_WIDTH, lay_out};
+use crate::words::picture::{Arrow, BOX_HEIGHT, BOX_WIDTH, LINK_HEIGHT, LINK_WIDTH, lay_out, link};
 use crate::words::size;
 use leptos::prelude::*;
-use paddock_events::{ClusterTopology, MemberRole, MemberState, MemberTopology};
+use paddock_events::{
+    ClusterTopology, HaproxyServer, MemberRole, MemberState, MemberTopology, ServiceTopology,
+};
 
 /// Draws a snapshot. Everything in it is also in the tables below it, for who cannot see a picture.
 #[component]
-pub fn TopologyPicture(topology: ClusterTopology) -> impl IntoView {
+pub fn TopologyPicture(
+    topology: ClusterTopology,
+    /// Other clusters, sources first: name, its tone and state in a word, how they hang together, address of its page.
+    #[prop(optional)]
+    links: Vec<LinkedCluster>,
+    /// What a click on a member does besides leading to its row.
+    on_member: Callback<String, bool>,
+) -> impl IntoView {
     let picture = lay_out(&topology, 4);
+    let leader = picture.places.iter().find(|place| topology.members[place.member].leads());
+    // What is declared hangs together whether somebody leads or not.
+    let leader = leader.or(picture.places.first()).copied();
+    let sources = links.iter().filter(|link| link.source).count();
+    let linked = link(&picture, leader, sources, links.len() - sources);
     let label = format!("{}: {}", topology.cluster, size::count(topology.members.len(), "member"));
     let arrows = picture.arrows.iter().map(|arrow| draw_arrow(arrow, &topology)).collect_view();
     let boxes = picture
         .places
         .iter()
         .map(|place| {
-            draw_member(&topology.members[place.member], &ports(&topology, place.member), place.x, place.y)
+            let member = &topology.members[place.member];
+            draw_member(member, &ports(&topology, place.member), place.x, place.y, on_member)
         })
         .collect_view();
+    // Beside a phone's edge it scrolls rather than shrinks to what nobody reads.
+    let least = linked.width.min(560.0 + linked.width - picture.width) as u32;
+    let others = links
+        .into_iter()
+        .zip(linked.boxes.iter().zip(&linked.arrows))
+        .map(|(link, ((x, y), arrow))| draw_link(link, *x, *y, arrow.clone()))
+        .collect_view();
     view! {
-        <div class="picture" tabindex="0">
+        <div class="picture">
             <svg
-                role="img" aria-label=label
-                viewBox=format!("0 0 {} {}", picture.width, picture.height)
-                style=format!("max-width:{}px", picture.width)
+                role="group" aria-label=label
+                viewBox=format!("0 0 {} {}", linked.width, linked.height)
+                style=format!("max-width:{}px;min-width:{least}px", linked.width)
             >
                 <defs>
                     <marker id="head" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="8" markerHeight="8" orient="auto">
                         <path class="head" d="M0 0.5L7 4L0 7.5z"/>
                     </marker>
                 </defs>
-                {arrows}
-                {boxes}
+                {others}
+                <g transform=format!("translate({} 0)", linked.shift)>{arrows}{boxes}</g>
             </svg>
         </div>
+    }
+}
+
+/// Another cluster in a picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkedCluster {
+    /// `pg-dr`.
+    pub name: String,
+    /// Its page.
+    pub href: String,
+    /// It is where the drawn one comes from.
+    pub source: bool,
+    /// `standby cluster`, `clone by PITR`, and the like.
+    pub how: &'static str,
+    /// Its health.
+    pub health: (Tone, &'static str),
+}
+
+fn draw_link(link: LinkedCluster, x: f64, y: f64, arrow: Option<String>) -> impl IntoView + use<> {
+    let (class, sign) = link.health.0.look();
+    let label = format!("{}, {}, {}", link.name, link.how, link.health.1);
+    let name = shortened(&link.name, 20);
+    let line = format!("{sign} {}", link.how);
+    view! {
+        <g class="arrow linked">
+            {arrow.map(|path| view! { <path d=path marker-end="url(#head)"/> })}
+            <a href=link.href aria-label=label>
+                <g class=format!("member {class}") transform=format!("translate({x} {y})")>
+                    <rect class="box" width=LINK_WIDTH height=LINK_HEIGHT rx="8"/>
+                    <text class="name" x="14" y="22">{name}</text>
+                    <text class="state" x="14" y="40">{line}</text>
+                </g>
+            </a>
+        </g>
+    }
+}
+
+fn shortened(name: &str, most: usize) -> String {
+    match name.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
     }
 }
 
@@ -80,22 +143,25 @@ pub fn role_words(member: &MemberTopology) -> String {
     )
 }
 
-/// Ports that lead to a member now: services whose HAProxy has it up, spare servers only while nobody else is up.
+/// The servers that a service leads to now: those that HAProxy has up, spare ones only while nobody else is.
+pub fn routed(service: &ServiceTopology) -> Vec<&HaproxyServer> {
+    let up = |server: &&HaproxyServer| {
+        server.weight > 0 && (server.status.starts_with("UP") || server.status == "no check")
+    };
+    let (spare, first): (Vec<_>, Vec<_>) =
+        service.servers.iter().filter(up).partition(|server| server.backup);
+    if first.is_empty() { spare } else { first }
+}
+
+/// Ports that lead to a member now.
 fn ports(topology: &ClusterTopology, member: usize) -> Vec<String> {
     let name = &topology.members[member].instance;
-    let up = |status: &str| status.starts_with("UP") || status == "no check";
-    let mut ports: Vec<u16> = Vec::new();
-    for service in &topology.services {
-        let first =
-            service.servers.iter().any(|server| !server.backup && server.weight > 0 && up(&server.status));
-        let leads_here = service.servers.iter().any(|server| {
-            server.instance == *name && server.weight > 0 && up(&server.status) && (!server.backup || !first)
-        });
-        if leads_here && !ports.contains(&service.port) {
-            ports.push(service.port);
-        }
-    }
+    let leads_here =
+        |service: &&ServiceTopology| routed(service).iter().any(|server| server.instance == *name);
+    let mut ports: Vec<u16> =
+        topology.services.iter().filter(leads_here).map(|service| service.port).collect();
     ports.sort_unstable();
+    ports.dedup();
     ports.iter().map(u16::to_string).collect()
 }
 
@@ -115,16 +181,26 @@ fn draw_arrow(arrow: &Arrow, topology: &ClusterTopology) -> impl IntoView + use<
     }
 }
 
-fn draw_member(member: &MemberTopology, ports: &[String], x: f64, y: f64) -> impl IntoView + use<> {
+fn draw_member(
+    member: &MemberTopology,
+    ports: &[String],
+    x: f64,
+    y: f64,
+    on_member: Callback<String, bool>,
+) -> impl IntoView + use<> {
     let (tone, state) = member_words(member);
     let (class, sign) = tone.look();
     let leads = matches!(member.role, MemberRole::Primary | MemberRole::StandbyLeader);
     // What is not known is said in the table below; here it would only stand in the way of why.
     let timeline = member.timeline.map(|timeline| format!("timeline {timeline}"));
     let version = member.version.as_ref().map_or(String::new(), |version| format!(" · {version}"));
-    let name = match member.instance.char_indices().nth(26) {
-        Some((end, _)) => format!("{}…", &member.instance[..end]),
-        None => member.instance.clone(),
+    let name = shortened(&member.instance, 26);
+    let id = member.instance.clone();
+    let label = format!("{}, {}, {state}", member.instance, role_words(member));
+    let press = move |event: leptos::ev::MouseEvent| {
+        if on_member.run(id.clone()) {
+            event.prevent_default();
+        }
     };
     let line = format!("{} · {}{version}", role_words(member), member.host);
     let services = if ports.is_empty() {
@@ -134,16 +210,18 @@ fn draw_member(member: &MemberTopology, ports: &[String], x: f64, y: f64) -> imp
     };
     view! {
         <g class=format!("member {class}{}", if leads { " leads" } else { "" }) transform=format!("translate({x} {y})")>
-            <rect class="box" width=BOX_WIDTH height=BOX_HEIGHT rx="8"/>
-            <rect class="edge" width="4" height=BOX_HEIGHT - 16.0 x="0" y="8" rx="2"/>
-            <text class="name" x="16" y="25">{name}</text>
-            <text class="host" x="16" y="44">{line}</text>
-            <text class="state" x="16" y="66"><tspan class="sign">{sign}</tspan>{format!(" {state}")}</text>
-            <text class="line" x=BOX_WIDTH - 14.0 y="66" text-anchor="end">{timeline}</text>
-            <text class="serves" x="16" y="90">{services}</text>
-            {member.pending_restart.then(|| view! {
-                <text class="pending" x=BOX_WIDTH - 14.0 y="90" text-anchor="end">"restart pending"</text>
-            })}
+            <a href=format!("#member-{}", member.instance) aria-label=label on:click=press>
+                <rect class="box" width=BOX_WIDTH height=BOX_HEIGHT rx="8"/>
+                <rect class="edge" width="4" height=BOX_HEIGHT - 16.0 x="0" y="8" rx="2"/>
+                <text class="name" x="16" y="25">{name}</text>
+                <text class="host" x="16" y="44">{line}</text>
+                <text class="state" x="16" y="66"><tspan class="sign">{sign}</tspan>{format!(" {state}")}</text>
+                <text class="line" x=BOX_WIDTH - 14.0 y="66" text-anchor="end">{timeline}</text>
+                <text class="serves" x="16" y="90">{services}</text>
+                {member.pending_restart.then(|| view! {
+                    <text class="pending" x=BOX_WIDTH - 14.0 y="90" text-anchor="end">"restart pending"</text>
+                })}
+            </a>
         </g>
     }
 }

@@ -5,8 +5,8 @@
 //! people go from a job to its plan, and every further name doubles the number of files there can be.
 
 use super::{
-    AccountView, ApprovalsView, AuditView, BlameView, ClusterView, HistoryView, InventoryView, JobView,
-    JobsView, NodesView, PeopleView, PlanView, PolicyView, RevisionView, SignIn,
+    AccountView, ApprovalsView, AuditView, BlameView, ClusterView, DriftView, HistoryView, InventoryView,
+    JobView, JobsView, NodesView, PeopleView, PlanView, PolicyView, RevisionView, SettingsView, SignIn,
 };
 use leptos::prelude::*;
 #[cfg(feature = "ssr")]
@@ -82,7 +82,7 @@ macro_rules! lazy {
 lazy! {
     cluster: cluster ClusterView;
     jobs: jobs JobsView, job JobView, plan PlanView, approvals ApprovalsView;
-    inventory: inventory InventoryView, history HistoryView, revision RevisionView, blame BlameView, nodes NodesView;
-    people: account AccountView, audit AuditView, people PeopleView, policy PolicyView;
+    inventory: inventory InventoryView, history HistoryView, revision RevisionView, blame BlameView, nodes NodesView, drift DriftView;
+    people: account AccountView, audit AuditView, people PeopleView, policy PolicyView, settings SettingsView;
     sign_in: sign_in SignIn;
 }

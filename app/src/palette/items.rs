@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(titles("audit", &me(true)), ["Audit log"]);
         assert_eq!(titles("audit", &me(false)), [""; 0]);
         let all = titles("", &me(false));
-        assert_eq!((all.len(), all[0].as_str(), all[7].as_str()), (MOST, "Clusters", "pg-00"));
+        assert_eq!((all.len(), all[0].as_str(), all[8].as_str()), (MOST, "Clusters", "pg-00"));
     }
 
     #[test]

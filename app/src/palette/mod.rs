@@ -304,11 +304,13 @@ fn pages(me: &Me) -> Vec<(&'static str, &'static str)> {
         ("Clusters", paths::CLUSTERS, true),
         ("Inventory", paths::INVENTORY, me.reads_inventory),
         ("Nodes", paths::NODES, true),
+        ("Drift", paths::DRIFT, true),
         ("Jobs", paths::JOBS, true),
         ("Approvals", paths::APPROVALS, true),
         ("Policy", paths::POLICY, me.reads_inventory),
         ("Audit log", paths::AUDIT, me.reads_audit),
         ("People", paths::PEOPLE, me.reads_people),
+        ("Settings", paths::SETTINGS, me.reads_people),
         ("My account", paths::ACCOUNT, true),
     ];
     all.into_iter().filter(|(_, _, may)| *may).map(|(title, to, _)| (title, to)).collect()

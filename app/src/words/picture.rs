@@ -127,6 +127,60 @@ fn arrow(from: usize, to: usize, sender: &Place, receiver: &Place) -> Option<Arr
     Some(Arrow { from, to, path, label: (x2, y2 - 18.0) })
 }
 
+/// Width of the box of another cluster.
+pub const LINK_WIDTH: f64 = 176.0;
+/// Its height.
+pub const LINK_HEIGHT: f64 = 52.0;
+const LINK_GAP_X: f64 = 72.0;
+const LINK_GAP_Y: f64 = 16.0;
+
+/// A picture with the clusters that it hangs together with: where it comes from on the left, what comes from it on the right.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Linked {
+    /// Width of all.
+    pub width: f64,
+    /// Height of all.
+    pub height: f64,
+    /// How far the members are from the left.
+    pub shift: f64,
+    /// Left and upper edge of each cluster's box, sources first.
+    pub boxes: Vec<(f64, f64)>,
+    /// The arrow of each, along which data flow; none while nobody leads.
+    pub arrows: Vec<Option<String>>,
+}
+
+/// Puts so many sources and so many that come from it beside a picture whose leader stands there.
+pub fn link(picture: &Picture, leader: Option<Place>, sources: usize, derived: usize) -> Linked {
+    let side = |count: usize| if count == 0 { 0.0 } else { LINK_WIDTH + LINK_GAP_X };
+    let shift = side(sources);
+    let column = |count: usize| count as f64 * (LINK_HEIGHT + LINK_GAP_Y) - LINK_GAP_Y + 2.0 * EDGE;
+    let top = |at: usize| EDGE + (BOX_HEIGHT - LINK_HEIGHT) / 2.0 + at as f64 * (LINK_HEIGHT + LINK_GAP_Y);
+    let right = shift + picture.width + LINK_GAP_X;
+    let mut out = Linked {
+        width: shift + picture.width + side(derived),
+        height: picture.height.max(column(sources.max(derived)) + (BOX_HEIGHT - LINK_HEIGHT) / 2.0),
+        shift,
+        ..Linked::default()
+    };
+    for at in 0..sources + derived {
+        let source = at < sources;
+        let (x, y) = if source { (EDGE, top(at)) } else { (right - EDGE, top(at - sources)) };
+        out.boxes.push((x, y));
+        out.arrows.push(leader.map(|leader| {
+            let (middle, level) = (y + LINK_HEIGHT / 2.0, leader.y + BOX_HEIGHT / 2.0);
+            let left = leader.x + shift;
+            if source {
+                let (from, bend, to) = (x + LINK_WIDTH, x + LINK_WIDTH + LINK_GAP_X / 2.0, left - 7.0);
+                format!("M{from} {middle}H{bend}V{level}H{to}")
+            } else {
+                let (from, bend, to) = (left + BOX_WIDTH, x - LINK_GAP_X / 2.0, x - 7.0);
+                format!("M{from} {level}H{bend}V{middle}H{to}")
+            }
+        }));
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,6 +252,25 @@ mod tests {
         assert_eq!(picture.places.len(), 3);
         assert!(picture.width < 3.0 * BOX_WIDTH);
         assert_eq!(lay_out(&cluster(vec![]), 2).places.len(), 0);
+    }
+
+    #[test]
+    fn other_clusters_stand_beside_the_members_and_never_on_them() {
+        let picture = lay_out(&cluster(vec![member("c-1", MemberRole::Primary, None)]), 4);
+        assert_eq!(
+            link(&picture, None, 0, 0),
+            Linked { width: picture.width, height: picture.height, ..Linked::default() }
+        );
+        let linked = link(&picture, Some(picture.places[0]), 1, 3);
+        assert_eq!((linked.boxes.len(), linked.arrows.iter().flatten().count()), (4, 4));
+        let member = picture.places[0].x + linked.shift;
+        assert!(linked.boxes[0].0 + LINK_WIDTH < member, "the source is on the left");
+        for (x, y) in &linked.boxes[1..] {
+            assert!(
+                *x > member + BOX_WIDTH && x + LINK_WIDTH <= linked.width && y + LINK_HEIGHT <= linked.height
+            );
+        }
+        assert_eq!(link(&picture, None, 1, 0).arrows, [None], "without a leader nothing flows");
     }
 
     #[test]

@@ -11,7 +11,8 @@ use paddock_events::{
     ClusterPage, ClusterRow, ClusterTopology, FleetPage, HealthLevel, JobId, MemberTopology, Problem,
     ProblemKind, RowMember,
 };
-use paddock_inventory::{Cluster, ClusterName};
+use paddock_inventory::{Cluster, ClusterName, Instance, InstanceRole, Inventory};
+use paddock_live::Declared;
 use std::collections::BTreeMap;
 
 /// Pigsty's default of `pg_version`, as the planner takes it.
@@ -82,6 +83,12 @@ impl Console {
             jobs: jobs.iter().map(job_row).collect(),
             may_operate: verdict(actor, Action::Run, Target::Cluster(name.as_str()), busy),
             offers: of_cluster(cluster),
+            links: self.links(actor, &current.inventory, cluster),
+            dcs: current
+                .inventory
+                .group("etcd")
+                .map(|group| group.hosts.iter().map(ToString::to_string).collect())
+                .unwrap_or_default(),
             row,
         })
     }
@@ -119,9 +126,7 @@ impl Console {
         busy: &BTreeMap<String, JobId>,
     ) -> ClusterRow {
         let name = cluster.name.as_str();
-        let declared =
-            cluster.instances.first().and_then(|first| current.inventory.vars(first.addr).text("pg_version"));
-        let declared = declared.unwrap_or_else(|| DEFAULT_VERSION.to_owned());
+        let (declared, standby) = declared_of(&current.inventory, cluster);
         let instances = cluster.instances.iter();
         let instances =
             instances.map(|one| (one.id.to_string(), one.addr.to_string(), one.role.to_string())).collect();
@@ -144,21 +149,31 @@ impl Console {
             row.backup = kept.backup;
             row.lags.clone_from(&kept.lags);
             if let Some(seen) = seen {
-                show(&mut row, seen);
+                show(&mut row, seen, standby);
             }
         });
         row
     }
 }
 
+/// The declared version, and whether the cluster is declared to follow another one.
+pub(crate) fn declared_of(inventory: &Inventory, cluster: &Cluster) -> (String, bool) {
+    let vars = |one: &Instance| inventory.vars(one.addr);
+    let version = cluster.instances.first().and_then(|first| vars(first).text("pg_version"));
+    let mut primaries = cluster.instances.iter().filter(|one| one.role == InstanceRole::Primary);
+    let standby = primaries.any(|one| vars(one).text("pg_upstream").is_some());
+    (version.unwrap_or_else(|| DEFAULT_VERSION.to_owned()), standby)
+}
+
 /// Takes a picture into a row that has the declared version yet.
-fn show(row: &mut ClusterRow, seen: &ClusterTopology) {
+fn show(row: &mut ClusterRow, seen: &ClusterTopology, standby: bool) {
     row.health = seen.health;
     row.reasons.clone_from(&seen.reasons);
     row.members = seen.members.iter().map(member).collect();
     row.leader = seen.leader().map(|leader| leader.instance.clone());
     row.max_lag_bytes = seen.max_lag_bytes();
-    row.drift = paddock_live::drift(seen, &row.version);
+    let found = paddock_live::drift(seen, Declared { version: &row.version, standby });
+    row.drift = found.into_iter().map(|one| one.said).collect();
     row.seen_at_us = Some(seen.at_us);
     if let Some(version) = seen.version() {
         version.clone_into(&mut row.version);

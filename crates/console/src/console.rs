@@ -18,7 +18,7 @@ use crate::rounds::look_around;
 use crate::runner::Running;
 use crate::ssh_keys::key_pair;
 use paddock_engine::{Pool, SshSettings};
-use paddock_events::{ClusterTopology, Event, JobId, PersonId, Problem, ProblemKind};
+use paddock_events::{ClusterTopology, Event, JobId, PersonId, Problem, ProblemKind, SettingGroup};
 use paddock_inventory::NodeAddr;
 use paddock_store::Store;
 use std::collections::HashMap;
@@ -76,6 +76,8 @@ pub struct Settings {
     pub provider: Option<OidcSettings>,
     /// Who is told what happens; their names differ.
     pub notify: Vec<NotifySettings>,
+    /// What whoever starts the console has decided, for its settings page.
+    pub stated: Vec<SettingGroup>,
 }
 
 impl Settings {
@@ -91,6 +93,7 @@ impl Settings {
             seed_inventory: None,
             provider: None,
             notify: Vec::new(),
+            stated: Vec::new(),
         }
     }
 }

@@ -17,9 +17,11 @@ mod console;
 mod declare;
 mod declared;
 mod desk;
+mod drift;
 #[cfg(test)]
 mod factor_tests;
 mod factors;
+mod failovers;
 mod feed;
 mod fleet;
 mod handover;
@@ -56,6 +58,7 @@ mod runner;
 #[cfg(test)]
 mod scope_tests;
 mod sessions;
+mod settings_page;
 mod ssh_keys;
 mod tokens;
 mod totp;

@@ -7,8 +7,9 @@ use crate::console::{Inner, TopologyFeed};
 use crate::inventory::Current;
 use crate::sessions::IDLE_S;
 use paddock_engine::Targets;
-use paddock_events::{ClusterTopology, LagHistory, RevisionId, RowBackup};
+use paddock_events::{ClusterTopology, HealthLevel, LagHistory, RevisionId, RowBackup};
 use paddock_inventory::ClusterName;
+use paddock_live::{Watch, Witness};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -28,6 +29,8 @@ pub(crate) struct Picture {
     /// A task polls it for watchers.
     polled: AtomicBool,
     kept: Mutex<Kept>,
+    /// What changes from look to look; none before the first.
+    pub(crate) witness: tokio::sync::Mutex<Option<Witness>>,
 }
 
 /// What is kept of a cluster besides its last picture. In memory: a new console looks anew.
@@ -39,6 +42,15 @@ pub(crate) struct Kept {
     backups_due: bool,
     /// Number of the change that was its last one.
     change: u64,
+}
+
+/// What came of a look.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    /// Nothing answered.
+    pub(crate) silent: bool,
+    /// Something did, and nobody takes writes or can be asked whether they do.
+    pub(crate) headless: bool,
 }
 
 /// The last pictures of all clusters, by name.
@@ -121,6 +133,7 @@ impl Live {
                 seen: watch::Sender::new(None),
                 polled: AtomicBool::new(false),
                 kept: Mutex::default(),
+                witness: tokio::sync::Mutex::default(),
             })
         };
         match self.pictures.lock() {
@@ -195,14 +208,15 @@ impl Console {
     }
 
     async fn poll_while_watched(self, name: ClusterName, picture: Arc<Picture>) {
+        let mut watch = Watch::default();
         loop {
             while picture.seen.receiver_count() > 0 {
-                let Some(silent) = self.look(&name, &picture).await else {
+                let Some(look) = self.look(&name, &picture, &mut watch).await else {
                     self.inner.live.keep_only(&|known| known != name.as_str());
                     return;
                 };
                 tokio::select! {
-                    () = sleep(if silent { SILENT } else { WATCHED }) => {}
+                    () = sleep(if look.silent { SILENT } else { WATCHED }) => {}
                     () = picture.seen.closed() => {}
                     () = self.inner.closing.cancelled() => return,
                 }
@@ -215,19 +229,27 @@ impl Console {
         }
     }
 
-    /// Looks once; gives whether nothing answered, none when the cluster is not declared any more.
-    pub(crate) async fn look(&self, name: &ClusterName, picture: &Picture) -> Option<bool> {
+    /// Looks once; gives what came of it, none when the cluster is not declared any more.
+    pub(crate) async fn look(
+        &self,
+        name: &ClusterName,
+        picture: &Picture,
+        watch: &mut Watch,
+    ) -> Option<Look> {
         let current = match self.current().await {
             Ok(current) => current?,
-            Err(_) => return Some(true),
+            Err(_) => return Some(Look { silent: true, headless: false }),
         };
         current.inventory.cluster(name)?;
         let targets = self.targets_in_force(&current);
         let (pool, at_us) = (&self.inner.pool, now_us());
-        let seen = paddock_live::read_cluster(pool, &targets, &current.inventory, name, at_us).await?;
+        let seen = watch.look(pool, &targets, &current.inventory, name, at_us).await?;
         let silent = seen.members.iter().all(|member| member.unreachable.is_some());
-        self.inner.live.show(picture, seen);
-        Some(silent)
+        let headless = seen.health == HealthLevel::Down
+            || seen.leader().is_some_and(|leader| leader.unreachable.is_some());
+        self.inner.live.show(picture, seen.clone());
+        self.witness(name, picture, &seen).await;
+        Some(Look { silent, headless })
     }
 
     /// Targets of the inventory in force, read once for each revision.
@@ -273,6 +295,7 @@ pub(crate) async fn keep_house(inner: Weak<Inner>) {
             if let Err(error) = console.inner.store.delete_expired_sessions(now_s(), IDLE_S).await {
                 tracing::warn!("expired sessions were not deleted: {error}");
             }
+            console.forget_old_sightings().await;
         }
     }
 }
@@ -280,7 +303,6 @@ pub(crate) async fn keep_house(inner: Weak<Inner>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paddock_events::HealthLevel;
 
     fn seen(health: HealthLevel, at_us: i64) -> ClusterTopology {
         let cluster = "pg-test".to_owned();

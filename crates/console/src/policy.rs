@@ -127,7 +127,7 @@ impl Action {
             Self::BreakGlass => "approve alone what destroys",
             Self::Audit => "read the audit log",
             Self::People => "read who may do what",
-            Self::Settings => "change the approval policy",
+            Self::Settings => "read or change the console's settings",
             Self::TrustHostKey => "trust a host key",
         }
     }

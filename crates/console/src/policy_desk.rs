@@ -75,6 +75,11 @@ impl Console {
         }
     }
 
+    /// Whether somebody has written a policy; else the built-in one holds.
+    pub(crate) async fn approval_policy_is_written(&self) -> Result<bool, Problem> {
+        Ok(kept(&self.inner.store).await?.is_some())
+    }
+
     /// The policy for who may read about every cluster: its patterns tell of their names.
     pub async fn policy_page(&self, actor: &Actor) -> Result<PolicyPage, Problem> {
         self.gate(actor, Action::See, Target::Everything, "the policy").await?;

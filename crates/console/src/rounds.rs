@@ -4,10 +4,11 @@
 use crate::Console;
 use crate::console::Inner;
 use crate::inventory::Current;
-use crate::live::{SILENT, WATCHED};
+use crate::live::{Look, SILENT, WATCHED};
 use paddock_engine::read_backups;
 use paddock_events::RevisionId;
 use paddock_inventory::ClusterName;
+use paddock_live::Watch;
 use std::collections::HashMap;
 use std::sync::Weak;
 use std::time::Duration;
@@ -16,6 +17,8 @@ use tokio::time::{Instant, sleep};
 
 /// Between two looks at a cluster while nobody watches, or at one of which nothing answers.
 const ROUND: Duration = Duration::from_secs(30);
+/// The same in a small fleet: what happened while nobody watched shall be known to a few seconds.
+const SMALL_ROUND: Duration = Duration::from_secs(5);
 /// Each cluster of a large fleet makes the others wait this much longer: a thousand are looked at within ten seconds.
 const EACH: Duration = Duration::from_millis(10);
 /// Looks side by side at clusters that answered, or were not asked yet.
@@ -36,6 +39,8 @@ struct Looked {
     at: Option<Instant>,
     /// Nothing answered.
     silent: bool,
+    /// Nobody takes writes: when somebody does again is to be known to the second.
+    headless: bool,
     /// It goes on.
     looking: bool,
     /// When its repository of backups was last asked for.
@@ -43,8 +48,8 @@ struct Looked {
 }
 
 /// What came of a look.
-struct Look {
-    silent: bool,
+struct Done {
+    look: Look,
     asked_backups: bool,
 }
 
@@ -52,7 +57,7 @@ impl Looked {
     /// Whether a cluster of a fleet of `count` is due.
     fn is_due(self, now: Instant, watched: bool, count: usize) -> bool {
         let Some(at) = self.at else { return !self.looking };
-        !self.looking && now.duration_since(at) >= period(watched, self.silent, count)
+        !self.looking && now.duration_since(at) >= period(watched || self.headless, self.silent, count)
     }
 }
 
@@ -61,7 +66,8 @@ fn period(watched: bool, silent: bool, count: usize) -> Duration {
     match (watched, silent) {
         (true, false) => WATCHED.max(spread).min(ROUND),
         (true, true) => SILENT.max(spread).min(ROUND),
-        (false, _) => ROUND,
+        (false, false) => SMALL_ROUND.max(spread.saturating_mul(10)).min(ROUND),
+        (false, true) => ROUND,
     }
 }
 
@@ -92,7 +98,7 @@ fn next(
 /// that goes on when it closes is dropped.
 pub(crate) async fn look_around(inner: Weak<Inner>) {
     let mut looked: HashMap<ClusterName, Looked> = HashMap::new();
-    let mut looks: JoinSet<(ClusterName, Look)> = JoinSet::new();
+    let mut looks: JoinSet<(ClusterName, Done)> = JoinSet::new();
     let mut revision = None;
     let mut wait = BEFORE;
     loop {
@@ -105,10 +111,10 @@ pub(crate) async fn look_around(inner: Weak<Inner>) {
         let now = Instant::now();
         while let Some(done) = looks.try_join_next() {
             match done {
-                Ok((name, Look { silent, asked_backups })) => {
+                Ok((name, Done { look: Look { silent, headless }, asked_backups })) => {
                     if let Some(one) = looked.get_mut(&name) {
                         let backups = if asked_backups { Some(now) } else { one.backups };
-                        *one = Looked { at: Some(now), silent, looking: false, backups };
+                        *one = Looked { at: Some(now), silent, headless, looking: false, backups };
                     }
                 }
                 Err(error) => tracing::error!("a cluster was not looked at: {error}"),
@@ -125,9 +131,10 @@ pub(crate) async fn look_around(inner: Weak<Inner>) {
             let console = console.clone();
             looks.spawn(async move {
                 let picture = console.inner.live.picture(name.as_str());
-                let silent = console.look(&name, &picture).await.unwrap_or(true);
-                let asked_backups = !silent && console.look_for_backups(&name, by_time).await;
-                (name, Look { silent, asked_backups })
+                let look = console.look(&name, &picture, &mut Watch::default()).await;
+                let look = look.unwrap_or(Look { silent: true, headless: false });
+                let asked_backups = !look.silent && console.look_for_backups(&name, by_time).await;
+                (name, Done { look, asked_backups })
             });
         }
     }
@@ -229,7 +236,10 @@ mod tests {
             (true, false, 1_000, 10),
             (true, true, 1_000, 10),
             (true, false, 10_000, 30),
-            (false, false, 3, 30),
+            (false, false, 3, 5),
+            (false, false, 100, 10),
+            (false, false, 1_000, 30),
+            (false, true, 3, 30),
         ] {
             let period = period(watched, silent, count);
             assert_eq!(period, Duration::from_secs(seconds), "{watched} {silent} {count}");

@@ -6,7 +6,9 @@
 mod approval;
 mod audit;
 mod cluster_pages;
+mod console_pages;
 mod event;
+mod failovers;
 mod fleet;
 mod history;
 mod ids;
@@ -26,7 +28,13 @@ pub use cluster_pages::{
     BackupRow, ClusterBackups, ClusterConfig, ClusterDeclared, ConfigChange, ConfigPreview, DeclaredDatabase,
     DeclaredUser, NewClone, NewInstance, NodeReach, NodeRow, NodesPage, Offer, Reach, ReachPage,
 };
+pub use console_pages::{
+    ClusterLink, DestinationRow, DriftPage, DriftRow, LinkKind, SettingGroup, SettingRow, SettingsPage,
+};
 pub use event::{Event, EventKind, JobOutcome, Outcome, Stream};
+pub use failovers::{
+    ClusterFailovers, Gone, LeaderHistory, Outage, Sighting, SightingRow, TimelineEnd, outages,
+};
 pub use fleet::{ClusterRow, FleetPage, LagHistory, RowBackup, RowMember};
 pub use history::{
     BlameLine, BlamePage, DiffLine, DiffMark, HistoryPage, InventoryDraft, Recall, RevisionPage, RevisionRow,

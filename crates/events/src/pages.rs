@@ -122,6 +122,10 @@ pub struct ClusterPage {
     pub may_operate: Verdict,
     /// What can be asked of it and of its declared instances.
     pub offers: Vec<crate::Offer>,
+    /// The clusters that it comes from, and those that come from it.
+    pub links: Vec<crate::ClusterLink>,
+    /// The nodes of etcd, which keeps the leader's lock.
+    pub dcs: Vec<String>,
 }
 
 /// Severity of a finding.

@@ -9,8 +9,10 @@ mod haproxy;
 mod health;
 mod patroni;
 mod read;
+mod witness;
 
-pub use config::read_config;
-pub use drift::drift;
+pub use config::{read_config, read_history};
+pub use drift::{Close, Declared, Difference, drift};
 pub use health::{LAG_BOUND_BYTES, judge};
-pub use read::read_cluster;
+pub use read::{Watch, read_cluster};
+pub use witness::{Witness, last_leader};

@@ -1,7 +1,9 @@
 //! Patroni's answers as values.
 
-use paddock_events::{MemberRole, MemberState};
+use paddock_events::{MemberRole, MemberState, TimelineEnd};
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// One member in `GET /cluster`.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,9 +66,48 @@ pub(crate) fn instance(text: &str) -> (Option<String>, bool) {
     (version, value.get("pending_restart").and_then(Value::as_bool).unwrap_or(false))
 }
 
+/// `GET /history`: a row for each timeline that has ended, `[timeline, lsn, reason, when, new leader]`; the last two are there
+/// or not. None when it is not Patroni's JSON.
+pub(crate) fn history(text: &str) -> Option<Vec<TimelineEnd>> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    Some(value.as_array()?.iter().filter_map(timeline_end).collect())
+}
+
+fn timeline_end(row: &Value) -> Option<TimelineEnd> {
+    let text = |at: usize| row.get(at).and_then(Value::as_str);
+    let lsn = row.get(1)?.as_u64()?;
+    let at = text(3).and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
+    Some(TimelineEnd {
+        timeline: u32::try_from(row.get(0)?.as_u64()?).ok()?,
+        lsn: format!("{:X}/{:X}", lsn >> 32, lsn & 0xffff_ffff),
+        reason: text(2).unwrap_or_default().to_owned(),
+        at_us: at.and_then(|at| i64::try_from(at.unix_timestamp_nanos() / 1_000).ok()),
+        leader: text(4).map(str::to_owned),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_history_reads_with_and_without_its_last_columns() {
+        let text = r#"[[1, 25623960, "no recovery target specified", "2026-11-24T11:02:03.500000+00:00", "pg-test-2"],
+            [2, 4320133120, "before 2026-01-01"], ["x"], [3]]"#;
+        let ends = history(text).unwrap();
+        assert_eq!(ends.len(), 2, "what is no row is left out: {ends:?}");
+        assert_eq!((ends[0].timeline, ends[0].lsn.as_str()), (1, "0/186FD98"));
+        assert_eq!(
+            (ends[0].at_us, ends[0].leader.as_deref()),
+            (Some(1_795_518_123_500_000), Some("pg-test-2"))
+        );
+        assert_eq!(
+            (ends[1].lsn.as_str(), ends[1].at_us, ends[1].leader.as_deref()),
+            ("1/1800000", None, None)
+        );
+        assert_eq!(history("[]"), Some(vec![]));
+        assert_eq!(history("{}"), None);
+    }
 
     #[test]
     fn a_cluster_of_patroni_3_reads() {

@@ -5,15 +5,20 @@ use crate::patroni::{self, Seen};
 use crate::{haproxy, judge};
 use paddock_engine::{Pool, Target, Targets};
 use paddock_events::{ClusterTopology, MemberRole, MemberState, MemberTopology, ServiceTopology};
-use paddock_inventory::{Cluster, ClusterName, Inventory, Value, Vars};
+use paddock_inventory::{Cluster, ClusterName, Instance, Inventory, Value, Vars};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long one look waits for a node.
 const REACH: Duration = Duration::from_secs(5);
+/// How long others are waited for once a Patroni has answered, and how long those that were not reached the last time.
+const LATE: Duration = Duration::from_secs(1);
+const GONE: Duration = Duration::from_millis(300);
 
 /// What one node said.
+#[derive(Debug)]
 struct Answer {
     instance: String,
     cluster: Option<(Vec<Seen>, bool)>,
@@ -22,6 +27,8 @@ struct Answer {
     services: Vec<ServiceTopology>,
     /// Why nothing is known of the node, or of its Patroni.
     unreachable: Option<String>,
+    /// It is of an earlier look: the node has not answered since.
+    late: bool,
 }
 
 /// Reads a declared cluster; none when the inventory does not declare it. `at_us` is the caller's clock.
@@ -32,31 +39,83 @@ pub async fn read_cluster(
     name: &ClusterName,
     at_us: i64,
 ) -> Option<ClusterTopology> {
-    let cluster = inventory.cluster(name)?;
-    let mut tasks = JoinSet::new();
-    for instance in &cluster.instances {
-        let vars = inventory.vars(instance.addr);
-        let question = Question {
-            instance: instance.id.to_string(),
-            cluster: name.to_string(),
-            ip: instance.addr.to_string(),
-            patroni_port: port(&vars, "patroni_port", 8008),
-            stats_port: port(&vars, "haproxy_exporter_port", 9101),
-            stats_path: format!("/haproxy/{}/;csv", node_name(&vars, &instance.id.to_string())),
-            stats_login: (
-                vars.text("haproxy_admin_username").unwrap_or_else(|| "admin".into()),
-                vars.text("haproxy_admin_password").unwrap_or_else(|| "pigsty".into()),
-            ),
-            ports: service_ports(&vars),
-        };
-        let (pool, target) = (pool.clone(), targets.get(instance.addr).cloned());
-        tasks.spawn(async move { question.ask(&pool, target).await });
+    Watch::default().look(pool, targets, inventory, name, at_us).await
+}
+
+/// Looks at one cluster again and again. A node that is silent is asked all the same, and waited for beside the looks: whom the
+/// others have made their leader is seen at once, not when its bound has passed.
+#[derive(Debug, Default)]
+pub struct Watch {
+    asked: JoinSet<Answer>,
+    /// Instances that have not answered yet.
+    silent: BTreeSet<String>,
+    /// The last answer of each instance.
+    last: BTreeMap<String, Answer>,
+}
+
+impl Watch {
+    /// As [`read_cluster`]. Of who does not answer in time, the picture says what their last answer was, until their bound has
+    /// passed. Dropping it drops what is asked; the next look goes on with what was begun.
+    pub async fn look(
+        &mut self,
+        pool: &Pool,
+        targets: &Targets,
+        inventory: &Inventory,
+        name: &ClusterName,
+        at_us: i64,
+    ) -> Option<ClusterTopology> {
+        let cluster = inventory.cluster(name)?;
+        for instance in &cluster.instances {
+            let id = instance.id.to_string();
+            if self.silent.insert(id.clone()) {
+                let question = Question::of(inventory, cluster, instance);
+                let (pool, target) = (pool.clone(), targets.get(instance.addr).cloned());
+                self.asked.spawn(async move { question.ask(&pool, target).await });
+            }
+        }
+        let declared = |id: &String| cluster.instances.iter().any(|one| one.id.to_string() == *id);
+        self.last.retain(|id, _| declared(id));
+        self.last.values_mut().for_each(|answer| answer.late = true);
+        self.hear(declared).await;
+        let answers: Vec<&Answer> = self.last.values().collect();
+        Some(join(cluster, &answers, at_us))
     }
-    let mut answers = Vec::new();
-    while let Some(done) = tasks.join_next().await {
-        answers.extend(done);
+
+    /// Takes answers until all are there, or nobody else is waited for.
+    async fn hear(&mut self, declared: impl Fn(&String) -> bool) {
+        let (mut until, mut heard) = (None::<Instant>, false);
+        loop {
+            let next = match until {
+                Some(until) => match timeout_at(until, self.asked.join_next()).await {
+                    Ok(next) => next,
+                    Err(_) => return,
+                },
+                None => self.asked.join_next().await,
+            };
+            match next {
+                Some(Ok(answer)) => {
+                    self.silent.remove(&answer.instance);
+                    let patroni = answer.cluster.is_some();
+                    self.last.insert(answer.instance.clone(), answer);
+                    heard |= patroni;
+                    let missing = self.silent.iter().filter(|id| declared(id));
+                    // Who was never heard is waited for: a first picture is whole.
+                    let known: Option<Vec<&Answer>> = missing.map(|id| self.last.get(id)).collect();
+                    if let Some(known) = known.filter(|_| heard) {
+                        let gone = known.iter().all(|last| last.unreachable.is_some());
+                        let then = Instant::now() + if gone { GONE } else { LATE };
+                        until = Some(until.map_or(then, |until| until.min(then)));
+                    }
+                }
+                // Only a panic of ours ends a question so; it is asked again at the next look.
+                Some(Err(error)) => tracing::error!("an instance was not asked: {error}"),
+                None => {
+                    self.silent.clear();
+                    return;
+                }
+            }
+        }
     }
-    Some(join(cluster, &answers, at_us))
 }
 
 struct Question {
@@ -71,6 +130,24 @@ struct Question {
 }
 
 impl Question {
+    fn of(inventory: &Inventory, cluster: &Cluster, instance: &Instance) -> Self {
+        let vars = inventory.vars(instance.addr);
+        let id = instance.id.to_string();
+        Self {
+            cluster: cluster.name.to_string(),
+            ip: instance.addr.to_string(),
+            patroni_port: port(&vars, "patroni_port", 8008),
+            stats_port: port(&vars, "haproxy_exporter_port", 9101),
+            stats_path: format!("/haproxy/{}/;csv", node_name(&vars, &id)),
+            stats_login: (
+                vars.text("haproxy_admin_username").unwrap_or_else(|| "admin".into()),
+                vars.text("haproxy_admin_password").unwrap_or_else(|| "pigsty".into()),
+            ),
+            ports: service_ports(&vars),
+            instance: id,
+        }
+    }
+
     async fn ask(self, pool: &Pool, target: Option<Target>) -> Answer {
         let mut answer = Answer {
             instance: self.instance.clone(),
@@ -79,6 +156,7 @@ impl Question {
             pending_restart: false,
             services: Vec::new(),
             unreachable: None,
+            late: false,
         };
         let Some(target) = target else {
             answer.unreachable = Some("it is not in the inventory".to_owned());
@@ -123,10 +201,10 @@ impl Question {
     }
 }
 
-fn join(cluster: &Cluster, answers: &[Answer], at_us: i64) -> ClusterTopology {
+fn join(cluster: &Cluster, answers: &[&Answer], at_us: i64) -> ClusterTopology {
     // Members agree on the DCS; the answer that names most of them is the fullest.
-    let fullest =
-        answers.iter().filter_map(|answer| answer.cluster.as_ref()).max_by_key(|(seen, _)| seen.len());
+    let fresh = || answers.iter().filter(|answer| !answer.late);
+    let fullest = fresh().filter_map(|answer| answer.cluster.as_ref()).max_by_key(|(seen, _)| seen.len());
     let (seen, paused) = fullest.cloned().unwrap_or_default();
     let leader = seen.iter().find(|m| matches!(m.role, MemberRole::Primary | MemberRole::StandbyLeader));
     let leader = leader.map(|member| member.name.clone());
@@ -152,11 +230,11 @@ fn join(cluster: &Cluster, answers: &[Answer], at_us: i64) -> ClusterTopology {
             members.push(topology(Some(member), &member.name, &member.host, leader.as_deref()));
         }
     }
-    let answered = answers.iter().any(|answer| answer.cluster.is_some());
+    let answered = fresh().any(|answer| answer.cluster.is_some());
     let all_known =
         answers.len() == cluster.instances.len() && answers.iter().all(|answer| answer.unreachable.is_none());
     let (health, reasons) = judge(&members, paused, answered, all_known);
-    let services = answers.iter().map(|answer| &answer.services).find(|services| !services.is_empty());
+    let services = fresh().map(|answer| &answer.services).find(|services| !services.is_empty());
     ClusterTopology {
         cluster: cluster.name.to_string(),
         health,

@@ -20,6 +20,7 @@ mod revisions;
 mod seal;
 mod sessions;
 mod settings;
+mod sightings;
 mod step_times;
 mod tokens;
 

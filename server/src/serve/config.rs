@@ -2,6 +2,7 @@
 
 use super::notify_file::NotifyFile;
 use super::oidc_args::{OidcArgs, OidcFile};
+use super::stated::{Decided, Stated};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use paddock_console::KeySource;
@@ -129,15 +130,16 @@ pub(crate) struct Config {
     pub(crate) oidc: OidcFile,
     /// As `oidc`.
     pub(crate) notify: Vec<NotifyFile>,
+    /// Who decided what of these.
+    pub(super) stated: Stated,
 }
 
 impl Config {
     pub(crate) fn read(args: ServeArgs) -> Result<Self> {
-        let file = match &args.config {
-            Some(path) => read_file(path)?,
-            None if PathBuf::from("paddock.toml").exists() => read_file(&PathBuf::from("paddock.toml"))?,
-            None => File::default(),
-        };
+        let path =
+            args.config.clone().or_else(|| Some(PathBuf::from("paddock.toml")).filter(|path| path.exists()));
+        let file = path.as_ref().map(read_file).transpose()?.unwrap_or_default();
+        let stated = stated(&args, &file, path);
         let tls = match (args.tls_cert.or(file.tls_cert), args.tls_key.or(file.tls_key)) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
@@ -171,8 +173,27 @@ impl Config {
             public_url: args.public_url.or(file.public_url),
             oidc: args.oidc.over(file.oidc),
             notify: file.notify,
+            stated,
         })
     }
+}
+
+fn stated(args: &ServeArgs, file: &File, path: Option<PathBuf>) -> Stated {
+    let by = [
+        ("config", Decided::by(args.config.is_some(), false)),
+        ("listen", Decided::by(args.listen.is_some(), file.listen.is_some())),
+        ("state_dir", Decided::by(args.state_dir.is_some(), file.state_dir.is_some())),
+        ("site_root", Decided::by(args.site_root.is_some(), file.site_root.is_some())),
+        ("seed_inventory", Decided::by(args.seed_inventory.is_some(), file.seed_inventory.is_some())),
+        ("key_file", Decided::by(args.key_file.is_some(), file.key_file.is_some())),
+        ("ssh_key", Decided::by(args.ssh_key.is_some(), file.ssh_key.is_some())),
+        ("known_hosts", Decided::by(args.known_hosts.is_some(), file.known_hosts.is_some())),
+        ("ssh_user", Decided::by(args.ssh_user.is_some(), file.ssh_user.is_some())),
+        ("secure_cookies", Decided::by(args.secure_cookies, file.secure_cookies.is_some())),
+        ("tls_cert", Decided::by(args.tls_cert.is_some(), file.tls_cert.is_some())),
+        ("public_url", Decided::by(args.public_url.is_some(), file.public_url.is_some())),
+    ];
+    Stated { file: path, by: by.into() }
 }
 
 fn read_file(path: &PathBuf) -> Result<File> {
@@ -183,6 +204,31 @@ fn read_file(path: &PathBuf) -> Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_setting_says_who_decides_it_and_no_key_is_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("paddock.toml");
+        std::fs::write(&path, "listen = \"127.0.0.1:9999\"\nssh_user = \"ops\"\n").unwrap();
+        let args = ServeArgs {
+            config: Some(path.clone()),
+            ssh_user: Some("root".into()),
+            state_dir: Some("state".into()),
+            ..ServeArgs::default()
+        };
+        let mut config = Config::read(args).unwrap();
+        config.key = KeySource::Text("C4nary".into());
+        let groups = config.stated.groups(&config);
+        let rows: Vec<_> = groups.iter().flat_map(|group| &group.rows).collect();
+        let said = |name: &str| {
+            let row = rows.iter().find(|row| row.name == name).unwrap();
+            format!("{} | {} | {}", row.value, row.from, row.key)
+        };
+        assert_eq!(said("Address to listen on"), format!("127.0.0.1:9999 | {} | listen", path.display()));
+        assert_eq!(said("User"), "root | flag or environment | --ssh-user");
+        assert_eq!(said("Host keys"), "ssh/known_hosts of the state directory | built in | ");
+        assert!(!format!("{groups:?}").contains("C4nary"));
+    }
 
     #[test]
     fn the_key_is_where_the_settings_say() {

@@ -28,6 +28,7 @@ mod session;
 mod socket;
 #[cfg(test)]
 mod socket_tests;
+mod stated;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -60,6 +61,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         seed_inventory: config.seed_inventory.clone(),
         provider: provider.clone(),
         notify: notify_file::read(&config.notify, config.public_url.as_deref())?,
+        stated: config.stated.groups(&config),
         ..Settings::at(&config.state_dir)
     };
     let console = Console::open(settings).await.map_err(|problem| anyhow!("{problem}"))?;

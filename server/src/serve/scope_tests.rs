@@ -62,7 +62,7 @@ impl Takes {
 /// Method, path, query or body, and what it takes. `$…` are filled in.
 type Row = (&'static str, &'static str, &'static str, Takes);
 
-const PAGES: [Row; 16] = [
+const PAGES: [Row; 18] = [
     ("GET", "/sign-in", "", Nothing),
     ("GET", "/", "", Anywhere(Viewer)),
     ("GET", "/clusters/{name}", "", Cluster(Viewer)),
@@ -77,6 +77,8 @@ const PAGES: [Row; 16] = [
     ("GET", "/audit", "", Everything(Admin)),
     ("GET", "/people", "", Everything(Admin)),
     ("GET", "/policy", "", Everything(Viewer)),
+    ("GET", "/drift", "", Anywhere(Viewer)),
+    ("GET", "/settings", "", Everything(Admin)),
     ("GET", "/jobs", "", Anywhere(Viewer)),
     ("GET", "/jobs/{id}", "", Cluster(Viewer)),
 ];
@@ -96,7 +98,7 @@ const BROWSER: [Row; 10] = [
     ("POST", "/sign-out", "", Nothing),
 ];
 
-const FUNCTIONS: [Row; 50] = [
+const FUNCTIONS: [Row; 53] = [
     ("GET", "/api/app/me", "", Nothing),
     ("GET", "/api/app/sign-in-ways", "", Nothing),
     ("GET", "/api/app/factor", "", SignIn),
@@ -120,12 +122,15 @@ const FUNCTIONS: [Row; 50] = [
     ("GET", "/api/app/cluster-declared", "name=pg-test", Cluster(Viewer)),
     ("GET", "/api/app/cluster-config", "name=pg-test", Cluster(Viewer)),
     ("GET", "/api/app/cluster-backups", "name=pg-test", Cluster(Viewer)),
+    ("GET", "/api/app/cluster-failovers", "name=pg-test", Cluster(Viewer)),
     (
         "POST",
         "/api/app/config-preview",
         r#"{"name":"pg-test","change":{"parameters":[],"patch":"ttl: 40"}}"#,
         Cluster(Operator),
     ),
+    ("GET", "/api/app/drift", "cluster=pg-test", Cluster(Viewer)),
+    ("GET", "/api/app/settings", "", Everything(Admin)),
     ("GET", "/api/app/nodes", "needle=", Anywhere(Viewer)),
     ("POST", "/api/app/reach-nodes", r#"{"needle":""}"#, Anywhere(Operator)),
     // It may be the key of a host that stands before all nodes.

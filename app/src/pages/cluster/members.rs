@@ -35,7 +35,7 @@ pub fn Members(shown: Shown) -> impl IntoView {
 #[component]
 fn Row(shown: Shown, name: String) -> impl IntoView {
     let unknown = || "unknown".to_owned();
-    let id = name.clone();
+    let (id, row) = (name.clone(), format!("member-{name}"));
     let now = Memo::new(move |_| shown.seen().members.into_iter().find(|one| one.instance == id));
     let cell = move |text: fn(&MemberTopology) -> String| move || now.with(|now| now.as_ref().map(text));
     let state = move || {
@@ -51,7 +51,7 @@ fn Row(shown: Shown, name: String) -> impl IntoView {
     let declared =
         Memo::new(move |_| now.with(|now| now.as_ref().is_some_and(|one| one.declared_role.is_some())));
     view! {
-        <tr>
+        <tr id=row>
             <th scope="row">{name.clone()}</th>
             <td class="num">{cell(|one| one.host.clone())}</td>
             <td>{cell(|one| role_words(one).to_string())}</td>

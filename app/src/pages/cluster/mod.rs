@@ -3,7 +3,9 @@
 mod accounts;
 mod backups;
 mod config;
+mod failovers;
 mod forms;
+mod incident;
 mod members;
 mod nodes_form;
 mod operations;
@@ -17,7 +19,7 @@ use super::title;
 use crate::api::ApiError;
 use crate::components::{Badge, ProblemBox, Tone, When, health, load, titled};
 use crate::live::{Live, follow_cluster, leave};
-use crate::words::member;
+use crate::words::{member, size};
 use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -34,15 +36,17 @@ enum Tab {
     Operations,
     Config,
     Backups,
+    Failovers,
     Accounts,
     Jobs,
 }
 
-const TABS: [(Tab, &str, &str); 6] = [
+const TABS: [(Tab, &str, &str); 7] = [
     (Tab::Overview, "", "Overview"),
     (Tab::Operations, "operations", "Operations"),
     (Tab::Config, "config", "Config"),
     (Tab::Backups, "backups", "Backups"),
+    (Tab::Failovers, "failovers", "Failovers"),
     (Tab::Accounts, "accounts", "Users & databases"),
     (Tab::Jobs, "jobs", "Jobs"),
 ];
@@ -148,9 +152,10 @@ pub fn ClusterView() -> impl IntoView {
     let declared = tab_data(&[Tab::Operations, Tab::Accounts], tab, name, api::cluster_declared);
     let config = tab_data(&[Tab::Config], tab, name, api::cluster_config);
     let backups = tab_data(&[Tab::Backups], tab, name, api::cluster_backups);
+    let failovers = tab_data(&[Tab::Failovers], tab, name, api::cluster_failovers);
     view! {
         <Title text=titled(move || title(&name()))/>
-        {load(page, move |page| view! { <Cluster page tab declared config backups/> }.into_any())}
+        {load(page, move |page| view! { <Cluster page tab declared config backups failovers/> }.into_any())}
     }
 }
 
@@ -206,6 +211,7 @@ fn Cluster(
     declared: TabData<paddock_events::ClusterDeclared>,
     config: TabData<paddock_events::ClusterConfig>,
     backups: TabData<paddock_events::ClusterBackups>,
+    failovers: TabData<paddock_events::ClusterFailovers>,
 ) -> impl IntoView {
     let name = page.row.name.clone();
     let shown = Shown {
@@ -241,6 +247,7 @@ fn Cluster(
             Tab::Backups => tab_load(backups, "Asking the repository…", move |backups| {
                 view! { <backups::Backups shown backups/> }.into_any()
             }),
+            Tab::Failovers => failovers::tab(shown, failovers),
             Tab::Accounts => tab_load(declared, "Reading the inventory…", move |declared| {
                 view! { <accounts::Accounts shown declared/> }.into_any()
             }),
@@ -263,6 +270,9 @@ fn Head(shown: Shown) -> impl IntoView {
             <Badge tone text=word/>
             {shown.is_standby().then(|| view! { <Badge tone=Tone::Quiet text="standby cluster"/> })}
             {paused.then(|| view! { <Badge tone=Tone::Warn text="Patroni is paused"/> })}
+            {(!row.drift.is_empty()).then(|| view! {
+                <a href=paths::drift(&row.name)><Badge tone=Tone::Warn text=size::count(row.drift.len(), "difference")/></a>
+            })}
             {row.running_job.map(|job| view! {
                 <a href=paths::job(job)><Badge tone=Tone::Busy text=format!("job {job} runs")/></a>
             })}

@@ -8,6 +8,7 @@ use crate::components::{ProblemBox, RefusedNote};
 use crate::pages::operate::{Operate, PlanProblem, planner};
 use crate::words::{member, shell};
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 use paddock_events::{ClusterDeclared, ClusterTopology, Problem, ProblemKind};
 
 /// The second tab.
@@ -131,7 +132,9 @@ pub fn RestartPending(shown: Shown, stopped: bool) -> impl IntoView {
 /// Plans any command line, as one would type it.
 #[component]
 fn AnyCommand() -> impl IntoView {
-    let typed = RwSignal::new(String::new());
+    // A link may bring one; it is planned when somebody presses the button.
+    let given = use_query_map().with_untracked(|query| query.get("run")).unwrap_or_default();
+    let typed = RwSignal::new(given.clone());
     let wrong = RwSignal::new(None::<Problem>);
     let planning = planner();
     let send = move || match shell::split(&typed.get_untracked()) {
@@ -152,7 +155,7 @@ fn AnyCommand() -> impl IntoView {
             on:submit=move |event| { event.prevent_default(); send(); }>
             <label class="grow">
                 "Command line"
-                <input class="code" prop:value=typed placeholder="pgsql.yml -l pg-test -t pg_hba,pg_reload" autocomplete="off" spellcheck="false"
+                <input class="code" value=given prop:value=typed placeholder="pgsql.yml -l pg-test -t pg_hba,pg_reload" autocomplete="off" spellcheck="false"
                     on:input:target=move |event| typed.set(event.target().value())/>
             </label>
             <button disabled=move || planning.pending().get()>

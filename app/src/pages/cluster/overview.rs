@@ -2,11 +2,13 @@
 
 use super::Shown;
 use super::members::Members;
-use crate::components::{Badge, Copyable, RefusedNote, Tone, TopologyPicture};
+use crate::components::{Badge, Copyable, LinkedCluster, RefusedNote, Tone, TopologyPicture, health, routed};
 use crate::pages::operate::{PlanProblem, planner};
+use crate::paths;
 use crate::words::size;
 use leptos::prelude::*;
-use paddock_events::{ClusterTopology, HealthLevel, ServiceTopology};
+use paddock_events::{ClusterLink, ClusterTopology, HealthLevel, LinkKind, ServiceTopology};
+use wasm_bindgen::JsCast as _;
 
 /// The first tab.
 #[component]
@@ -19,13 +21,71 @@ pub fn Overview(shown: Shown) -> impl IntoView {
         {move || unwell.get().then(|| view! { <Create shown/> })}
         <section aria-label="Topology" class="card flush">
             {move || match picture.get() {
-                Some(topology) if !topology.members.is_empty() => view! { <TopologyPicture topology/> }.into_any(),
+                Some(topology) if !topology.members.is_empty() => {
+                    view! { <TopologyPicture topology links=links(shown) on_member=Callback::new(open_member)/> }.into_any()
+                }
                 _ => view! { <p class="empty">"The nodes have not been read yet; what runs is unknown."</p> }.into_any(),
             }}
+            {move || services.with(|services| ways_in(shown, services.as_deref().unwrap_or_default()))}
         </section>
         <Members shown/>
         {move || services.get().map(|services| view! { <Services services/> })}
     }
+}
+
+/// The clusters that it hangs together with, sources first.
+fn links(shown: Shown) -> Vec<LinkedCluster> {
+    let one = |link: &ClusterLink| LinkedCluster {
+        href: paths::cluster(&link.cluster),
+        name: link.cluster.clone(),
+        source: link.source,
+        how: match (link.kind, link.source) {
+            (LinkKind::Standby, true) => "upstream",
+            (LinkKind::Standby, false) => "standby cluster",
+            (LinkKind::Clone, true) => "restored from",
+            (LinkKind::Clone, false) => "clone by PITR",
+        },
+        health: health(link.health),
+    };
+    let mut all: Vec<_> = shown.page.with_value(|page| page.links.iter().map(one).collect());
+    all.sort_by_key(|link| !link.source);
+    all
+}
+
+/// Opens a member's panel, which its row in the table has; whether it has one.
+fn open_member(name: String) -> bool {
+    let button = document().query_selector(&format!("[popovertarget='menu-{name}']")).ok().flatten();
+    let Some(button) = button.and_then(|found| found.dyn_into::<web_sys::HtmlElement>().ok()) else {
+        return false;
+    };
+    button.scroll_into_view();
+    button.click();
+    true
+}
+
+/// By which ports clients come in and whom they reach now, and who keeps the leader's lock.
+fn ways_in(shown: Shown, services: &[ServiceTopology]) -> impl IntoView + use<> {
+    let ways = services
+        .iter()
+        .map(|service| {
+            let to: Vec<_> = routed(service).into_iter().map(|server| server.instance.clone()).collect();
+            let to = if to.is_empty() {
+                view! { <Badge tone=Tone::Warn text="nobody"/> }.into_any()
+            } else {
+                let link = |name: String| view! { <a href=format!("#member-{name}")>{name.clone()}</a>" " };
+                to.into_iter().map(link).collect_view().into_any()
+            };
+            view! { <div><dt>{service.name.clone()}" "<span class="num">{service.port}</span></dt><dd>{to}</dd></div> }
+        })
+        .collect_view();
+    let dcs = shown.page.with_value(|page| page.dcs.clone());
+    let lock = (!dcs.is_empty()).then(|| {
+        let hosts = dcs
+            .into_iter()
+            .map(|addr| view! { <a class="num" href=paths::nodes(&addr)>{addr.clone()}</a>" " });
+        view! { <div><dt>"Leader's lock, etcd"</dt><dd>{hosts.collect_view()}</dd></div> }
+    });
+    view! { <dl class="figures ways">{ways}{lock}</dl> }
 }
 
 /// Creates the cluster, or brings it to what the inventory says.

@@ -163,7 +163,7 @@ fn drift(row: &ClusterRow) -> AnyView {
     }
     let all = row.drift.join("; ");
     view! {
-        <span class="warn" title=all.clone()>{size::count(row.drift.len(), "difference")}</span><span class="sr">{all.clone()}</span>
+        <a class="warn" href=paths::drift(&row.name) title=all.clone()>{size::count(row.drift.len(), "difference")}<span class="sr">": "{all.clone()}</span></a>
     }
     .into_any()
 }

@@ -8,5 +8,5 @@ mod send;
 mod settings;
 mod words;
 
-pub(crate) use send::Follower;
+pub(crate) use send::{Follower, delivered, failing};
 pub use settings::{NotifyGiven, NotifySettings};

@@ -45,6 +45,18 @@ pub(crate) struct Follower {
     to: NotifySettings,
     client: reqwest::Client,
     failures: u32,
+    /// The store says that it fails, or may still say so from before.
+    noted: bool,
+}
+
+/// Name of the setting that says when a destination last took something, microseconds since the epoch.
+pub(crate) fn delivered(name: &str) -> String {
+    format!("notify-delivered/{name}")
+}
+
+/// Name of the setting that says why a destination takes nothing; empty while it does.
+pub(crate) fn failing(name: &str) -> String {
+    format!("notify-failing/{name}")
 }
 
 impl Follower {
@@ -59,7 +71,7 @@ impl Follower {
             client = client.no_proxy();
         }
         let client = client.build().map_err(|error| internal("notifications cannot be set up", &error))?;
-        let follower = Self { to, client, failures: 0 };
+        let follower = Self { to, client, failures: 0, noted: true };
         let place = follower.place();
         if store.setting(&place).await.map_err(from_store)?.is_none() {
             let end = store.audit_end().await.map_err(from_store)?.rows;
@@ -98,10 +110,15 @@ impl Follower {
                     self.note(store, "notify/working", "it takes notifications again").await;
                 }
                 self.failures = 0;
+                if self.noted {
+                    self.noted = !self.say(store, &failing(&self.to.name), "").await;
+                }
                 LOOK
             }
             Err(error) => {
                 self.failures += 1;
+                self.noted = true;
+                self.say(store, &failing(&self.to.name), &error.to_string()).await;
                 tracing::warn!(
                     notify.name = self.to.name,
                     "a notification was not delivered and is kept: {error}"
@@ -113,6 +130,15 @@ impl Follower {
                 LONGEST_WAIT.min(FIRST_WAIT * (1 << (self.failures - 1).min(16)))
             }
         }
+    }
+
+    /// Writes down how it goes, for the settings page; whether that worked.
+    async fn say(&self, store: &Store, name: &str, value: &str) -> bool {
+        let said = store.set_setting(name, value).await;
+        if let Err(error) = &said {
+            tracing::warn!(notify.name = self.to.name, "how notifications go was not written down: {error}");
+        }
+        said.is_ok()
     }
 
     async fn tell_new(&self, store: &Store) -> Result<(), SendError> {
@@ -150,7 +176,10 @@ impl Follower {
         }
         let answered = request.send().await.map_err(|error| SendError::Http(error.without_url()));
         let failed = match answered {
-            Ok(answer) if answer.status().is_success() => return Ok(()),
+            Ok(answer) if answer.status().is_success() => {
+                self.say(store, &delivered(&self.to.name), &now_us().to_string()).await;
+                return Ok(());
+            }
             Ok(answer) => SendError::Refused(answer.status()),
             Err(error) => error,
         };

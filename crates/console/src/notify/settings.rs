@@ -116,6 +116,17 @@ impl NotifySettings {
         &self.name
     }
 
+    /// Kind, events and clusters in words; the address stays behind.
+    pub(crate) fn words(&self) -> (&'static str, String, String) {
+        let kind = match self.form {
+            Form::Webhook { .. } => "webhook",
+            Form::Slack => "slack",
+        };
+        let patterns: Vec<&str> = self.clusters.iter().map(NamePattern::as_str).collect();
+        let clusters = if patterns.is_empty() { "all".to_owned() } else { patterns.join(", ") };
+        (kind, self.events.join(", "), clusters)
+    }
+
     /// Whether something of this kind, on this cluster, is told there.
     pub(super) fn wants(&self, event: &str, cluster: Option<&str>) -> bool {
         let named = self.events.iter().any(|wanted| {

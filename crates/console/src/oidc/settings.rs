@@ -200,6 +200,11 @@ impl OidcSettings {
     pub fn issuer(&self) -> &str {
         self.issuer.as_str()
     }
+
+    /// What each group grants: `dba: operator on *`.
+    pub(crate) fn grants(&self) -> String {
+        self.rules.iter().map(|rule| format!("{}: {}", rule.group, rule.grant)).collect::<Vec<_>>().join("; ")
+    }
 }
 
 #[cfg(test)]
