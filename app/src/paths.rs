@@ -40,14 +40,21 @@ pub const ACCOUNT: &str = "/account";
 pub const PASSWORD: &str = "/account/password";
 /// A job's recording, for the server's router; [`recording`] makes the link.
 pub const RECORDING: &str = "/jobs/{id}/recording.cast";
+/// Lines of a job as a text file, for the server's router; [`log_text`] makes the link.
+pub const LOG_TEXT: &str = "/jobs/{id}/log.txt";
 /// The one WebSocket.
 pub const SOCKET: &str = "/ws";
 
 /// The clusters list as far as a query says: name and value.
 pub fn clusters(query: &[(&'static str, String)]) -> String {
-    let mut out = CLUSTERS.to_owned();
+    with_query(CLUSTERS.to_owned(), query)
+}
+
+fn with_query(path: String, query: &[(&'static str, String)]) -> String {
+    let (mut out, mut sign) = (path, '?');
     for (name, value) in query {
-        out.push(if out == CLUSTERS { '?' } else { '&' });
+        out.push(sign);
+        sign = '&';
         out += &format!("{name}={}", encoded(value));
     }
     out
@@ -94,6 +101,25 @@ pub fn plan(id: PlanId) -> String {
 /// A job's page.
 pub fn job(id: JobId) -> String {
     format!("/jobs/{id}")
+}
+
+/// A job's page with the lines that a query wants; empty values are left out.
+pub fn job_output(id: JobId, query: &[(&'static str, String)]) -> String {
+    with_query(job(id), &filled(query))
+}
+
+/// A job's page at one line of its output.
+pub fn job_line(id: JobId, seq: u64) -> String {
+    format!("/jobs/{id}?line={seq}")
+}
+
+/// The lines that a query wants as a text file.
+pub fn log_text(id: JobId, query: &[(&'static str, String)]) -> String {
+    with_query(LOG_TEXT.replace("{id}", &id.to_string()), &filled(query))
+}
+
+fn filled(query: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
+    query.iter().filter(|(_, value)| !value.is_empty()).cloned().collect()
 }
 
 /// The audit log as far as a filter takes it.
@@ -181,6 +207,10 @@ mod tests {
             plan(PlanId(3)),
             job(JobId(12)),
             recording(JobId(12)),
+            job_output(JobId(12), &[]),
+            job_output(JobId(12), &[("find", "a b".into()), ("host", String::new()), ("row", "7".into())]),
+            job_line(JobId(12), 345),
+            log_text(JobId(12), &[("level", "err".into())]),
             sign_in("/"),
             sign_in("/jobs/1?x=a b"),
             sign_in_by_provider("/"),
@@ -204,6 +234,10 @@ mod tests {
                 "/plans/3",
                 "/jobs/12",
                 "/jobs/12/recording.cast",
+                "/jobs/12",
+                "/jobs/12?find=a%20b&row=7",
+                "/jobs/12?line=345",
+                "/jobs/12/log.txt?level=err",
                 "/sign-in",
                 "/sign-in?next=/jobs/1%3Fx%3Da%20b",
                 "/sign-in/oidc",

@@ -9,6 +9,7 @@ mod config;
 #[cfg(test)]
 mod factor_tests;
 mod guard;
+mod log_text;
 mod notify_file;
 #[cfg(test)]
 mod notify_tests;

@@ -3,7 +3,7 @@
 use super::api::{self, ApiState};
 use super::config::Config;
 use super::routes::{Route, mounted, read, write};
-use super::{guard, oidc, pages, recording, session, socket};
+use super::{guard, log_text, oidc, pages, recording, session, socket};
 use anyhow::{Context as _, Result};
 use axum::extract::{DefaultBodyLimit, FromRef, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -127,6 +127,7 @@ pub(super) fn browser_routes() -> Vec<Route<AppState>> {
         write(paths::PASSWORD, post(pages::password)),
         read(paths::SOCKET, get(socket::open)),
         read(paths::RECORDING, get(recording::recording)),
+        read(paths::LOG_TEXT, get(log_text::log_text)),
         // Each server function is walked by itself.
         write("/api/app/{*name}", post(server_function).get(server_function)),
     ]

@@ -82,9 +82,10 @@ const PAGES: [Row; 16] = [
 ];
 
 /// The last two end sessions.
-const BROWSER: [Row; 10] = [
+const BROWSER: [Row; 11] = [
     ("GET", "/healthz", "", Nothing),
     ("GET", "/jobs/{id}/recording.cast", "", Cluster(Viewer)),
+    ("GET", "/jobs/{id}/log.txt", "find=x", Cluster(Viewer)),
     // Takes an upgrade, which only a real connection has; what it hands out has a test of its own below.
     ("GET", "/ws", "", Nothing),
     ("POST", "/account/password", "current=x&new=y&again=z", SignIn),
@@ -96,7 +97,7 @@ const BROWSER: [Row; 10] = [
     ("POST", "/sign-out", "", Nothing),
 ];
 
-const FUNCTIONS: [Row; 50] = [
+const FUNCTIONS: [Row; 51] = [
     ("GET", "/api/app/me", "", Nothing),
     ("GET", "/api/app/sign-in-ways", "", Nothing),
     ("GET", "/api/app/factor", "", SignIn),
@@ -183,6 +184,12 @@ const FUNCTIONS: [Row; 50] = [
     ("GET", "/api/app/jobs", "limit=10", Anywhere(Viewer)),
     ("GET", "/api/app/job", "id=$JOB", Cluster(Viewer)),
     ("GET", "/api/app/job-events", "id=$JOB&from_seq=0&limit=10", Cluster(Viewer)),
+    (
+        "POST",
+        "/api/app/job-lines",
+        r#"{"id":$JOB,"query":{"filter":{"find":"x"},"place":"end","limit":10,"until_seq":null}}"#,
+        Cluster(Viewer),
+    ),
     ("POST", "/api/app/job-resume", r#"{"id":$JOB}"#, Cluster(Operator)),
     ("POST", "/api/app/job-cancel", r#"{"id":$JOB,"now":true}"#, Cluster(Operator)),
 ];
