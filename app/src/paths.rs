@@ -44,6 +44,8 @@ pub const RECORDING: &str = "/jobs/{id}/recording.cast";
 pub const LOG_TEXT: &str = "/jobs/{id}/log.txt";
 /// The one WebSocket.
 pub const SOCKET: &str = "/ws";
+/// The same as server-sent events; [`stream`] makes the address.
+pub const STREAM: &str = "/live";
 
 /// The clusters list as far as a query says: name and value.
 pub fn clusters(query: &[(&'static str, String)]) -> String {
@@ -142,6 +144,11 @@ pub fn recording(id: JobId) -> String {
     RECORDING.replace("{id}", &id.to_string())
 }
 
+/// The stream of what is asked for: subscriptions as JSON.
+pub fn stream(ask: &str) -> String {
+    format!("{STREAM}?ask={}", encoded(ask))
+}
+
 /// The account page, with what came of its form.
 pub fn account(said: &str) -> String {
     format!("{ACCOUNT}?said={}", encoded(said))
@@ -211,6 +218,7 @@ mod tests {
             job_output(JobId(12), &[("find", "a b".into()), ("host", String::new()), ("row", "7".into())]),
             job_line(JobId(12), 345),
             log_text(JobId(12), &[("level", "err".into())]),
+            stream("[{}]"),
             sign_in("/"),
             sign_in("/jobs/1?x=a b"),
             sign_in_by_provider("/"),
@@ -238,6 +246,7 @@ mod tests {
                 "/jobs/12?find=a%20b&row=7",
                 "/jobs/12?line=345",
                 "/jobs/12/log.txt?level=err",
+                "/live?ask=%5B%7B%7D%5D",
                 "/sign-in",
                 "/sign-in?next=/jobs/1%3Fx%3Da%20b",
                 "/sign-in/oidc",

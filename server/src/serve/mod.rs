@@ -29,6 +29,7 @@ mod session;
 mod socket;
 #[cfg(test)]
 mod socket_tests;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -82,12 +82,14 @@ const PAGES: [Row; 16] = [
 ];
 
 /// The last two end sessions.
-const BROWSER: [Row; 11] = [
+const BROWSER: [Row; 12] = [
     ("GET", "/healthz", "", Nothing),
     ("GET", "/jobs/{id}/recording.cast", "", Cluster(Viewer)),
     ("GET", "/jobs/{id}/log.txt", "find=x", Cluster(Viewer)),
     // Takes an upgrade, which only a real connection has; what it hands out has a test of its own below.
     ("GET", "/ws", "", Nothing),
+    // Opens what the socket would hand out, by the same function.
+    ("GET", "/live", "ask=%5B%5D", SignIn),
     ("POST", "/account/password", "current=x&new=y&again=z", SignIn),
     ("POST", "/sign-in", "name=nobody&password=x", Nothing),
     ("POST", "/sign-in/code", "code=123456&next=/", Nothing),
