@@ -214,7 +214,7 @@ pub fn Pages(log: Log, address: Address) -> impl IntoView {
         format!("Lines {} to {} of {}", size::grouped(from + 1), size::grouped(to), size::grouped(count))
     };
     view! {
-        <nav class="no-script pages" aria-label="Pages of the output">
+        <nav class="no-script log-pages" aria-label="Pages of the output">
             <span class="note num">{which}</span>
             {link(0, "First", from > 0)}
             {link(from.saturating_sub(rows), "Previous", from > 0)}

@@ -15,6 +15,8 @@ use std::time::Duration;
 const DRAW: Duration = Duration::from_millis(100);
 /// Lines of a page without scripts, and the first that the server renders.
 pub const FIRST: u32 = 200;
+/// Lines above the one that is linked to, on a page without scripts.
+const ABOVE: u64 = 5;
 
 /// The part of the address that says which lines are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,14 +111,18 @@ impl Log {
             }
         });
         let (from, to) = (answer.first_row, answer.first_row + answer.lines.len() as u64);
-        let first = (from.max(to.saturating_sub(FIRST.into())), to);
-        let log = Self::of(page.row.id, page.view.outline.clone(), Sheet::new(answer), false);
+        let sheet = Sheet::new(answer);
+        let linked = address.line.and_then(|seq| sheet.row_of(seq));
+        let first = match linked {
+            // Without scripts nothing scrolls to it.
+            Some(row) => (from.max(row.saturating_sub(ABOVE)), to),
+            None => (from.max(to.saturating_sub(FIRST.into())), to),
+        };
+        let log = Self::of(page.row.id, page.view.outline.clone(), sheet, false);
         log.first.set_value(first);
         log.filter.set(address.filter.clone());
         log.line.set(address.line);
-        let row = address
-            .row
-            .or_else(|| address.line.and_then(|seq| log.sheet.with_value(|sheet| sheet.row_of(seq))));
+        let row = address.row.or(linked);
         log.follow.set(row.is_none());
         log.go_to.set(row);
         log

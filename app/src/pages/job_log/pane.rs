@@ -67,7 +67,12 @@ pub fn LogPane(
     Effect::new(move |_| {
         alive.set(true);
         measure();
-        let resized = window_event_listener(ev::resize, move |_| measure());
+        let resized = window_event_listener(ev::resize, move |_| {
+            measure();
+            if follow.get_untracked() {
+                request_animation_frame(to_end);
+            }
+        });
         on_cleanup(move || resized.remove());
     });
     Effect::new(move |before: Option<_>| {
