@@ -19,18 +19,14 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** The event numbers of all lines of the job's log in their order, read by scrolling through it. */
 async function lines() {
-  const earlier = page.getByRole('button', { name: /Show earlier lines/ });
-  while (await earlier.count()) {
-    const said = await earlier.innerText();
-    await earlier.click();
-    await page.waitForFunction((then) => document.querySelector('.log .earlier')?.innerText !== then, said);
-  }
   return page.getByRole('region', { name: 'Lines' }).evaluate(async (pane) => {
     const seen = [];
     for (let top = 0; ; top += pane.clientHeight / 2) {
       pane.dispatchEvent(new WheelEvent('wheel'));
       pane.scrollTop = top;
-      await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+      const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+      // What is not here yet is fetched.
+      do await drawn(); while (pane.querySelector('.away'));
       const rows = [...pane.querySelectorAll('[data-seq]')].map((row) => Number(row.dataset.seq));
       const last = seen.at(-1) ?? -1;
       const from = rows.findIndex((seq) => seq > last);

@@ -44,14 +44,23 @@ pub const ACCOUNT: &str = "/account";
 pub const PASSWORD: &str = "/account/password";
 /// A job's recording, for the server's router; [`recording`] makes the link.
 pub const RECORDING: &str = "/jobs/{id}/recording.cast";
+/// Lines of a job as a text file, for the server's router; [`log_text`] makes the link.
+pub const LOG_TEXT: &str = "/jobs/{id}/log.txt";
 /// The one WebSocket.
 pub const SOCKET: &str = "/ws";
+/// The same as server-sent events; [`stream`] makes the address.
+pub const STREAM: &str = "/live";
 
 /// The clusters list as far as a query says: name and value.
 pub fn clusters(query: &[(&'static str, String)]) -> String {
-    let mut out = CLUSTERS.to_owned();
+    with_query(CLUSTERS.to_owned(), query)
+}
+
+fn with_query(path: String, query: &[(&'static str, String)]) -> String {
+    let (mut out, mut sign) = (path, '?');
     for (name, value) in query {
-        out.push(if out == CLUSTERS { '?' } else { '&' });
+        out.push(sign);
+        sign = '&';
         out += &format!("{name}={}", encoded(value));
     }
     out
@@ -115,6 +124,25 @@ pub fn job(id: JobId) -> String {
     format!("/jobs/{id}")
 }
 
+/// A job's page with the lines that a query wants; empty values are left out.
+pub fn job_output(id: JobId, query: &[(&'static str, String)]) -> String {
+    with_query(job(id), &filled(query))
+}
+
+/// A job's page at one line of its output.
+pub fn job_line(id: JobId, seq: u64) -> String {
+    format!("/jobs/{id}?line={seq}")
+}
+
+/// The lines that a query wants as a text file.
+pub fn log_text(id: JobId, query: &[(&'static str, String)]) -> String {
+    with_query(LOG_TEXT.replace("{id}", &id.to_string()), &filled(query))
+}
+
+fn filled(query: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
+    query.iter().filter(|(_, value)| !value.is_empty()).cloned().collect()
+}
+
 /// The audit log as far as a filter takes it.
 pub fn audit(filter: &AuditFilter) -> String {
     let mut out = AUDIT.to_owned();
@@ -133,6 +161,11 @@ pub fn audit(filter: &AuditFilter) -> String {
 /// A job's events as an asciicast v2 file.
 pub fn recording(id: JobId) -> String {
     RECORDING.replace("{id}", &id.to_string())
+}
+
+/// The stream of what is asked for: subscriptions as JSON.
+pub fn stream(ask: &str) -> String {
+    format!("{STREAM}?ask={}", encoded(ask))
 }
 
 /// The account page, with what came of its form.
@@ -203,6 +236,11 @@ mod tests {
             plan(PlanId(3)),
             job(JobId(12)),
             recording(JobId(12)),
+            job_output(JobId(12), &[]),
+            job_output(JobId(12), &[("find", "a b".into()), ("host", String::new()), ("row", "7".into())]),
+            job_line(JobId(12), 345),
+            log_text(JobId(12), &[("level", "err".into())]),
+            stream("[{}]"),
             sign_in("/"),
             sign_in("/jobs/1?x=a b"),
             sign_in_by_provider("/"),
@@ -229,6 +267,11 @@ mod tests {
                 "/plans/3",
                 "/jobs/12",
                 "/jobs/12/recording.cast",
+                "/jobs/12",
+                "/jobs/12?find=a%20b&row=7",
+                "/jobs/12?line=345",
+                "/jobs/12/log.txt?level=err",
+                "/live?ask=%5B%7B%7D%5D",
                 "/sign-in",
                 "/sign-in?next=/jobs/1%3Fx%3Da%20b",
                 "/sign-in/oidc",

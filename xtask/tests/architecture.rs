@@ -9,6 +9,7 @@ use std::process::Command;
 const ARROWS: &[(&str, &[&str])] = &[
     ("paddock-inventory", &[]),
     ("paddock-events", &[]),
+    ("paddock-lines", &["paddock-events"]),
     ("paddock-playbooks", &["paddock-inventory"]),
     ("paddock-engine", &["paddock-playbooks", "paddock-inventory", "paddock-events"]),
     ("paddock-live", &["paddock-engine", "paddock-playbooks", "paddock-inventory", "paddock-events"]),
@@ -19,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "paddock-engine",
             "paddock-events",
             "paddock-inventory",
+            "paddock-lines",
             "paddock-live",
             "paddock-playbooks",
             "paddock-store",
@@ -41,13 +43,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("xtask", &[]),
     ("site", &[]),
-    ("bench", &[]),
+    ("bench", &["paddock-events", "paddock-store"]),
 ];
 
 /// Runtimes, sockets and databases: none of them below a pure crate, none in a browser.
 const IMPURE: &[&str] =
     &["tokio", "async-std", "russh", "sqlx", "axum", "hyper", "reqwest", "socket2", "mio"];
-const PURE: &[&str] = &["paddock-inventory", "paddock-playbooks", "paddock-events"];
+const PURE: &[&str] = &["paddock-inventory", "paddock-playbooks", "paddock-events", "paddock-lines"];
 const LONGEST_FILE: usize = 600;
 
 fn root() -> PathBuf {

@@ -5,7 +5,7 @@ use super::ApiError;
 use super::{actor, answer, console};
 use leptos::prelude::*;
 use leptos::server_fn::codec::{GetUrl, Json};
-use paddock_events::{Event, JobId, JobPage, JobRow};
+use paddock_events::{Event, JobId, JobPage, JobRow, LogLines, LogQuery};
 
 /// Newest jobs first.
 #[server(name = CallJobs, prefix = "/api/app", endpoint = "jobs", input = GetUrl)]
@@ -19,7 +19,13 @@ pub async fn job(id: i64) -> Result<JobPage, ApiError> {
     answer(console().job(&actor()?, JobId(id)).await)
 }
 
-/// Stored events from `from_seq` on: the log's earlier lines.
+/// Lines of a job's output as a filter wants them, and how many there are.
+#[server(name = CallJobLines, prefix = "/api/app", endpoint = "job-lines", input = Json)]
+pub async fn job_lines(id: JobId, query: LogQuery) -> Result<LogLines, ApiError> {
+    answer(console().job_lines(&actor()?, id, query).await)
+}
+
+/// Stored events from `from_seq` on, for a replay.
 #[server(name = CallJobEvents, prefix = "/api/app", endpoint = "job-events", input = GetUrl)]
 pub async fn job_events(id: i64, from_seq: u64, limit: u32) -> Result<Vec<Event>, ApiError> {
     answer(console().job_events(&actor()?, JobId(id), from_seq, limit.min(5_000)).await)

@@ -30,7 +30,7 @@ pub use factor::{begin_factor, confirm_factor, factor, remove_factor};
 pub use inventory::{
     blame, check_inventory, history, inventory, preview_new_cluster, recall, revision, save_inventory,
 };
-pub use jobs::{cancel, job, job_events, jobs, resume};
+pub use jobs::{cancel, job, job_events, job_lines, jobs, resume};
 pub use operations::{
     cluster_backups, cluster_config, cluster_declared, cluster_failovers, declare_clone, declare_instance,
     nodes, preview_config, reach_nodes, trust_host_key,

@@ -107,9 +107,13 @@ fn Connection() -> impl IntoView {
         Link::Idle => ("link quiet", ""),
         Link::Connecting => ("link busy", "Connecting"),
         Link::Live => ("link good", "Live"),
+        Link::Streaming => ("link busy", "Live by HTTP"),
         Link::Lost => ("link warn", "Reconnecting"),
     };
-    view! { <span class=move || look().0 role="status">{move || look().1}</span> }
+    // Why it is not as usual.
+    let title =
+        move || (live.link.get() == Link::Streaming).then_some("Something on the way blocks WebSockets");
+    view! { <span class=move || look().0 role="status" title=title>{move || look().1}</span> }
 }
 
 /// Light, dark, or as the system has it.

@@ -4,7 +4,6 @@ mod badge;
 mod clock;
 mod header;
 mod load;
-mod log;
 mod problem;
 mod topology;
 mod yaml_editor;
@@ -13,7 +12,6 @@ pub use badge::{Badge, Tone, approval, health, outcome, step_state};
 pub use clock::{Clock, Moment, Since, Until, When};
 pub use header::Header;
 pub use load::{Loaded, later, load, titled};
-pub use log::{Log, LogLine, LogPane};
 pub use problem::{Copyable, ProblemBox, RefusedNote};
 pub use topology::{
     LinkedCluster, TopologyPicture, member_words, role_word, role_words, routed, state_words,

@@ -2,6 +2,9 @@
 //!
 //! A lost socket is opened anew with a growing delay; each job's subscription then goes on from the first event
 //! it has not seen. The protocol has no "unsubscribe": when a page is left, the socket is renewed with what remains.
+//!
+//! Where something on the way lets no WebSocket through, the same messages come as server-sent events: what is listened to
+//! stands in the address then, and whatever changes it opens the stream anew.
 
 use super::message::{Batch, Head, Kind, Picture, Refusal, Rows, read};
 use super::{Link, Live};
@@ -13,12 +16,16 @@ use std::rc::Rc;
 use std::time::Duration;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{MessageEvent, WebSocket};
+use web_sys::{EventSource, MessageEvent, WebSocket};
 
 /// The server speaks every 10 s at least; after this long the connection counts as lost.
 const SILENCE_MS: f64 = 25_000.0;
 const WATCH: Duration = Duration::from_secs(5);
 const LONGEST_DELAY_MS: f64 = 10_000.0;
+/// A socket that has said nothing by then is blocked on the way: the server speaks at once.
+const SPEAKS: Duration = Duration::from_secs(5);
+/// How long events come as a stream before a socket is tried again.
+const SOCKET_AGAIN_MS: f64 = 300_000.0;
 
 /// What can be listened to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +75,12 @@ struct Listener {
 }
 
 struct Socket {
+    /// Or an `EventSource`: it has the same `readyState`, `onopen`, `onmessage` and `close`, and more is not asked of one.
     socket: WebSocket,
+    /// It is one.
+    streams: bool,
+    /// Something has come.
+    spoke: bool,
     // Kept alive as long as the socket may call them.
     _on_open: Closure<dyn FnMut()>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
@@ -80,6 +92,7 @@ impl Drop for Socket {
         self.socket.set_onopen(None);
         self.socket.set_onmessage(None);
         self.socket.set_onclose(None);
+        self.socket.set_onerror(None);
         // Closing a closed socket is no error.
         self.socket.close().ok();
     }
@@ -96,6 +109,8 @@ struct Hub {
     epoch: u64,
     heard_ms: f64,
     watched: bool,
+    /// When a socket was found to be blocked; none: it is not known to be.
+    blocked_ms: Option<f64>,
 }
 
 thread_local! {
@@ -151,14 +166,14 @@ pub fn follow_job(live: Live, job: JobId, next_seq: u64, take: impl Fn(Vec<Event
 }
 
 fn listen(live: Live, topic: Topic, take: Taker) -> u64 {
-    let (id, watch) = HUB.with_borrow_mut(|hub| {
+    let (id, watch, streams) = HUB.with_borrow_mut(|hub| {
         hub.live = Some(live);
         hub.last_id += 1;
         hub.listeners.push(Listener { id: hub.last_id, topic: topic.clone(), take });
         if hub.live_socket() {
             hub.say(&topic.message());
         }
-        (hub.last_id, !std::mem::replace(&mut hub.watched, true))
+        (hub.last_id, !std::mem::replace(&mut hub.watched, true), hub.streams())
     });
     if watch {
         set_interval(look, WATCH);
@@ -166,7 +181,9 @@ fn listen(live: Live, topic: Topic, take: Taker) -> u64 {
         // The page's life is the hub's life.
         std::mem::forget(online);
     }
-    if HUB.with_borrow(|hub| hub.socket.is_none()) {
+    if streams {
+        connect_soon();
+    } else if HUB.with_borrow(|hub| hub.socket.is_none()) {
         connect();
     }
     id
@@ -197,9 +214,13 @@ pub fn leave(id: u64) {
         hub.socket.is_some()
     });
     if renew {
-        // Not at once: the next page is likely to subscribe in the same turn.
-        set_timeout(connect, Duration::from_millis(50));
+        connect_soon();
     }
+}
+
+/// Not at once: a page subscribes to several things in one turn, and the next one is likely to in the turn that leaves one.
+fn connect_soon() {
+    set_timeout(connect, Duration::from_millis(50));
 }
 
 /// Asks again from `next_seq` on: after a gap, or because a finished job goes on.
@@ -210,7 +231,33 @@ pub fn renew(id: u64, from: u64) {
 
 impl Hub {
     fn live_socket(&self) -> bool {
-        self.socket.as_ref().is_some_and(|socket| socket.socket.ready_state() == WebSocket::OPEN)
+        let open = |socket: &Socket| !socket.streams && socket.socket.ready_state() == WebSocket::OPEN;
+        self.socket.as_ref().is_some_and(open)
+    }
+
+    fn streams(&self) -> bool {
+        self.socket.as_ref().is_some_and(|socket| socket.streams)
+    }
+
+    /// A socket was tried not long ago, and is blocked.
+    fn is_blocked(&self) -> bool {
+        self.blocked_ms.is_some_and(|since| now_ms() - since < SOCKET_AGAIN_MS)
+    }
+
+    /// A socket, or a stream of what is listened to.
+    fn open(&self) -> Option<(WebSocket, bool)> {
+        let location = window().location();
+        let host = location.host().ok()?;
+        let secure = location.protocol().ok()? == "https:";
+        if self.is_blocked() {
+            let asks: Vec<ClientMessage> = self.listeners.iter().map(|one| one.topic.message()).collect();
+            let address = paths::stream(&serde_json::to_string(&asks).ok()?);
+            let stream = EventSource::new(&address).ok()?;
+            return Some((stream.unchecked_into(), true));
+        }
+        let scheme = if secure { "wss" } else { "ws" };
+        let address = format!("{scheme}://{host}{}", paths::SOCKET);
+        Some((WebSocket::new(&address).ok()?, false))
     }
 
     fn say(&self, message: &ClientMessage) {
@@ -243,7 +290,7 @@ fn connect() {
         HUB.with_borrow(|hub| hub.show(Link::Idle));
         return;
     }
-    let Some(socket) = address().and_then(|url| WebSocket::new(&url).ok()) else {
+    let Some((socket, streams)) = HUB.with_borrow(Hub::open) else {
         retry(epoch);
         return;
     };
@@ -256,19 +303,32 @@ fn connect() {
     let on_close = Closure::<dyn FnMut()>::new(move || retry(epoch));
     socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
     socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    // A stream has errors only, and would open itself again with what was asked for first; a socket's come before its close.
     socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
+    socket.set_onerror(Some(on_close.as_ref().unchecked_ref()));
     HUB.with_borrow_mut(|hub| {
         if hub.live.is_some_and(|live| live.link.get_untracked() == Link::Idle) {
             hub.show(Link::Connecting);
         }
-        hub.socket = Some(Socket { socket, _on_open: on_open, _on_message: on_message, _on_close: on_close });
+        hub.socket = Some(Socket {
+            socket,
+            streams,
+            spoke: false,
+            _on_open: on_open,
+            _on_message: on_message,
+            _on_close: on_close,
+        });
     });
-}
-
-fn address() -> Option<String> {
-    let location = window().location();
-    let scheme = if location.protocol().ok()? == "https:" { "wss" } else { "ws" };
-    Some(format!("{scheme}://{}{}", location.host().ok()?, paths::SOCKET))
+    set_timeout(
+        move || {
+            if HUB.with_borrow(|hub| {
+                hub.epoch == epoch && hub.socket.as_ref().is_some_and(|socket| !socket.spoke)
+            }) {
+                retry(epoch);
+            }
+        },
+        SPEAKS,
+    );
 }
 
 fn opened(epoch: u64) {
@@ -276,12 +336,13 @@ fn opened(epoch: u64) {
         if hub.epoch != epoch {
             return;
         }
-        hub.attempt = 0;
         hub.heard_ms = now_ms();
+        if hub.streams() {
+            return;
+        }
         for listener in &hub.listeners {
             hub.say(&listener.topic.message());
         }
-        hub.show(Link::Live);
     });
 }
 
@@ -292,6 +353,15 @@ fn heard(epoch: u64, text: &str) {
             return Vec::new();
         }
         hub.heard_ms = now_ms();
+        hub.attempt = 0;
+        let streams = hub.streams();
+        if let Some(socket) = &mut hub.socket {
+            socket.spoke = true;
+        }
+        if !streams {
+            hub.blocked_ms = None;
+        }
+        hub.show(if streams { Link::Streaming } else { Link::Live });
         if let (Kind::Problem, Some(live)) = (head.kind, hub.live)
             && let Some(Refusal { problem }) = read(text)
         {
@@ -312,7 +382,15 @@ fn retry(epoch: u64) {
             return None;
         }
         hub.epoch += 1;
-        hub.socket = None;
+        let (streamed, spoke) =
+            hub.socket.take().map_or((hub.is_blocked(), false), |socket| (socket.streams, socket.spoke));
+        if !spoke {
+            // One way that does not open is followed by the other: a console that is away opens neither.
+            hub.blocked_ms = (!streamed).then(now_ms);
+            if !streamed {
+                return Some((hub.epoch, 0.0));
+            }
+        }
         hub.show(Link::Lost);
         hub.attempt = (hub.attempt + 1).min(16);
         // Spread, so that a restarted server is not met by all browsers in one moment.
@@ -337,5 +415,8 @@ fn look() {
     });
     if let Some(epoch) = silent {
         retry(epoch);
+    } else if HUB.with_borrow(|hub| hub.streams() && !hub.is_blocked()) {
+        // Perhaps sockets come through by now.
+        connect();
     }
 }

@@ -1,4 +1,5 @@
-//! Live data over one WebSocket: what pages subscribe to, and how the connection does.
+//! Live data over one WebSocket, or a stream of server-sent events where none comes through: what pages subscribe to, and
+//! how the connection does.
 //!
 //! Everything here runs in effects, so only in the browser; the server renders [`Link::Idle`].
 
@@ -19,6 +20,8 @@ pub enum Link {
     Connecting,
     /// Connected, and heard of lately.
     Live,
+    /// The same without a WebSocket: something on the way lets none through.
+    Streaming,
     /// Lost; a new connection is on its way.
     Lost,
 }

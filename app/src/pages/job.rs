@@ -1,51 +1,85 @@
 //! One job: how far it is, what each step does on each host, every line, and how to stop it or go on.
 
+use super::job_log::{Address, LogPane};
 use super::job_state::JobState;
 use super::replay::{self, ReplayBar};
 use super::stages::{Selected, Stages};
 use crate::api::ApiError;
-use crate::components::{
-    Badge, Clock, Log, LogLine, LogPane, ProblemBox, RefusedNote, Since, When, load, outcome, titled,
-};
+use crate::components::{Badge, Clock, ProblemBox, RefusedNote, Since, When, load, outcome, titled};
 use crate::live::Live;
 use crate::words::{estimate, size, time};
 use crate::{api, paths};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use leptos_meta::Title;
-use leptos_router::hooks::use_params_map;
-use paddock_events::{JobId, JobOutcome, JobPage, Verdict};
-use std::collections::HashMap;
+use leptos_router::hooks::{use_params_map, use_query_map};
+use paddock_events::{JobId, JobOutcome, JobOutline, JobPage, LogLines, Verdict};
+use std::collections::{HashMap, HashSet};
 
-/// Lines fetched at once when earlier ones are wanted.
-const EARLIER: u64 = 2_000;
+/// Lines that the page brings along.
+const BROUGHT: usize = 400;
 
 /// The page of `/jobs/:id`.
 #[component]
 pub fn JobView() -> impl IntoView {
     let params = use_params_map();
     let id = move || params.with(|params| params.get("id")).and_then(|id| id.parse().ok()).unwrap_or(0);
-    let page = Resource::new_blocking(id, api::job);
+    // Read once for each job: while the page lives, it writes its address itself.
+    let query = use_query_map();
+    let address = move || query.with_untracked(|query| Address::read(|key| query.get(key)));
+    let page = Resource::new_blocking(
+        move || (id(), untrack(address)),
+        |(id, address)| async move {
+            let mut page = api::job(id).await?;
+            let lines = match address.query() {
+                Some(query) => Some(api::job_lines(JobId(id), query).await?),
+                None => None,
+            };
+            // They travel in the document: no more than are shown at first.
+            let cut = page.lines.len().saturating_sub(if lines.is_some() { 0 } else { BROUGHT });
+            page.lines.drain(..cut);
+            page.earlier_lines += cut as u64;
+            Ok((page, address, lines))
+        },
+    );
     view! {
         <Title text=titled(move || format!("Job {}", id()))/>
-        {load(page, |page| view! { <Job page/> }.into_any())}
+        {load(page, |(page, address, lines)| view! { <Job page address lines/> }.into_any())}
     }
 }
 
+/// The steps of an outline as they are chosen among: each once, whatever number of hosts has it.
+fn steps_of(outline: &JobOutline) -> Vec<(String, String)> {
+    let mut steps: Vec<(String, String)> = Vec::new();
+    let mut known = HashSet::new();
+    for step in &outline.steps {
+        if known.insert(&step.id) {
+            steps.push((step.id.clone(), step.title.clone()));
+        }
+    }
+    steps
+}
+
 #[component]
-fn Job(page: JobPage) -> impl IntoView {
-    let state = JobState::new(&page);
+fn Job(page: JobPage, address: Address, lines: Option<LogLines>) -> impl IntoView {
+    let state = JobState::new(&page, &address, lines);
     state.follow(Live::get());
     let JobPage { row, earlier_ms, may_cancel, may_resume, .. } = page;
-    let selected = RwSignal::new(None::<u32>);
+    let selected = RwSignal::new(address.filter.step.parse().ok());
     let replay = RwSignal::new(None::<replay::Replay>);
     let replay_shown = replay;
     // Selecting a step also narrows the output to it.
-    Effect::new(move |_| {
-        state.log.step.set(selected.get());
-        if let Some(replay) = replay.get() {
-            replay.state.log.step.set(selected.get());
+    Effect::new(move |before: Option<Option<u32>>| {
+        let now = selected.get();
+        let logs = [Some(state.log), replay.get().map(|replay| replay.state.log)];
+        for log in logs.into_iter().flatten().filter(|_| before.is_some_and(|before| before != now)) {
+            log.narrow(now);
         }
+        now
+    });
+    // And who chooses another step there sees no more of this one.
+    Effect::new(move |_| {
+        let step = state.log.filter.with(|filter| filter.step.parse().ok());
+        selected.maybe_update(|selected| std::mem::replace(selected, step) != step);
     });
     let head = state.head;
     let hosts = state.with_outline(|outline| {
@@ -56,6 +90,7 @@ fn Job(page: JobPage) -> impl IntoView {
         };
         outline.hosts().into_iter().map(|host| (host.to_owned(), name(host))).collect::<Vec<_>>()
     });
+    let steps = state.with_outline(steps_of);
     let commands = state.with_outline(|outline| outline.command_lines.join(" && "));
     let badge = move || {
         let head = head.get();
@@ -84,15 +119,14 @@ fn Job(page: JobPage) -> impl IntoView {
             // A replay is shown in the place of the job; the job itself goes on to be folded behind it.
             let played = replay.get();
             let state = played.map_or(state, |played| played.state);
-            let hosts = hosts.clone();
-            let earlier = Callback::new(move |()| if played.is_none() { fetch_earlier(state.job, state.log) });
+            let (hosts, steps) = (hosts.clone(), steps.clone());
             view! {
                 {played.map(|replay| view! { <ReplayBar replay close=Callback::new(move |()| replay_shown.set(None))/> })}
                 <div class="job">
                     <div class="job-steps"><Stages state selected/></div>
                     <div class="job-log">
                         <Selected state selected/>
-                        <LogPane log=state.log hosts on_earlier=earlier/>
+                        <LogPane log=state.log hosts steps/>
                     </div>
                 </div>
             }
@@ -277,25 +311,4 @@ fn Recording(state: JobState, replay: RwSignal<Option<replay::Replay>>) -> impl 
 fn of_the_person(problem: &paddock_events::Problem) -> bool {
     use paddock_events::ProblemKind::{Forbidden, SignedOut};
     matches!(problem.kind, Forbidden | SignedOut)
-}
-
-/// Fetches what stands before the first line here; without lines among those events it goes further back.
-fn fetch_earlier(job: JobId, log: Log) {
-    spawn_local(async move {
-        let Some(mut until) = log.first_seq() else { return };
-        while until > 0 {
-            let from = until.saturating_sub(EARLIER);
-            let wanted = u32::try_from(until - from).unwrap_or(u32::MAX);
-            // When it fails the button stays, and can be pressed again.
-            let Ok(events) = api::job_events(job.0, from, wanted).await else { return };
-            let lines: Vec<LogLine> =
-                events.iter().filter(|event| event.seq < until).filter_map(LogLine::of).collect();
-            if from == 0 || !lines.is_empty() {
-                let left = log.earlier.get_untracked().saturating_sub(lines.len() as u64);
-                log.prepend(lines, if from == 0 { 0 } else { left });
-                return;
-            }
-            until = from;
-        }
-    });
 }

@@ -1,11 +1,11 @@
 //! A job's state in the browser: events come in, and only what they touch is drawn again.
 
-use crate::components::{Log, LogLine};
+use super::job_log::{Address, Log};
 use crate::live::{Live, follow_job, leave, renew};
 use leptos::prelude::*;
 use paddock_events::{
-    Event, EventKind, FoldError, JobId, JobOutcome, JobOutline, JobPage, JobView, Outcome, StageState,
-    StepState,
+    Event, EventKind, FoldError, JobId, JobOutcome, JobOutline, JobPage, JobView, LogLines, Outcome,
+    StageState, StepState,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -59,15 +59,15 @@ pub struct JobState {
 }
 
 impl JobState {
-    /// From the page as the server rendered it.
-    pub fn new(page: &JobPage) -> Self {
+    /// From the page as the server rendered it, with the lines that its address asks for.
+    pub fn new(page: &JobPage, address: &Address, lines: Option<LogLines>) -> Self {
         let view = page.view.clone();
         Self {
             job: page.row.id,
             steps: StoredValue::new(view.steps.iter().cloned().map(RwSignal::new).collect()),
             stages: StoredValue::new(view.stages.iter().cloned().map(RwSignal::new).collect()),
             head: RwSignal::new(Head::of(&view)),
-            log: Log::new(&page.lines, page.earlier_lines),
+            log: Log::new(page, address, lines),
             broken: RwSignal::new(false),
             view: StoredValue::new(view),
             listener: StoredValue::new(None),
@@ -82,7 +82,7 @@ impl JobState {
             steps: StoredValue::new(view.steps.iter().cloned().map(RwSignal::new).collect()),
             stages: StoredValue::new(view.stages.iter().cloned().map(RwSignal::new).collect()),
             head: RwSignal::new(Head::of(&view)),
-            log: Log::new(&[], 0),
+            log: Log::replayed(self.job, view.outline.clone()),
             broken: RwSignal::new(false),
             view: StoredValue::new(view),
             listener: StoredValue::new(None),
@@ -185,7 +185,7 @@ impl JobState {
                     EventKind::StageStarted { stage } | EventKind::StageFinished { stage, .. } => {
                         stages.insert(*stage as usize);
                     }
-                    EventKind::Line { .. } => lines.extend(LogLine::of(&event)),
+                    EventKind::Line { .. } => lines.push(event),
                     EventKind::JobStarted { .. }
                     | EventKind::CancelRequested { .. }
                     | EventKind::JobFinished { .. } => {}
@@ -233,7 +233,7 @@ mod tests {
             steps: vec![step("h1"), step("h2")],
             ..JobOutline::default()
         };
-        JobState::new(&JobPage {
+        let page = JobPage {
             row: JobRow {
                 id: JobId(1),
                 title: String::new(),
@@ -250,7 +250,8 @@ mod tests {
             earlier_ms: vec![],
             may_cancel: Verdict::Allowed,
             may_resume: Verdict::Allowed,
-        })
+        };
+        JobState::new(&page, &Address::default(), None)
     }
 
     fn events() -> Vec<Event> {
@@ -271,6 +272,10 @@ mod tests {
         kinds.into_iter().enumerate().map(|(seq, kind)| Event { seq: seq as u64, at_us: 1, kind }).collect()
     }
 
+    fn len(state: JobState) -> u64 {
+        state.log.with(|lines| lines.count)
+    }
+
     #[test]
     fn repeated_batches_double_nothing() {
         Owner::new().with(|| {
@@ -278,8 +283,10 @@ mod tests {
             state.take(events()).unwrap();
             state.take(events()).unwrap();
             assert_eq!(state.head.get_untracked().changed, 1);
-            assert_eq!(state.log.first_seq(), Some(3));
-            assert_eq!(state.log.len(), 2);
+            assert_eq!(
+                state.log.with(|lines| (lines.count, lines.get(0).map(|line| line.seq))),
+                (2, Some(3))
+            );
             assert!(matches!(state.step(0).get_untracked(), StepState::Finished { .. }));
             assert_eq!(state.step(1).get_untracked(), StepState::Waiting);
         });
@@ -291,13 +298,13 @@ mod tests {
             let state = state();
             state.take(events()).unwrap();
             let again = state.again();
-            assert_eq!((again.log.len(), again.step(0).get_untracked()), (0, StepState::Waiting));
+            assert_eq!((len(again), again.step(0).get_untracked()), (0, StepState::Waiting));
             again.take(events()).unwrap();
             assert_eq!(again.head.get_untracked(), state.head.get_untracked());
             again.rewind();
-            assert_eq!((again.log.len(), again.step(0).get_untracked()), (0, StepState::Waiting));
+            assert_eq!((len(again), again.step(0).get_untracked()), (0, StepState::Waiting));
             again.take(events()).unwrap();
-            assert_eq!((again.log.len(), state.log.len()), (2, 2));
+            assert_eq!((len(again), len(state)), (2, 2));
         });
     }
 

@@ -12,6 +12,7 @@ mod factor;
 mod history;
 mod inventory;
 mod job;
+mod job_log;
 mod job_state;
 mod jobs;
 pub mod lazy;

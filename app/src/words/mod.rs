@@ -1,5 +1,6 @@
 //! From values to what a person reads: pure, no browser, tested natively.
 
+pub mod ansi;
 pub mod change;
 pub mod ends;
 pub mod estimate;

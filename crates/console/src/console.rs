@@ -4,6 +4,7 @@ use crate::audit::Origin;
 use crate::audit_log::AuditLog;
 use crate::factors::Tickets;
 use crate::inventory::Current;
+use crate::job_lines::Shelf;
 use crate::keeping::private_dir;
 use crate::key::{self, KeySource};
 use crate::live::{Live, keep_house};
@@ -119,6 +120,8 @@ pub(crate) struct Inner {
     /// Jobs that this process runs.
     pub(crate) running: Mutex<HashMap<JobId, Running>>,
     pub(crate) live: Live,
+    /// Output that is looked through.
+    pub(crate) shelf: Shelf,
     /// The revision in force, read.
     pub(crate) current: Mutex<Option<Current>>,
     pub(crate) back_off: Mutex<BackOff>,
@@ -172,6 +175,7 @@ impl Console {
             runner,
             running: Mutex::default(),
             live: Live::default(),
+            shelf: Shelf::default(),
             current: Mutex::default(),
             back_off: Mutex::default(),
             tries: tokio::sync::Mutex::default(),

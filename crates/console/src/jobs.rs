@@ -189,6 +189,9 @@ impl Console {
         let view = self.job_view(&stored).await?;
         let before =
             self.inner.store.last_lines(id, stored.next_seq, LAST_LINES).await.map_err(from_store)?;
+        if before.earlier > 0 {
+            self.unpack_ahead(id);
+        }
         let earlier_ms = self.earlier_ms(&view.outline).await?;
         let not_resumable = match not_resumable(&stored) {
             Some(problem) => Some(problem),

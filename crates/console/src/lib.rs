@@ -27,6 +27,7 @@ mod fleet;
 mod handover;
 mod history;
 mod inventory;
+mod job_lines;
 #[cfg(test)]
 mod job_tests;
 mod jobs;

@@ -280,6 +280,7 @@ pub(crate) async fn keep_house(inner: Weak<Inner>) {
         }
         wait = Duration::from_secs(5);
         let Some(console) = inner.upgrade().map(Console::from_inner) else { return };
+        console.inner.shelf.tidy();
         if let Err(problem) = console.end_dead_jobs().await {
             tracing::warn!("jobs of dead consoles were not looked for: {problem}");
         }

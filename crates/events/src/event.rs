@@ -99,6 +99,26 @@ pub enum Stream {
     Engine,
 }
 
+impl Stream {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Out, Self::Err, Self::Diff, Self::Engine];
+
+    /// As it stands in events and addresses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Out => "out",
+            Self::Err => "err",
+            Self::Diff => "diff",
+            Self::Engine => "engine",
+        }
+    }
+
+    /// From [`Self::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stream| stream.as_str() == text)
+    }
+}
+
 /// What came of one step on one host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]

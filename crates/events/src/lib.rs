@@ -12,6 +12,7 @@ mod failovers;
 mod fleet;
 mod history;
 mod ids;
+mod log;
 mod outline;
 mod pages;
 mod policy;
@@ -40,6 +41,7 @@ pub use history::{
     BlameLine, BlamePage, DiffLine, DiffMark, HistoryPage, InventoryDraft, Recall, RevisionPage, RevisionRow,
 };
 pub use ids::{ApprovalId, JobId, PersonId, PlanId, RevisionId, TokenId};
+pub use log::{LogFilter, LogLines, LogPlace, LogQuery, found, plain, sequence};
 pub use outline::{JobOutline, StageOutline, StepOutline};
 pub use pages::{
     CheckedText, ClusterPage, DryRun, Enrolment, FactorState, FindingLevel, FindingRow, InventoryPage,

@@ -4,7 +4,7 @@ use crate::audit::{self, NewAudit};
 use crate::database::{Asking as _, to_i64, to_u64};
 use crate::jobs::JobState;
 use crate::leases;
-use crate::pack::{pack_lines, unpack_lines};
+use crate::pack::{pack_lines, unpack_lines, unpack_text};
 use crate::{Store, StoreError};
 use paddock_events::{Event, EventKind, JobId, JobOutcome};
 
@@ -24,6 +24,20 @@ pub struct LinesBefore {
     pub lines: Vec<Event>,
     /// How many came before those.
     pub earlier: u64,
+}
+
+/// A batch of events as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackedEvents {
+    job: JobId,
+    bytes: Vec<u8>,
+}
+
+impl PackedEvents {
+    /// One event per line, as JSON. It takes the processor for a while, so it is not done by whoever reads the database.
+    pub fn unpack(&self) -> Result<String, StoreError> {
+        unpack_text(&self.bytes, &format!("events of job {}", self.job))
+    }
 }
 
 fn is_line(event: &Event) -> bool {
@@ -139,6 +153,27 @@ impl Store {
         }
         out.truncate(limit as usize);
         Ok(out)
+    }
+
+    /// Stored events from `from_seq` on, as they are stored; at most `limit` batches, in order. The first may begin earlier.
+    pub async fn packed_events(
+        &self,
+        job: JobId,
+        from_seq: u64,
+        limit: u32,
+    ) -> Result<Vec<PackedEvents>, StoreError> {
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+            "SELECT events FROM job_events WHERE job = $1 AND first_seq >=
+               coalesce((SELECT max(first_seq) FROM job_events WHERE job = $1 AND first_seq <= $2), 0)
+             AND last_seq >= $2 ORDER BY first_seq LIMIT $3",
+        )
+        .bind(job.0)
+        .bind(to_i64(from_seq))
+        .bind(i64::from(limit))
+        .fetch_all(self.reader())
+        .await
+        .asking("read events")?;
+        Ok(rows.into_iter().map(|bytes| PackedEvents { job, bytes }).collect())
     }
 
     /// Everything but lines of output, before `before_seq`, in order: what a job's picture is drawn from.

@@ -27,7 +27,7 @@ mod tokens;
 pub use approvals::{ApprovalState, NewApproval, Signed, StoredApproval, Typed};
 pub use audit::{AuditFilter, ChainEnd, Decision, NewAudit, StoredAudit};
 pub use database::{Hindrance, Store, StoreError};
-pub use events::{Appended, LinesBefore};
+pub use events::{Appended, LinesBefore, PackedEvents};
 pub use factors::StoredFactor;
 pub use identities::NewIdentity;
 pub use jobs::{JobState, NewJob, StoredJob};

@@ -8,6 +8,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use paddock_app::paths;
 
 /// What a page may load: our own files, and the inline scripts that carry the answer's nonce (Leptos' hydration data, the
 /// start of the WASM). Style elements come from files; attributes place marks and pictures.
@@ -27,13 +28,13 @@ pub(super) struct Guarded {
     pub(super) secure: bool,
 }
 
-/// Refuses changing requests and sockets of other sites, and sets security headers on every answer.
+/// Refuses changing requests, sockets and streams of other sites, and sets security headers on every answer.
 pub(super) async fn guard(
     State(Guarded { secure }): State<Guarded>,
     request: Request,
     next: Next,
 ) -> Response {
-    let upgrade = request.headers().contains_key(UPGRADE);
+    let upgrade = request.headers().contains_key(UPGRADE) || request.uri().path() == paths::STREAM;
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) || upgrade;
     let mut response = if changes && !same_origin(request.headers()) {
         (StatusCode::FORBIDDEN, "this request comes from another site and was refused\n").into_response()

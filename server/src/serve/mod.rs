@@ -9,6 +9,7 @@ mod config;
 #[cfg(test)]
 mod factor_tests;
 mod guard;
+mod log_text;
 mod notify_file;
 #[cfg(test)]
 mod notify_tests;
@@ -29,6 +30,7 @@ mod socket;
 #[cfg(test)]
 mod socket_tests;
 mod stated;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -3,7 +3,7 @@
 use super::api::{self, ApiState};
 use super::config::Config;
 use super::routes::{Route, mounted, read, write};
-use super::{guard, oidc, pages, recording, session, socket};
+use super::{guard, log_text, oidc, pages, recording, session, socket, stream};
 use anyhow::{Context as _, Result};
 use axum::extract::{DefaultBodyLimit, FromRef, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -45,6 +45,9 @@ pub(crate) struct AppState {
     /// The console is reached by HTTPS only.
     #[from_ref(skip)]
     pub(crate) secure: bool,
+    /// Ends what would be answered without an end.
+    #[from_ref(skip)]
+    pub(crate) closing: CancellationToken,
 }
 
 /// The whole service. `closing` ends what would be answered without an end.
@@ -54,7 +57,7 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
     let leptos =
         LeptosOptions::builder().output_name("paddock").site_root(site_root).site_addr(config.listen).build();
     let secure = config.secure_cookies;
-    let state = AppState { console: console.clone(), assets, leptos, secure };
+    let state = AppState { console: console.clone(), assets, leptos, secure, closing: closing.clone() };
     let api = api::router(ApiState { console: console.clone(), closing });
     let sessions = SessionManagerLayer::new(session::Store(console))
         .with_name(cookie_name(config.secure_cookies))
@@ -126,7 +129,9 @@ pub(super) fn browser_routes() -> Vec<Route<AppState>> {
         write(paths::SIGN_OUT_EVERYWHERE, post(pages::sign_out_everywhere)),
         write(paths::PASSWORD, post(pages::password)),
         read(paths::SOCKET, get(socket::open)),
+        read(paths::STREAM, get(stream::open)),
         read(paths::RECORDING, get(recording::recording)),
+        read(paths::LOG_TEXT, get(log_text::log_text)),
         // Each server function is walked by itself.
         write("/api/app/{*name}", post(server_function).get(server_function)),
     ]
@@ -168,7 +173,7 @@ async fn identify(
     let open = [paths::SIGN_IN, paths::SIGN_IN_CODE, paths::SIGN_IN_PROVIDER, paths::SIGN_IN_CALLBACK]
         .contains(&path.as_str())
         || path.starts_with("/api/")
-        || path == paths::SOCKET;
+        || [paths::SOCKET, paths::STREAM].contains(&path.as_str());
     if who.actor.is_none() && !open {
         let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str()).to_owned();
         return Redirect::to(&paths::sign_in(&wanted)).into_response();

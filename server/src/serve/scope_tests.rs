@@ -84,11 +84,14 @@ const PAGES: [Row; 18] = [
 ];
 
 /// The last two end sessions.
-const BROWSER: [Row; 10] = [
+const BROWSER: [Row; 12] = [
     ("GET", "/healthz", "", Nothing),
     ("GET", "/jobs/{id}/recording.cast", "", Cluster(Viewer)),
+    ("GET", "/jobs/{id}/log.txt", "find=x", Cluster(Viewer)),
     // Takes an upgrade, which only a real connection has; what it hands out has a test of its own below.
     ("GET", "/ws", "", Nothing),
+    // Opens what the socket would hand out, by the same function.
+    ("GET", "/live", "ask=%5B%5D", SignIn),
     ("POST", "/account/password", "current=x&new=y&again=z", SignIn),
     ("POST", "/sign-in", "name=nobody&password=x", Nothing),
     ("POST", "/sign-in/code", "code=123456&next=/", Nothing),
@@ -98,7 +101,7 @@ const BROWSER: [Row; 10] = [
     ("POST", "/sign-out", "", Nothing),
 ];
 
-const FUNCTIONS: [Row; 53] = [
+const FUNCTIONS: [Row; 54] = [
     ("GET", "/api/app/me", "", Nothing),
     ("GET", "/api/app/sign-in-ways", "", Nothing),
     ("GET", "/api/app/factor", "", SignIn),
@@ -188,6 +191,12 @@ const FUNCTIONS: [Row; 53] = [
     ("GET", "/api/app/jobs", "limit=10", Anywhere(Viewer)),
     ("GET", "/api/app/job", "id=$JOB", Cluster(Viewer)),
     ("GET", "/api/app/job-events", "id=$JOB&from_seq=0&limit=10", Cluster(Viewer)),
+    (
+        "POST",
+        "/api/app/job-lines",
+        r#"{"id":$JOB,"query":{"filter":{"find":"x"},"place":"end","limit":10,"until_seq":null}}"#,
+        Cluster(Viewer),
+    ),
     ("POST", "/api/app/job-resume", r#"{"id":$JOB}"#, Cluster(Operator)),
     ("POST", "/api/app/job-cancel", r#"{"id":$JOB,"now":true}"#, Cluster(Operator)),
 ];

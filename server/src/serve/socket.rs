@@ -17,11 +17,11 @@ use tokio::time::timeout;
 use tower_sessions::Session;
 
 /// Pause between signs of life.
-const PING: Duration = Duration::from_secs(10);
+pub(super) const PING: Duration = Duration::from_secs(10);
 /// A reader that takes longer for one message loses its socket; the events are stored, and it comes back.
 const SLOW: Duration = Duration::from_secs(20);
-/// Subscriptions of one socket.
-const SUBSCRIPTIONS: usize = 32;
+/// Subscriptions of one socket, and of one stream.
+pub(super) const SUBSCRIPTIONS: usize = 32;
 /// Largest message from a browser.
 const MESSAGE: usize = 16 << 10;
 

@@ -6,6 +6,7 @@ use super::tests::settings;
 use axum::Router;
 use axum::body::{self, Body};
 use axum::http::Request;
+use futures::StreamExt as _;
 use paddock_console::{Console, People, PersonRole, Scope};
 use paddock_events::{Event, EventKind, JobId, JobOutcome, JobOutline, Problem, ServerMessage, Stream};
 use paddock_store::{NewJob, NewPlan, NewRevision, SealKey, Store, Taken};
@@ -376,6 +377,66 @@ async fn a_stream_of_events_ends_when_its_token_is_revoked_or_expires() {
     let told = timeout(BOUND, body::to_bytes(kept.into_body(), 1 << 20)).await.expect("the end").unwrap();
     assert!(String::from_utf8_lossy(&told).contains("job_finished"), "who may goes on to the job's end");
     people.close().await;
+    store.close().await;
+    house.console.shut_down().await;
+}
+
+/// The events of a job that a stream of server-sent events has said, from `from` on, until there are `wanted` of them; and
+/// what is left of the stream.
+async fn streamed(house: &House, job: JobId, from: u64, wanted: usize) -> (Vec<Event>, body::BodyDataStream) {
+    let ask =
+        format!("%5B%7B%22type%22%3A%22subscribe_job%22%2C%22job%22%3A{job}%2C%22from_seq%22%3A{from}%7D%5D");
+    let ask = Request::get(format!("/live?ask={ask}")).header("cookie", &house.cookie);
+    let answer = house.app.clone().oneshot(ask.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let mut stream = answer.into_body().into_data_stream();
+    let (mut text, mut events) = (String::new(), Vec::new());
+    while events.len() < wanted {
+        let chunk = timeout(BOUND, stream.next()).await.expect("more comes").expect("no end").unwrap();
+        text += std::str::from_utf8(&chunk).unwrap();
+        while let Some(at) = text.find("\n\n") {
+            let message: String = text.drain(..at + 2).collect();
+            let json = message.trim().strip_prefix("data:").expect("data");
+            if let ServerMessage::Events { events: more, .. } = serde_json::from_str(json).unwrap() {
+                events.extend(more);
+            }
+        }
+    }
+    (events, stream)
+}
+
+#[tokio::test]
+async fn a_stream_of_events_goes_on_where_the_socket_ended_and_ends_with_its_session() {
+    let house = house().await;
+    let (store, job, fence) = house.job().await;
+    let lines: Vec<Event> = (0..3).map(line).collect();
+    store.append_events(job, fence, &lines, 0).await.unwrap();
+    let mut browser = Browser::open(&house, 64 << 10).await;
+    browser.subscribe(job).await;
+    let by_socket = async {
+        loop {
+            if let Some(ServerMessage::Events { events, .. }) = browser.next().await {
+                return events;
+            }
+        }
+    };
+    assert_eq!(timeout(BOUND, by_socket).await.unwrap(), lines);
+    drop(browser);
+    let end = Event { seq: 5, at_us: 1, kind: EventKind::JobFinished { outcome: JobOutcome::Succeeded } };
+    let more = [line(3), line(4), end];
+    store.append_events(job, fence, &more, 0).await.unwrap();
+    let (events, mut stream) = streamed(&house, job, 3, 3).await;
+    assert_eq!(events, more);
+    // Nobody may follow whose session was ended.
+    let actor = house.console.actor_by_token(&house.token, None).await.unwrap();
+    house.console.sign_out_everywhere(&actor).await.unwrap();
+    let rest = async { while stream.next().await.is_some() {} };
+    timeout(Duration::from_secs(30), rest).await.expect("the stream ends");
+    let nobody = Request::get("/live?ask=%5B%5D").body(Body::empty()).unwrap();
+    assert_eq!(house.app.clone().oneshot(nobody).await.unwrap().status(), 401);
+    let elsewhere = Request::get("/live?ask=%5B%5D").header("sec-fetch-site", "cross-site");
+    let elsewhere = elsewhere.body(Body::empty()).unwrap();
+    assert_eq!(house.app.clone().oneshot(elsewhere).await.unwrap().status(), 403);
     store.close().await;
     house.console.shut_down().await;
 }
