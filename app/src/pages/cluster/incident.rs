@@ -61,7 +61,7 @@ pub fn incidents(all: &ClusterFailovers) -> Vec<Incident> {
             let to = rows.last().map(|row| row.at_us + SLACK_US);
             changes_leader(rows) && from.is_some_and(|from| from <= at_us) && to.is_some_and(|to| at_us <= to)
         };
-        let group = end.at_us.and_then(|at_us| groups.iter_mut().find(|(rows, _)| near(rows, at_us)));
+        let group = end.at_us.and_then(|at_us| groups.iter_mut().rev().find(|(rows, _)| near(rows, at_us)));
         match group {
             Some((_, ends)) => ends.push(end.clone()),
             None => alone.push(end.clone()),
