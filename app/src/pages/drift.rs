@@ -44,7 +44,7 @@ fn Differences(page: DriftPage) -> impl IntoView {
         ],
         _ => Vec::new(),
     };
-    let files = files.into_iter().map(|(href, what)| view! { <a href=href>{what}</a>" " }).collect_view();
+    let files = files.into_iter().map(|(href, what)| view! { <a href=href>{what}</a>". " }).collect_view();
     view! {
         <p class="note">
             {format!("{} in {} compared", size::count(count, "difference"), size::count(same, "cluster"))}

@@ -53,7 +53,7 @@ impl Console {
             match self.inner.store.sightings(name.as_str(), REMEMBERED).await {
                 Ok(rows) => *witness = Some(Witness::after(last_leader(&rows))),
                 Err(error) => {
-                    tracing::warn!(cluster.name = %name, "what was seen of {name} is not known: {error}")
+                    tracing::warn!(cluster.name = %name, "what was seen of {name} is not known: {error}");
                 }
             }
         }

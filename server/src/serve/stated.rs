@@ -53,7 +53,7 @@ impl Stated {
             None => "HTTP".to_owned(),
         };
         let key = match &config.key {
-            KeySource::StateDir => format!("in {}", shown(&config.state_dir.join("key"))),
+            KeySource::StateDir => format!("in {}", shown(config.state_dir.join("key"))),
             KeySource::File(path) => format!("in {}", shown(path)),
             KeySource::Text(_) => "given, not shown".to_owned(),
         };

@@ -6,6 +6,8 @@ use paddock_events::{ClusterFailovers, Gone, Outage, Sighting, SightingRow, Time
 
 /// What comes later than this after the last one is another incident.
 const APART_US: i64 = 90_000_000;
+/// What changes the leader and comes later than this is another incident, though members are still at work from the last.
+const SETTLED_US: i64 = 15_000_000;
 /// How far Patroni's moment may be from what was seen of the same: it is told when the new leader has settled.
 const SLACK_US: i64 = 30_000_000;
 
@@ -59,7 +61,7 @@ pub fn incidents(all: &ClusterFailovers) -> Vec<Incident> {
             let to = rows.last().map(|row| row.at_us + SLACK_US);
             changes_leader(rows) && from.is_some_and(|from| from <= at_us) && to.is_some_and(|to| at_us <= to)
         };
-        let group = end.at_us.and_then(|at_us| groups.iter_mut().find(|(rows, _)| near(rows, at_us)));
+        let group = end.at_us.and_then(|at_us| groups.iter_mut().rev().find(|(rows, _)| near(rows, at_us)));
         match group {
             Some((_, ends)) => ends.push(end.clone()),
             None => alone.push(end.clone()),
@@ -79,7 +81,8 @@ pub fn incidents(all: &ClusterFailovers) -> Vec<Incident> {
 
 fn belongs(rows: &[SightingRow], next: &SightingRow) -> bool {
     let open = outages(rows).last().is_some_and(|outage| outage.until.is_none());
-    open || rows.last().is_some_and(|last| next.at_us - last.at_us <= APART_US)
+    let apart = if changes_leader(std::slice::from_ref(next)) { SETTLED_US } else { APART_US };
+    open || rows.last().is_some_and(|last| next.at_us - last.at_us <= apart)
 }
 
 fn changes_leader(rows: &[SightingRow]) -> bool {
@@ -89,7 +92,7 @@ fn changes_leader(rows: &[SightingRow]) -> bool {
 fn incident(rows: &[SightingRow], ends: &[TimelineEnd]) -> Incident {
     let outages = outages(rows);
     let mut steps: Vec<Step> = rows.iter().map(step).collect();
-    steps.extend(ends.iter().filter_map(|end| ended(end)));
+    steps.extend(ends.iter().filter_map(ended));
     steps.sort_by_key(|step| step.at_us);
     let timelines = ends.first().zip(ends.last());
     Incident {
