@@ -121,8 +121,8 @@ impl Job {
             self.append(kinds, 0).await?;
             self.written += batch;
             written += batch;
-            if rate > 0 {
-                sleep_until(begun + Duration::from_micros(written * 1_000_000 / rate)).await;
+            if let Some(due_us) = (written * 1_000_000).checked_div(rate) {
+                sleep_until(begun + Duration::from_micros(due_us)).await;
             }
         }
         Ok(())

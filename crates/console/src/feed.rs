@@ -9,8 +9,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::timeout;
 
-/// Events of one read.
-const READ: u32 = 2_000;
+/// Events of one read: a page takes as many as one task, and shall answer in between.
+const READ: u32 = 500;
 /// Batches that wait for the reader.
 const WAITING: usize = 16;
 /// A reader who takes nothing for this long loses the feed.

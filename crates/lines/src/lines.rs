@@ -82,20 +82,20 @@ impl Lines {
                 // Fewer than 2^32: each takes more than a byte of what is bounded.
                 self.coloured.insert(number as u32, line.text.as_ref().into());
             }
-            if number % SAMPLE == 0 {
+            if number.is_multiple_of(SAMPLE) {
                 for byte in shown.bytes() {
                     self.common.0[usize::from(byte.to_ascii_lowercase())] += 1;
                 }
             }
-            if number % PIECE == 0 {
+            if number.is_multiple_of(PIECE) {
                 self.pieces.push(Piece::default());
             }
             let Some(piece) = self.pieces.last_mut() else { continue };
-            // A line break within would be taken for the line's end.
-            let breaks = shown.bytes().any(|byte| byte == b'\n');
-            match breaks {
-                true => piece.text.extend(shown.replace('\n', " ").as_bytes()),
-                false => piece.text.extend_from_slice(shown.as_bytes()),
+            if shown.contains('\n') {
+                // It would be taken for the line's end.
+                piece.text.extend_from_slice(shown.replace('\n', " ").as_bytes());
+            } else {
+                piece.text.extend_from_slice(shown.as_bytes());
             }
             piece.text.push(b'\n');
             self.bytes += shown.len() + 1 + size_of::<Line>();

@@ -188,7 +188,7 @@ pub fn LogPane(
     };
     let empty = move || {
         let all = log.filter.with(|filter| filter.is_all());
-        (count.get() == 0).then(|| if all { "No lines yet." } else { "No line fits." })
+        (count.get() == 0).then_some(if all { "No lines yet." } else { "No line fits." })
     };
     view! {
         <section class="log-box" aria-label="Output">

@@ -129,7 +129,7 @@ mod tests {
     fn events(seqs: std::ops::Range<u64>) -> Vec<Event> {
         let kind = |seq: u64| EventKind::Line {
             step: None,
-            host: (if seq % 2 == 0 { "even" } else { "odd" }).into(),
+            host: (if seq.is_multiple_of(2) { "even" } else { "odd" }).into(),
             stream: Stream::Out,
             text: seq.to_string(),
         };
