@@ -9,10 +9,7 @@ use paddock_events::{
     Event, JobId, JobOutline, JobPage, LogFilter, LogLines, LogPlace, LogQuery, Problem, Stream,
 };
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
-/// New lines are drawn so often at most: nobody reads faster, and the page stays free for who uses it.
-const DRAW: Duration = Duration::from_millis(100);
 /// Lines of a page without scripts, and the first that the server renders.
 pub const FIRST: u32 = 200;
 /// Lines above the one that is linked to, on a page without scripts.
@@ -69,7 +66,6 @@ struct Asked {
     fetching: bool,
     /// Lines that came since it was asked.
     late: Vec<Event>,
-    draw_planned: bool,
 }
 
 /// A job's output on its page. Lines come from the job's events, and earlier ones from the console.
@@ -81,8 +77,10 @@ pub struct Log {
     asked: StoredValue<Asked>,
     /// The rows that the server rendered.
     pub first: StoredValue<(u64, u64)>,
-    /// Grows when there is something new to draw.
+    /// Grows when there is something else to draw.
     pub changed: RwSignal<u32>,
+    /// Grows with new lines.
+    pub grown: RwSignal<u32>,
     pub filter: RwSignal<LogFilter>,
     /// The line that is linked to.
     pub line: RwSignal<Option<u64>>,
@@ -141,6 +139,7 @@ impl Log {
             asked: StoredValue::default(),
             first: StoredValue::new((0, 0)),
             changed: RwSignal::new(0),
+            grown: RwSignal::new(0),
             filter: RwSignal::default(),
             line: RwSignal::new(None),
             go_to: RwSignal::new(None),
@@ -175,18 +174,7 @@ impl Log {
             self.asked.update_value(|asked| asked.late.extend(new.iter().cloned()));
         }
         self.add(new);
-        let planned = self.asked.try_update_value(|asked| std::mem::replace(&mut asked.draw_planned, true));
-        if planned == Some(false) {
-            set_timeout(
-                move || {
-                    // The page may have been left in the meantime.
-                    if self.asked.try_update_value(|asked| asked.draw_planned = false).is_some() {
-                        self.draw();
-                    }
-                },
-                DRAW,
-            );
-        }
+        self.grown.update(|grown| *grown = grown.wrapping_add(1));
     }
 
     fn add(self, new: Vec<Event>) {
@@ -221,7 +209,8 @@ impl Log {
         self.draw();
     }
 
-    fn draw(self) {
+    /// Shows what is here now.
+    pub fn draw(self) {
         self.changed.update(|changed| *changed = changed.wrapping_add(1));
     }
 

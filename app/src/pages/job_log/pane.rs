@@ -11,6 +11,10 @@ use leptos::ev;
 use leptos::html::Div;
 use leptos::prelude::*;
 use paddock_events::LogPlace;
+use std::time::Duration;
+
+/// New lines are drawn so often at most: nobody reads faster, and the page stays free for who uses it.
+const DRAW: Duration = Duration::from_millis(100);
 
 /// A row in the document.
 #[derive(Clone)]
@@ -86,6 +90,23 @@ pub fn LogPane(
             }
         }
         now
+    });
+    let planned = StoredValue::new(false);
+    Effect::new(move |before: Option<()>| {
+        log.grown.track();
+        if before.is_some()
+            && planned.try_update_value(|planned| std::mem::replace(planned, true)) == Some(false)
+        {
+            set_timeout(
+                move || {
+                    // The page may have been left in the meantime.
+                    if planned.try_update_value(|planned| *planned = false).is_some() {
+                        log.draw();
+                    }
+                },
+                DRAW,
+            );
+        }
     });
     Effect::new(move |_| {
         log.changed.track();

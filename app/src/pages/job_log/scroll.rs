@@ -40,9 +40,10 @@ pub fn drawn(count: u64, top: u64, view: u64, more: u64) -> Drawn {
     let above = more.min(first).min(top.saturating_sub(inside) / ROW);
     let begin = top.saturating_sub(inside + above * ROW);
     let from = first - above;
-    let room = tall(count).saturating_sub(begin) / ROW;
-    let to = (first + view.div_ceil(ROW) + 1 + more).min(count).min(from + room.max(1));
-    Drawn { from, to, top: begin }
+    // Beyond the end there is no room: what was rounded there moves the last rows up by a part of one.
+    let room = (tall(count) - begin).div_ceil(ROW);
+    let to = (first + view.div_ceil(ROW) + 1 + more).min(count).min(from + room);
+    Drawn { from, to, top: begin.min(tall(count).saturating_sub((to - from) * ROW)) }
 }
 
 /// The position at which a row is in the middle.
