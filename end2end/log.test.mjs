@@ -231,6 +231,15 @@ test('without WebSockets events come all the same, each once and in order, also 
   // What the page has is what was written, in its order: read from its rows, which were never fetched.
   const seqs = await rows(visit.page).evaluateAll((all) => all.map((row) => Number(row.dataset.seq)));
   assert.ok(seqs.length > 20 && seqs.every((seq, at) => seq === seqs[0] + at) && seqs.at(-1) === 23_004, seqs.join(' '));
+  // Once more, as a replay that is filtered: it knows what has been played.
+  await visit.page.getByRole('button', { name: 'Replay', exact: true }).click();
+  const replay = visit.page.getByRole('region', { name: 'Replay' });
+  await replay.getByRole('slider', { name: 'Position' }).press('End');
+  await counted(/^23,000 lines$/, visit.page);
+  await visit.page.getByLabel('Level').selectOption('Warnings and errors');
+  await counted(/^1,150 of 23,000 lines$/, visit.page);
+  await replay.getByRole('button', { name: 'Close replay' }).click();
+  await counted(/^23,000 lines$/, visit.page);
   // A page that finds them blocked from the start.
   await visit.page.goto('/');
   await badge.getByText('Live by HTTP').waitFor();

@@ -138,7 +138,8 @@ impl Lines {
             self.pieces.partition_point(|piece| piece.lines.last().is_some_and(|last| last.seq < seq));
         let in_piece =
             self.pieces.get(whole).map_or(0, |piece| piece.lines.partition_point(|line| line.seq < seq));
-        whole * PIECE + in_piece
+        // The last piece has fewer.
+        (whole * PIECE + in_piece).min(self.len())
     }
 
     /// The line of this number, with its colours.
@@ -164,6 +165,10 @@ impl Lines {
 
     /// Adds the numbers of the wanted lines from number `from` on.
     pub fn find(&self, wanted: &Wanted<'_>, from: usize, found: &mut Vec<u32>) {
+        if wanted.find.contains('\n') {
+            // No line has one; in a piece it is where lines end.
+            return;
+        }
         let host = match wanted.host {
             None => None,
             Some(host) => match self.hosts.iter().position(|known| known == host) {
@@ -210,5 +215,104 @@ impl Lines {
         });
         // A job has fewer hosts; beyond, the last one stands for all.
         u16::try_from(at).unwrap_or(u16::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paddock_events::{JobOutline, LogFilter};
+
+    const COUNT: u64 = 20_000;
+
+    /// Every third event is none of a line.
+    fn events() -> Vec<Event> {
+        let event = |seq: u64| {
+            let kind = if seq.is_multiple_of(3) {
+                EventKind::StepStarted { step: 0 }
+            } else {
+                EventKind::Line {
+                    step: (!seq.is_multiple_of(7)).then_some((seq % 5) as u32),
+                    host: format!("10.0.0.{}", seq % 4),
+                    stream: Stream::ALL[(seq % 11 % 4) as usize],
+                    text: match seq % 10 {
+                        0 => String::new(),
+                        1 => format!("\u{1b}[31mError\u{1b}[0m of \"{seq}\"\t\\"),
+                        2 => format!("two\nlines of {seq}"),
+                        _ => format!("line {seq} is plain"),
+                    },
+                }
+            };
+            Event { seq, at_us: -5 + seq as i64, kind }
+        };
+        (0..COUNT).map(event).collect()
+    }
+
+    fn stored(events: &[Event]) -> String {
+        events.iter().map(|event| serde_json::to_string(event).unwrap() + "\n").collect()
+    }
+
+    fn packed(events: &[Event]) -> Lines {
+        let mut lines = Lines::default();
+        // Batches that overlap, as a reader asks who has some of the first one.
+        for batch in events.chunks(777) {
+            lines.take(&stored(batch)).unwrap();
+            lines.take(&stored(&batch[batch.len() / 2..])).unwrap();
+        }
+        lines
+    }
+
+    #[test]
+    fn lines_come_back_as_they_were_taken_and_are_counted_before_any_event() {
+        let events = events();
+        let lines = packed(&events);
+        let written: Vec<&Event> =
+            events.iter().filter(|event| matches!(event.kind, EventKind::Line { .. })).collect();
+        assert_eq!((lines.len(), lines.next_seq()), (written.len(), COUNT));
+        for (number, expected) in written.iter().enumerate().filter(|(_, event)| event.seq % 10 != 2) {
+            assert_eq!(lines.event(number).as_ref(), Some(*expected));
+        }
+        assert_eq!(lines.event(written.len()), None);
+        for seq in (0..COUNT).step_by(997).chain([0, COUNT - 1, COUNT, u64::MAX]) {
+            let before = written.iter().filter(|event| event.seq < seq).count();
+            assert_eq!(lines.before(seq), before, "before {seq}");
+        }
+        assert_eq!(Lines::default().before(7), 0);
+    }
+
+    #[test]
+    fn what_is_found_is_what_looking_at_each_line_finds() {
+        let events = events();
+        let lines = packed(&events);
+        for (find, host, step, level) in [
+            ("", "", "", None),
+            ("ERROR OF", "", "", None),
+            ("line 9", "", "", None),
+            ("e", "10.0.0.1", "", Some(Stream::Err)),
+            ("", "10.0.0.3", "2", None),
+            ("", "nowhere", "", None),
+            ("\"1", "", "", None),
+            ("plain\nline", "", "", None),
+        ] {
+            let filter = LogFilter { find: find.into(), host: host.into(), step: step.into(), level };
+            let steps = filter.steps(&JobOutline::default());
+            let wanted = Wanted {
+                find,
+                host: (!host.is_empty()).then_some(host),
+                steps: steps.as_deref(),
+                stream: level,
+            };
+            let expected: Vec<u32> = (0..lines.len())
+                .filter(|number| filter.takes(&lines.event(*number).unwrap(), steps.as_deref()))
+                .map(|number| number as u32)
+                .collect();
+            for from in [0, 1, PIECE - 1, PIECE, lines.len() - 1, lines.len()] {
+                let mut found = Vec::new();
+                lines.find(&wanted, from, &mut found);
+                let rest: Vec<u32> =
+                    expected.iter().copied().filter(|number| *number as usize >= from).collect();
+                assert_eq!(found, rest, "{filter:?} from {from}");
+            }
+        }
     }
 }
