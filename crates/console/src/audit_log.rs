@@ -111,7 +111,7 @@ impl AuditLog {
         let failed = |error: &(dyn std::error::Error + 'static)| internal("the head cannot be signed", error);
         let signed = Signed { rows: end.rows, hash: end.hash, at: utc(now_us()) };
         let signed = serde_json::to_string(&signed).map_err(|error| failed(&error))?;
-        let (pair, _) = key_pair(&self.key_path(), "paddock audit")?;
+        let (pair, _) = key_pair(&self.key_path(), "paddock audit", None)?;
         let key = PrivateKey::from_openssh(&pair.private).map_err(|error| failed(&error))?;
         let signature =
             key.sign(NAMESPACE, HashAlg::Sha512, signed.as_bytes()).map_err(|error| failed(&error))?;

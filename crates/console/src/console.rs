@@ -5,7 +5,7 @@ use crate::audit_log::AuditLog;
 use crate::factors::Tickets;
 use crate::inventory::Current;
 use crate::job_lines::Shelf;
-use crate::keeping::private_dir;
+use crate::keeping::{KeyFiles, private_dir};
 use crate::key::{self, KeySource};
 use crate::live::{Live, keep_house};
 use crate::notify::{Follower, NotifySettings};
@@ -18,7 +18,7 @@ use crate::recovery::Runner;
 use crate::rounds::look_around;
 use crate::runner::Running;
 use crate::ssh_keys::key_pair;
-use paddock_engine::{Pool, SshSettings};
+use paddock_engine::{Pool, SshKey, SshSettings};
 use paddock_events::{ClusterTopology, Event, JobId, PersonId, Problem, ProblemKind, SettingGroup};
 use paddock_inventory::NodeAddr;
 use paddock_store::Store;
@@ -115,6 +115,7 @@ pub struct Console {
 pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) store: Store,
+    pub(crate) key_files: KeyFiles,
     pub(crate) pool: Pool,
     pub(crate) runner: Runner,
     /// Jobs that this process runs.
@@ -149,14 +150,15 @@ impl Console {
         refuse_gone(&settings.state_dir)?;
         let ssh_dir = settings.state_dir.join("ssh");
         private_dir(&ssh_dir)?;
-        let ssh_key = match &settings.ssh_key {
-            Some(path) => path.clone(),
-            None => own_key(ssh_dir.join("id_ed25519")).await?,
-        };
         let store = Store::open(&settings.state_dir.join("paddock.db")).await.map_err(from_store)?;
         let sealed_with = store.sealed_with().await.map_err(from_store)?;
         let key = key::find(&settings.key, &settings.state_dir, sealed_with.as_deref())?;
+        let key_files = KeyFiles::new(&settings.state_dir, key.clone());
         let store = store.unlocked(key).await.map_err(from_store)?;
+        let ssh_key = match &settings.ssh_key {
+            Some(path) => SshKey::File(path.clone()),
+            None => own_key(ssh_dir.join("id_ed25519"), key_files.clone()).await?,
+        };
         let pool = Pool::new(SshSettings {
             user: settings.ssh_user.clone(),
             key: ssh_key,
@@ -171,6 +173,7 @@ impl Console {
         let inner = Inner {
             settings,
             store,
+            key_files,
             pool,
             runner,
             running: Mutex::default(),
@@ -242,11 +245,11 @@ fn refuse_gone(state_dir: &Path) -> Result<(), Problem> {
 }
 
 /// The console's own SSH key; its public half is logged, because somebody must put it onto the nodes.
-async fn own_key(path: PathBuf) -> Result<PathBuf, Problem> {
+async fn own_key(path: PathBuf, sealed: KeyFiles) -> Result<SshKey, Problem> {
     let task = tokio::task::spawn_blocking(move || {
-        let (pair, _) = key_pair(&path, "paddock")?;
+        let (pair, _) = key_pair(&path, "paddock", Some(&sealed))?;
         tracing::info!("the console signs in to nodes with {}", pair.public.trim_end());
-        Ok(path)
+        Ok(SshKey::Held { path, text: pair.private })
     });
     task.await.map_err(|error| internal("the SSH key could not be made", &error))?
 }

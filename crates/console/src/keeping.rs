@@ -1,10 +1,11 @@
 //! Files and directories that only the console reads.
 
-use crate::problems::internal;
-use paddock_events::Problem;
+use crate::problems::{from_store, internal, problem};
+use paddock_events::{Problem, ProblemKind};
+use paddock_store::{SealKey, is_sealed_file};
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Makes a directory with mode 0700, parents included; one that is there keeps its content and gets that mode.
 pub(crate) fn private_dir(path: &Path) -> Result<(), Problem> {
@@ -47,5 +48,48 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Problem> {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(internal(&format!("the file {} cannot be read", path.display()), &error)),
+    }
+}
+
+/// Private SSH keys in the state directory, sealed with the key of the database: who copies the directory without that key has
+/// none of them.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyFiles {
+    state_dir: PathBuf,
+    key: SealKey,
+}
+
+impl KeyFiles {
+    pub(crate) fn new(state_dir: &Path, key: SealKey) -> Self {
+        Self { state_dir: state_dir.to_owned(), key }
+    }
+
+    /// What a file is sealed for: the directory may be moved, one key not be put in the place of another.
+    fn name(&self, path: &Path) -> String {
+        path.strip_prefix(&self.state_dir).unwrap_or(path).to_string_lossy().into_owned()
+    }
+
+    /// The text, and whether it was sealed; none when there is no such file.
+    pub(crate) fn read(&self, path: &Path) -> Result<Option<(String, bool)>, Problem> {
+        let Some(text) = read_if_there(path)? else { return Ok(None) };
+        if !is_sealed_file(&text) {
+            return Ok(Some((text, false)));
+        }
+        let opened = self.key.open_file(&self.name(path), &text);
+        opened.map(|text| Some((text, true))).map_err(|error| {
+            problem(
+                "console/bad-ssh-key",
+                ProblemKind::World,
+                format!("the SSH key {} cannot be read", path.display()),
+                error.to_string(),
+                "put the file of a backup back, or a private key in OpenSSH's form without passphrase in its place",
+            )
+        })
+    }
+
+    /// Seals and writes it.
+    pub(crate) fn write(&self, path: &Path, text: &str) -> Result<(), Problem> {
+        let sealed = self.key.seal_file(&self.name(path), text).map_err(from_store)?;
+        private_file(path, &sealed)
     }
 }

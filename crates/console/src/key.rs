@@ -64,7 +64,7 @@ pub(crate) fn find(
                 let key = SealKey::generate();
                 private_file(&own, &(key.to_text() + "\n"))?;
                 tracing::warn!(
-                    "made the key {} of the console's database in {}: keep it elsewhere, see docs/command-line.md",
+                    "made the key {} of the console's database in {}: keep it elsewhere, see docs/install.md",
                     key.name(),
                     own.display()
                 );

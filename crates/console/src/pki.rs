@@ -4,7 +4,7 @@
 //! less than 30 days left. An existing `ca.key` and `ca.crt` (Pigsty's `files/pki/ca`) are taken as they are.
 
 use crate::clock::now_s;
-use crate::keeping::{private_dir, private_file, read_if_there};
+use crate::keeping::{KeyFiles, private_dir, private_file, read_if_there};
 use crate::problems::{internal, problem};
 use crate::ssh_keys::key_pair;
 use paddock_events::{Problem, ProblemKind};
@@ -36,7 +36,7 @@ struct Made {
 }
 
 /// Makes what is missing in `dir` and gives all values that the needs name.
-pub(crate) fn ensure(dir: &Path, needs: &[Need]) -> Result<Material, Problem> {
+pub(crate) fn ensure(dir: &Path, keys: &KeyFiles, needs: &[Need]) -> Result<Material, Problem> {
     private_dir(dir)?;
     let ca = Ca::open(dir)?;
     let mut material = Material::default();
@@ -53,7 +53,7 @@ pub(crate) fn ensure(dir: &Path, needs: &[Need]) -> Result<Material, Problem> {
             }
             Need::SshKey { name } => {
                 let comment = name.rsplit('/').next().unwrap_or(name);
-                let (pair, _) = key_pair(&path_of(dir, name, "ssh")?, comment)?;
+                let (pair, _) = key_pair(&path_of(dir, name, "ssh")?, comment, Some(keys))?;
                 material.0.insert(format!("{name}.ssh"), pair.private);
                 material.0.insert(format!("{name}.pub"), pair.public);
             }
@@ -210,12 +210,20 @@ mod tests {
         ]
     }
 
+    fn keys(dir: &tempfile::TempDir) -> KeyFiles {
+        let key = paddock_store::SealKey::parse(&format!("{}=", "A".repeat(43)));
+        KeyFiles::new(dir.path(), key.unwrap())
+    }
+
     #[test]
     fn what_exists_is_kept_and_new_names_make_a_new_certificate_for_the_same_key() {
         let dir = tempfile::tempdir().unwrap();
-        let first = ensure(dir.path(), &certificate(&["localhost", "10.10.10.11"])).unwrap();
-        assert_eq!(ensure(dir.path(), &certificate(&["localhost", "10.10.10.11"])).unwrap(), first);
-        let second = ensure(dir.path(), &certificate(&["localhost", "10.10.10.12"])).unwrap();
+        let first = ensure(dir.path(), &keys(&dir), &certificate(&["localhost", "10.10.10.11"])).unwrap();
+        assert_eq!(
+            ensure(dir.path(), &keys(&dir), &certificate(&["localhost", "10.10.10.11"])).unwrap(),
+            first
+        );
+        let second = ensure(dir.path(), &keys(&dir), &certificate(&["localhost", "10.10.10.12"])).unwrap();
         assert_ne!(second.get("pgsql/pg-test-1.crt"), first.get("pgsql/pg-test-1.crt"));
         for same in ["ca.crt", "pgsql/pg-test.key", "ssh/pg-test-1.ssh", "ssh/pg-test-1.pub"] {
             assert_eq!(second.get(same), first.get(same), "{same}");
@@ -228,7 +236,7 @@ mod tests {
     fn all_of_it_is_its_owners_alone() {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
-        ensure(dir.path(), &certificate(&["localhost"])).unwrap();
+        ensure(dir.path(), &keys(&dir), &certificate(&["localhost"])).unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(dir.path()), 0o700);
         for file in ["ca.key", "ca.crt", "pgsql/pg-test.key", "ssh/pg-test-1.ssh"] {
@@ -239,7 +247,7 @@ mod tests {
     #[test]
     fn openssl_takes_the_chain_the_name_and_the_years() {
         let dir = tempfile::tempdir().unwrap();
-        ensure(dir.path(), &certificate(&["localhost", "10.10.10.11"])).unwrap();
+        ensure(dir.path(), &keys(&dir), &certificate(&["localhost", "10.10.10.11"])).unwrap();
         let openssl = |args: &[&str]| {
             let Ok(ran) = Command::new("openssl").args(args).current_dir(dir.path()).output() else {
                 panic!("this test needs the `openssl` command");
@@ -268,15 +276,15 @@ mod tests {
     #[test]
     fn half_a_ca_is_not_made_whole_by_guessing() {
         let dir = tempfile::tempdir().unwrap();
-        ensure(dir.path(), &[Need::Ca]).unwrap();
+        ensure(dir.path(), &keys(&dir), &[Need::Ca]).unwrap();
         std::fs::remove_file(dir.path().join("ca.key")).unwrap();
-        assert_eq!(ensure(dir.path(), &[Need::Ca]).unwrap_err().code, "console/half-a-ca");
+        assert_eq!(ensure(dir.path(), &keys(&dir), &[Need::Ca]).unwrap_err().code, "console/half-a-ca");
     }
 
     #[test]
     fn a_name_does_not_lead_out_of_the_directory() {
         let dir = tempfile::tempdir().unwrap();
         let need = Need::SshKey { name: "ssh/../../x".into() };
-        assert_eq!(ensure(dir.path(), &[need]).unwrap_err().code, "console/bad-key-name");
+        assert_eq!(ensure(dir.path(), &keys(&dir), &[need]).unwrap_err().code, "console/bad-key-name");
     }
 }

@@ -290,7 +290,8 @@ impl Console {
     async fn make(&self, needs: Vec<paddock_playbooks::Need>) -> Result<Material, Problem> {
         let _one = self.inner.pki.lock().await;
         let dir = self.inner.settings.state_dir.join("pki");
-        let made = tokio::task::spawn_blocking(move || pki::ensure(&dir, &needs)).await;
+        let keys = self.inner.key_files.clone();
+        let made = tokio::task::spawn_blocking(move || pki::ensure(&dir, &keys, &needs)).await;
         made.map_err(|error| internal("keys could not be made", &error))?
     }
 

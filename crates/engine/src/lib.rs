@@ -23,4 +23,4 @@ pub use run::{EventSink, SinkError, Stop, run};
 pub use runnable::{Approval, NotRunnable, RunnablePlan};
 pub use shell::{Line, Ran, Shell};
 pub use ssh::{Pool, SshError, TcpStream};
-pub use target::{SshSettings, Target, Targets};
+pub use target::{SshKey, SshSettings, Target, Targets};

@@ -2,7 +2,7 @@
 
 use crate::host_key::{HostKeyCheck, Verdict};
 use crate::left::Left;
-use crate::{Line, Ran, Shell, SshSettings, Target};
+use crate::{Line, Ran, Shell, SshKey, SshSettings, Target};
 use paddock_events::Stream;
 use paddock_inventory::NodeAddr;
 use paddock_playbooks::Script;
@@ -388,12 +388,15 @@ impl Pool {
     ) -> Result<Handle<HostKeyCheck>, SshError> {
         let node = target.node;
         let settings = &self.settings;
-        let key_path = settings.key.clone();
-        let key = tokio::task::spawn_blocking(move || russh::keys::load_secret_key(key_path, None))
-            .await
-            .map_err(|error| error.to_string())
-            .and_then(|loaded| loaded.map_err(|error| error.to_string()))
-            .map_err(|why| SshError::Key { key: settings.key.clone(), why })?;
+        let key = settings.key.clone();
+        let key = tokio::task::spawn_blocking(move || match key {
+            SshKey::File(path) => russh::keys::load_secret_key(path, None),
+            SshKey::Held { text, .. } => russh::keys::decode_secret_key(&text, None),
+        })
+        .await
+        .map_err(|error| error.to_string())
+        .and_then(|loaded| loaded.map_err(|error| error.to_string()))
+        .map_err(|why| SshError::Key { key: settings.key.path().to_owned(), why })?;
         let config = Arc::new(client::Config {
             keepalive_interval: Some(Duration::from_secs(5)),
             keepalive_max: 3,
@@ -431,7 +434,7 @@ impl Pool {
         match timeout(settings.connect_timeout, authenticating).await {
             Ok(Ok(AuthResult::Success)) => Ok(handle),
             Ok(Ok(AuthResult::Failure { .. })) => {
-                Err(SshError::Auth { node, user: user.to_owned(), key: settings.key.clone() })
+                Err(SshError::Auth { node, user: user.to_owned(), key: settings.key.path().to_owned() })
             }
             Ok(Err(error)) => Err(failed(error.to_string())),
             Err(_) => Err(failed("signing in took too long".to_owned())),

@@ -2,16 +2,46 @@
 
 use paddock_inventory::{Inventory, NodeAddr};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// The private key that signs in to nodes, in OpenSSH's form.
+#[derive(Clone)]
+pub enum SshKey {
+    /// A file, read at each sign-in: it may be exchanged meanwhile.
+    File(PathBuf),
+    /// Its text, where the file is sealed.
+    Held {
+        /// The file, for messages.
+        path: PathBuf,
+        /// What was sealed in it.
+        text: String,
+    },
+}
+
+impl SshKey {
+    /// Where it is kept.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Held { path, .. } => path,
+        }
+    }
+}
+
+impl fmt::Debug for SshKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SshKey({})", self.path().display())
+    }
+}
 
 /// How the console signs in to nodes unless the inventory says otherwise.
 #[derive(Clone, Debug)]
 pub struct SshSettings {
     /// User when `ansible_user` is not set.
     pub user: String,
-    /// OpenSSH private key.
-    pub key: PathBuf,
+    /// What it signs in with.
+    pub key: SshKey,
     /// OpenSSH known_hosts file; a host that is not in it is not connected to.
     pub known_hosts: PathBuf,
     /// Bound of one attempt to connect and sign in.
@@ -100,7 +130,7 @@ mod tests {
         let text = "all:\n  children:\n    g:\n      hosts:\n        10.0.0.1: { ansible_host: db1, ansible_port: 2222, ansible_user: dba }\n        10.0.0.2: { ansible_ssh_common_args: '-o ProxyJump=ops@gate:2200' }\n";
         let settings = SshSettings {
             user: "admin".into(),
-            key: PathBuf::new(),
+            key: SshKey::File(PathBuf::new()),
             known_hosts: PathBuf::new(),
             connect_timeout: Duration::from_secs(1),
             reconnect: SshSettings::RECONNECT,

@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and tell")]
 
-use paddock_engine::{Pool, SshSettings, Targets};
+use paddock_engine::{Pool, SshKey, SshSettings, Targets};
 use paddock_events::{ClusterTopology, HealthLevel};
 use paddock_inventory::Inventory;
 use paddock_live::read_cluster;
@@ -51,7 +51,7 @@ impl Looker {
         );
         let pool = Pool::new(SshSettings {
             user: "root".to_owned(),
-            key: dir.join("id_ed25519"),
+            key: SshKey::File(dir.join("id_ed25519")),
             known_hosts: dir.join("known_hosts"),
             connect_timeout: Duration::from_secs(10),
             reconnect: SshSettings::RECONNECT,

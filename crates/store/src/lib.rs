@@ -35,6 +35,6 @@ pub use leases::{Held, Taken};
 pub use people::{ListedPerson, NewPerson, StoredGrant, StoredPerson};
 pub use plans::{Concerned, NewPlan, StoredPlan};
 pub use revisions::{NewRevision, RevisionHead, StoredRevision};
-pub use seal::SealKey;
+pub use seal::{SealKey, is_sealed_file};
 pub use sessions::StoredSession;
 pub use tokens::{NewToken, StoredToken, TokenBearer, TokenScope};

@@ -21,6 +21,8 @@ use std::sync::Arc;
 const FORMAT: u8 = 1;
 const NONCE: usize = 24;
 const PROOF: &str = "paddock";
+/// First line of a sealed file.
+const SEALED_FILE: &str = "paddock: sealed with the key of its database\n";
 
 /// The key of one console's database: 32 bytes. It cannot be printed.
 #[derive(Clone)]
@@ -87,26 +89,66 @@ impl SealKey {
     }
 
     fn seal_packed(&self, place: Place, packed: &[u8]) -> Result<Vec<u8>, StoreError> {
+        self.close(&place.bound(), packed).ok_or_else(|| damaged(place, "it is too large to be sealed"))
+    }
+
+    fn close(&self, bound: &str, packed: &[u8]) -> Option<Vec<u8>> {
         // 24 bytes of chance are never given twice.
         let nonce: [u8; NONCE] = rand::rng().random();
-        let bound = place.bound();
         let payload = Payload { msg: packed, aad: bound.as_bytes() };
-        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload);
-        let sealed = sealed.map_err(|_| damaged(place, "it is too large to be sealed"))?;
-        Ok([&[FORMAT][..], &nonce, &sealed].concat())
+        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload).ok()?;
+        Some([&[FORMAT][..], &nonce, &sealed].concat())
+    }
+
+    fn reveal(&self, bound: &str, nonce: &[u8; NONCE], sealed: &[u8]) -> Option<Vec<u8>> {
+        let payload = Payload { msg: sealed, aad: bound.as_bytes() };
+        self.cipher().decrypt(&XNonce::from(*nonce), payload).ok()
+    }
+
+    /// Seals a text for the file of this name: what is to stand there, as text.
+    pub fn seal_file(&self, name: &str, text: &str) -> Result<String, StoreError> {
+        let sealed = self.close(&file_bound(name), text.as_bytes());
+        let sealed = sealed.ok_or_else(|| damaged_file(name, "it is too large to be sealed"))?;
+        Ok(format!("{SEALED_FILE}{}\n", STANDARD.encode(sealed)))
+    }
+
+    /// The text that was sealed for the file of this name; [`StoreError::Damaged`] when it was not, or not with this key.
+    pub fn open_file(&self, name: &str, sealed: &str) -> Result<String, StoreError> {
+        let bytes = sealed.strip_prefix(SEALED_FILE).and_then(|rest| STANDARD.decode(rest.trim()).ok());
+        let opened = bytes.as_deref().and_then(sealed_parts).and_then(|(nonce, sealed)| {
+            String::from_utf8(self.reveal(&file_bound(name), nonce, sealed)?).ok()
+        });
+        opened.ok_or_else(|| damaged_file(name, "it was changed, moved, or sealed with another key"))
     }
 
     /// The text that was sealed for this place with this key.
     pub(crate) fn open(&self, place: Place, sealed: &[u8]) -> Result<String, StoreError> {
-        let rest = sealed.strip_prefix(&[FORMAT]).and_then(|rest| rest.split_first_chunk::<NONCE>());
-        let Some((nonce, sealed)) = rest else { return Err(damaged(place, "it is not sealed")) };
-        let bound = place.bound();
-        let payload = Payload { msg: sealed, aad: bound.as_bytes() };
-        let packed = self.cipher().decrypt(&XNonce::from(*nonce), payload);
+        let Some((nonce, sealed)) = sealed_parts(sealed) else {
+            return Err(damaged(place, "it is not sealed"));
+        };
+        let packed = self.reveal(&place.bound(), nonce, sealed);
         let packed =
-            packed.map_err(|_| damaged(place, "it was changed, moved, or sealed with another key"))?;
+            packed.ok_or_else(|| damaged(place, "it was changed, moved, or sealed with another key"))?;
         unpack_text(&packed, &place.to_string())
     }
+}
+
+/// Whether a file's text is sealed, with whatever key.
+pub fn is_sealed_file(text: &str) -> bool {
+    text.starts_with(SEALED_FILE)
+}
+
+fn file_bound(name: &str) -> String {
+    format!("paddock/{FORMAT}/file {name}")
+}
+
+fn damaged_file(name: &str, why: &str) -> StoreError {
+    StoreError::Damaged { what: format!("file {name}"), why: why.to_owned() }
+}
+
+/// Nonce and what is sealed with it; none of what does not look sealed.
+fn sealed_parts(bytes: &[u8]) -> Option<(&[u8; NONCE], &[u8])> {
+    bytes.strip_prefix(&[FORMAT])?.split_first_chunk::<NONCE>()
 }
 
 fn damaged(place: Place, why: &str) -> StoreError {
@@ -268,6 +310,23 @@ mod tests {
         }
         let error = key.open(here, &pack_text("plain").unwrap()).unwrap_err().to_string();
         assert!(error.contains("it is not sealed"), "{error}");
+    }
+
+    #[test]
+    fn a_sealed_file_opens_with_its_key_under_its_name_and_nowhere_else() {
+        let (key, other) = (SealKey::generate(), SealKey::generate());
+        let sealed = key.seal_file("ssh/id", "Sup3rSecret").unwrap();
+        assert!(is_sealed_file(&sealed) && !sealed.contains("Sup3r"));
+        assert_eq!(key.open_file("ssh/id", &sealed).unwrap(), "Sup3rSecret");
+        for (key, name, text) in [
+            (&other, "ssh/id", sealed.as_str()),
+            (&key, "ssh/other", &sealed),
+            (&key, "ssh/id", "Sup3rSecret"),
+            (&key, "ssh/id", &sealed[..sealed.len() - 9]),
+            (&key, "ssh/id", SEALED_FILE),
+        ] {
+            assert!(matches!(key.open_file(name, text), Err(StoreError::Damaged { .. })), "{name} {text}");
+        }
     }
 
     #[test]

@@ -4,8 +4,8 @@
 
 use async_trait::async_trait;
 use paddock_engine::{
-    Approval, EventSink, Line, Pool, RunnablePlan, SinkError, SshSettings, Stop, Targets, gather_facts,
-    outline, run,
+    Approval, EventSink, Line, Pool, RunnablePlan, SinkError, SshKey, SshSettings, Stop, Targets,
+    gather_facts, outline, run,
 };
 use paddock_events::{Event, EventKind, JobOutcome, JobView, PersonId};
 use paddock_inventory::{Inventory, NodeAddr, Severity};
@@ -60,7 +60,7 @@ pub fn pool() -> Pool {
     let dir = PathBuf::from(std::env::var("LAB_DIR").unwrap_or_else(|_| "/var/lib/pg-lab".to_owned()));
     Pool::new(SshSettings {
         user: std::env::var("LAB_USER").unwrap_or_else(|_| "root".to_owned()),
-        key: dir.join("id_ed25519"),
+        key: SshKey::File(dir.join("id_ed25519")),
         known_hosts: dir.join("known_hosts"),
         connect_timeout: Duration::from_secs(10),
         reconnect: SshSettings::RECONNECT,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use paddock_engine::{
-    Approval, EventSink, Pool, RunnablePlan, SinkError, SshSettings, Stop, Target, Targets, run,
+    Approval, EventSink, Pool, RunnablePlan, SinkError, SshKey, SshSettings, Stop, Target, Targets, run,
 };
 use paddock_events::{EventKind, JobOutcome, Outcome, PersonId, Stream};
 use paddock_inventory::{Inventory, Map, NodeAddr};
@@ -29,7 +29,7 @@ pub fn address(node: u8) -> NodeAddr {
 pub fn settings(user: &str) -> SshSettings {
     SshSettings {
         user: user.to_owned(),
-        key: lab_dir().join("id_ed25519"),
+        key: SshKey::File(lab_dir().join("id_ed25519")),
         known_hosts: lab_dir().join("known_hosts"),
         connect_timeout: Duration::from_secs(4),
         reconnect: RECONNECT,

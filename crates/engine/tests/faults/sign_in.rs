@@ -1,7 +1,7 @@
 //! Connecting: each refusal is told apart and names the node.
 
 use crate::rig::{Node, address, lab_dir, script, settings, target};
-use paddock_engine::{Pool, SshError, gather_facts};
+use paddock_engine::{Pool, SshError, SshKey, gather_facts};
 use paddock_playbooks::HostFacts;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -23,14 +23,14 @@ async fn lab_a_wrong_key_is_named_with_user_and_path() {
     made.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key);
     assert!(made.status().unwrap().success());
     let mut wrong = settings("root");
-    wrong.key.clone_from(&key);
+    wrong.key = SshKey::File(key.clone());
     let error = refusal(wrong).await;
     let SshError::Auth { node, user, key: named } = &error else { panic!("{error:?}") };
     assert_eq!((*node, user.as_str(), named), (address(12), "root", &key));
     assert!(error.fix().contains("authorized_keys"), "{}", error.fix());
 
     let mut none = settings("root");
-    none.key = dir.path().join("missing");
+    none.key = SshKey::File(dir.path().join("missing"));
     assert!(matches!(refusal(none).await, SshError::Key { .. }));
 }
 
