@@ -77,7 +77,7 @@ fn look_rows() -> Vec<SettingRow> {
         row("While somebody watches the fleet", "every 1 to 10 s, by its size", BUILT_IN, ""),
         row("While nobody does", "every 5 to 30 s, by its size", BUILT_IN, ""),
         row("A cluster without a leader", "every second", BUILT_IN, ""),
-        row("Repositories of backups", "every 10 min", BUILT_IN, ""),
+        row("Repositories of backups", "every 10 min, and after each job", BUILT_IN, ""),
     ]
 }
 
