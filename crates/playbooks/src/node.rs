@@ -3,6 +3,7 @@
 //! Source: reference of node-add. What a container or a small kernel refuses (sysctl, time) is tolerated and said.
 
 use crate::params::{flag, port, text};
+use crate::scripts::{aside, whole};
 use crate::{Context, Stage, Step, UnitState};
 use paddock_inventory::{NodeAddr, Value, Vars};
 use std::collections::BTreeMap;
@@ -96,16 +97,16 @@ fn hosts_step(ctx: &Context<'_>, host: NodeAddr, vars: &Vars) -> Step {
         }
     }
     let block: String = lines.iter().map(|line| format!("{line} # pigsty dns\n")).collect();
-    let check = "want=$(cat)\nhave=$(grep '# pigsty dns$' /etc/hosts)\n[ \"$have\" = \"$want\" ] && exit 0\ndiff -u --label /etc/hosts --label /etc/hosts <(echo \"$have\") <(echo \"$want\"); exit 1\n";
-    let apply = "set -e\nnew=$(mktemp /etc/hosts.XXXXXX)\ntrap 'rm -f \"$new\"' EXIT\n{ grep -v '# pigsty dns$' /etc/hosts || true; cat; } >\"$new\"\nchmod 644 \"$new\"\nmv -f \"$new\" /etc/hosts\ntrap - EXIT\n";
-    Step::command(
-        "node/node_hosts/hosts",
-        host,
-        "/etc/hosts names the declared nodes",
-        check.into(),
-        apply.into(),
-    )
-    .stdin(block)
+    let check = format!(
+        "{}want=$(cat)\nhave=$(grep '# pigsty dns$' /etc/hosts)\n[ \"$have\" = \"$want\" ] && whole && exit 0\ndiff -u --label /etc/hosts --label /etc/hosts <(echo \"$have\") <(echo \"$want\"); exit 1\n",
+        whole("/etc/hosts")
+    );
+    let apply = format!(
+        "set -e\n{}{{ grep -v '# pigsty dns$' /etc/hosts || true; cat; }} >\"$new\"\nchmod 644 \"$new\"\nmv -f \"$new\" /etc/hosts\ntrap - EXIT\n",
+        aside("/etc/hosts")
+    );
+    Step::command("node/node_hosts/hosts", host, "/etc/hosts names the declared nodes", check, apply)
+        .stdin(block)
 }
 
 /// Time sync; a container shares its host's clock and cannot set it.

@@ -2,6 +2,7 @@
 
 use crate::pgsql::balancers;
 use crate::planning::{Made, warning};
+use crate::scripts::{aside, whole};
 use crate::{Context, DataDir, Play, Refusal, Stage, Step, UnitState};
 use paddock_inventory::NodeAddr;
 use std::collections::BTreeMap;
@@ -92,8 +93,8 @@ fn steps(host: NodeAddr) -> Vec<Step> {
             "node-rm/node_hosts/hosts",
             host,
             "/etc/hosts names no declared node",
-            "n=$(grep -c '# pigsty dns$' /etc/hosts)\n[ \"$n\" = 0 ] && exit 0\necho \"$n lines are left\"; exit 1\n".into(),
-            "set -e\nnew=$(mktemp /etc/hosts.XXXXXX)\ntrap 'rm -f \"$new\"' EXIT\ngrep -v '# pigsty dns$' /etc/hosts >\"$new\" || true\nchmod 644 \"$new\"\nmv -f \"$new\" /etc/hosts\ntrap - EXIT\n".into(),
+            format!("{}n=$(grep -c '# pigsty dns$' /etc/hosts)\n[ \"$n\" = 0 ] && whole && exit 0\necho \"$n lines are left\"; exit 1\n", whole("/etc/hosts")),
+            format!("set -e\n{}grep -v '# pigsty dns$' /etc/hosts >\"$new\" || true\nchmod 644 \"$new\"\nmv -f \"$new\" /etc/hosts\ntrap - EXIT\n", aside("/etc/hosts")),
         ),
     ]
 }

@@ -58,6 +58,21 @@ fn attributes(path: &str, owner: &str, mode: u32) -> String {
     )
 }
 
+/// Bash for an apply: `new` is an empty file aside `path`, so that the rename is atomic and a full disk leaves the old
+/// one. What an earlier write left whose node lost its power is removed. `path` is quoted.
+pub(crate) fn aside(path: &str) -> String {
+    format!(
+        "rm -rf -- {path}.paddock-??????\nnew=$(mktemp {path}.paddock-XXXXXX) || exit 1\ntrap 'rm -f \"$new\"' EXIT\n"
+    )
+}
+
+/// Bash for a check: `whole` fails, and says so, while a write of `path` that was cut short has left something aside it.
+pub(crate) fn whole(path: &str) -> String {
+    format!(
+        "whole() {{ local half; for half in {path}.paddock-??????; do [ ! -e \"$half\" ] || {{ echo \"$half is left of a write that was cut short\"; return 1; }}; done; }}\n"
+    )
+}
+
 fn file(path: &str, content: &str, owner: &str, mode: u32, secret: bool, validate: Option<&str>) -> Scripts {
     let p = quote(path);
     let differ = if secret {
@@ -71,7 +86,8 @@ fn file(path: &str, content: &str, owner: &str, mode: u32, secret: bool, validat
         format!("diff -u --label /dev/null --label {p} /dev/null - || true\n")
     };
     let check = format!(
-        "bad=0\nif [ -L {p} ] || [ ! -f {p} ]; then\n  {shown}  exit 1\nfi\n{differ}{}exit $bad\n",
+        "{}bad=0\nif [ -L {p} ] || [ ! -f {p} ]; then\n  {shown}  exit 1\nfi\n{differ}{}whole || bad=1\nexit $bad\n",
+        whole(&p),
         attributes(path, owner, mode)
     );
     let validate = validate.map_or(String::new(), |command| {
@@ -80,9 +96,9 @@ fn file(path: &str, content: &str, owner: &str, mode: u32, secret: bool, validat
             command.replace("{}", "\"$new\"")
         )
     });
-    // Written aside in the same directory, so that the rename is atomic and a full disk leaves the old file.
     let apply = format!(
-        "set -e\numask 077\nnew=$(mktemp {p}.XXXXXX)\ntrap 'rm -f \"$new\"' EXIT\nchown {owner} \"$new\"\nchmod {mode:o} \"$new\"\ncat >\"$new\"\n{validate}sync \"$new\" 2>/dev/null || true\nmv -fT \"$new\" {p}\ntrap - EXIT\n"
+        "set -e\numask 077\n{}chown {owner} \"$new\"\nchmod {mode:o} \"$new\"\ncat >\"$new\"\n{validate}sync \"$new\" 2>/dev/null || true\nmv -fT \"$new\" {p}\ntrap - EXIT\n",
+        aside(&p)
     );
     Scripts {
         check: root(check, Some(content.to_owned())),
@@ -105,10 +121,12 @@ fn file_set(directory: &str, mark: &str, files: &BTreeMap<String, String>, valid
         m = quote(mark)
     );
     let check = format!(
-        "[ -d {d} ] || {{ echo 'is not there'; exit 1; }}\n{fill}new=$(mktemp -d) || exit 2\ntrap 'rm -rf \"$new\"' EXIT\nfill \"$new\" || exit 2\ndiff -ruN {d} \"$new\" | sed \"s|$new|{directory}|g\"\n[ \"${{PIPESTATUS[0]}}\" = 0 ] && exit 0\nexit 1\n"
+        "[ -d {d} ] || {{ echo 'is not there'; exit 1; }}\n{}{fill}new=$(mktemp -d) || exit 2\ntrap 'rm -rf \"$new\"' EXIT\nfill \"$new\" || exit 2\ndiff -ruN {d} \"$new\" | sed \"s|$new|{directory}|g\"\n[ \"${{PIPESTATUS[0]}}\" = 0 ] && whole && exit 0\nexit 1\n",
+        whole(&d)
     );
+    // Cut short between the two renames, the directory is away: `previous`, made just before, is what it was.
     let apply = format!(
-        "set -o pipefail\n{fill}new=$(mktemp -d {d}.XXXXXX) || exit 1\ntrap 'rm -rf \"$new\"' EXIT\nfill \"$new\" || exit 1\nout=$({} 2>&1) || {{ echo \"$out\" | sed \"s|$new|{directory}|g\" >&2; echo 'the new files were refused; the old ones are kept' >&2; exit 1; }}\nrm -rf {d}.previous\ncp -a {d} {d}.previous || exit 1\nold=$(mktemp -d {d}.XXXXXX) && rmdir \"$old\" && mv -T {d} \"$old\" && mv -T \"$new\" {d} && rm -rf \"$old\"\n",
+        "set -o pipefail\n{fill}[ -d {d} ] || cp -a {d}.previous {d} || exit 1\nrm -rf -- {d}.paddock-??????\nnew=$(mktemp -d {d}.paddock-XXXXXX) || exit 1\ntrap 'rm -rf \"$new\"' EXIT\nfill \"$new\" || exit 1\nout=$({} 2>&1) || {{ echo \"$out\" | sed \"s|$new|{directory}|g\" >&2; echo 'the new files were refused; the old ones are kept' >&2; exit 1; }}\nrm -rf {d}.previous\ncp -a {d} {d}.previous || exit 1\nold=$(mktemp -d {d}.paddock-XXXXXX) && rmdir \"$old\" && mv -T {d} \"$old\" && {{ mv -T \"$new\" {d} || {{ mv -T \"$old\" {d}; exit 1; }}; }} && rm -rf \"$old\"\n",
         validate.replace("{}", "\"$new\"")
     );
     Scripts { check: root(check, Some(stdin.clone())), apply: Some(root(apply, Some(stdin))) }

@@ -21,7 +21,7 @@ print(rows); sys.exit(0 if len(well) == len(rows) == int(sys.argv[1]) and len({r
         );
         let left = on(
             *node,
-            "ls -d /pg/data/*.conf.?????? /etc/pgbouncer/*.?????? /etc/haproxy/conf.d.?????? 2>/dev/null | grep -v '[.]backup$'; true",
+            "find /etc /pg/data/ /var/lib/postgresql -xdev -name '*.paddock-??????' 2>/dev/null; true",
         );
         assert_eq!(left, "", "node {node}");
         on(

@@ -4,7 +4,7 @@ use crate::params::{field, flag, int, maps, text};
 use crate::pgsql::hba::{self, Target};
 use crate::pgsql::members::{Member, Members};
 use crate::pgsql::sql::{self, Role};
-use crate::scripts::quote;
+use crate::scripts::{aside, quote, whole};
 use crate::{Context, Refusal, Step};
 use paddock_inventory::{Map, Value};
 
@@ -256,10 +256,12 @@ fn user_list(member: &Member, dbsu: &str, roles: &[Role], must_have: impl Fn(&st
         "ask || {{ echo 'PostgreSQL here does not have all {count} pooled users with a password yet'; exit 1; }}\nlist=$(tail -n +2 <<<\"$list\")\nwant=$(printf '\"{dbsu}\" \"\"\\n%s' \"$list\")\n"
     );
     let check = format!(
-        "{ask}{wanted}f=/etc/pgbouncer/userlist.txt\n[ -f $f ] && [ \"$(cat $f)\" = \"$want\" ] && [ \"$(stat -c '%U %a' $f)\" = 'postgres 640' ] && exit 0\necho 'the user list differs (hashes, not shown)'; exit 1\n"
+        "{ask}{wanted}{}f=/etc/pgbouncer/userlist.txt\n[ -f $f ] && [ \"$(cat $f)\" = \"$want\" ] && [ \"$(stat -c '%U %a' $f)\" = 'postgres 640' ] || {{ echo 'the user list differs (hashes, not shown)'; exit 1; }}\nwhole\n",
+        whole("/etc/pgbouncer/userlist.txt")
     );
     let apply = format!(
-        "{ask}for i in $(seq 60); do ask && break; sleep 0.5; done\n{wanted}umask 077\nnew=$(mktemp /etc/pgbouncer/userlist.XXXXXX) && printf '%s\\n' \"$want\" >\"$new\" && chown postgres:postgres \"$new\" && chmod 640 \"$new\" && mv -f \"$new\" /etc/pgbouncer/userlist.txt\n"
+        "{ask}for i in $(seq 60); do ask && break; sleep 0.5; done\n{wanted}umask 077\n{}printf '%s\\n' \"$want\" >\"$new\" && chown postgres:postgres \"$new\" && chmod 640 \"$new\" && mv -f \"$new\" /etc/pgbouncer/userlist.txt\n",
+        aside("/etc/pgbouncer/userlist.txt")
     );
     Step::command(
         "pgsql/pgbouncer_user/userlist.txt",

@@ -8,7 +8,7 @@
 use crate::params::{flag, text};
 use crate::pgsql::members::{Member, Members};
 use crate::pgsql::steps;
-use crate::scripts::quote;
+use crate::scripts::{aside, quote, whole};
 use crate::{Context, Need, Refusal, Step};
 use paddock_inventory::{Cluster, Inventory, Map, NodeAddr, Vars};
 
@@ -259,10 +259,12 @@ fn authorised(ctx: &Context<'_>, host: NodeAddr, members: &Members, id: String) 
     let mark = quote(&format!(" paddock:{}/", members.name));
     let find = "home=$(getent passwd postgres | cut -d: -f6)\n[ -n \"$home\" ] || { echo 'no account postgres' >&2; exit 2; }\nf=$home/.ssh/authorized_keys\nwant=$(cat)\n";
     let check = format!(
-        "{find}[ \"$(grep -F -- {mark} \"$f\" 2>/dev/null | sort)\" = \"$(printf '%s' \"$want\" | sort)\" ] && exit 0\necho 'other keys of the cluster are admitted (not shown)'; exit 1\n"
+        "{find}{}[ \"$(grep -F -- {mark} \"$f\" 2>/dev/null | sort)\" = \"$(printf '%s' \"$want\" | sort)\" ] || {{ echo 'other keys of the cluster are admitted (not shown)'; exit 1; }}\nwhole\n",
+        whole("\"$f\"")
     );
     let apply = format!(
-        "{find}set -e\numask 077\ninstall -d -o postgres -g postgres -m 700 \"$home/.ssh\"\nnew=$(mktemp \"$f.XXXXXX\")\ntrap 'rm -f \"$new\"' EXIT\n{{ grep -vF -- {mark} \"$f\" 2>/dev/null || true; printf '%s\\n' \"$want\"; }} | grep . >\"$new\" || true\nchown postgres:postgres \"$new\"\nchmod 600 \"$new\"\nmv -f \"$new\" \"$f\"\ntrap - EXIT\n"
+        "{find}set -e\numask 077\ninstall -d -o postgres -g postgres -m 700 \"$home/.ssh\"\n{}{{ grep -vF -- {mark} \"$f\" 2>/dev/null || true; printf '%s\\n' \"$want\"; }} | grep . >\"$new\" || true\nchown postgres:postgres \"$new\"\nchmod 600 \"$new\"\nmv -f \"$new\" \"$f\"\ntrap - EXIT\n",
+        aside("\"$f\"")
     );
     let title = if members.all.is_empty() {
         format!("admits nobody of {}", members.name)

@@ -7,6 +7,7 @@ use crate::pgsql::hba::{self as rules, Target};
 use crate::pgsql::members::{Member, Members};
 use crate::pgsql::{backup, patroni, repo_host};
 use crate::planning::warning;
+use crate::scripts::{aside, whole};
 use crate::{Context, Fact, Refusal, Step, UnitState, Warning};
 use paddock_inventory::{NodeAddr, Value, Vars};
 use std::collections::BTreeSet;
@@ -197,10 +198,12 @@ pub(crate) fn home_file(host: NodeAddr, id: &str, path: &str, mode: &str, conten
         "home=$(getent passwd postgres | cut -d: -f6)\n[ -n \"$home\" ] || {{ echo 'no account postgres' >&2; exit 2; }}\nf=$home/{path}\n"
     );
     let check = format!(
-        "{find}[ -f \"$f\" ] && cmp -s \"$f\" - && [ \"$(stat -c '%U %a' \"$f\")\" = 'postgres {mode}' ] && exit 0\necho '{path} differs (not shown)'; exit 1\n"
+        "{find}{}[ -f \"$f\" ] && cmp -s \"$f\" - && [ \"$(stat -c '%U %a' \"$f\")\" = 'postgres {mode}' ] || {{ echo '{path} differs (not shown)'; exit 1; }}\nwhole\n",
+        whole("\"$f\"")
     );
     let apply = format!(
-        "{find}set -e\numask 077\ninstall -d -o postgres -g postgres -m 700 \"$(dirname \"$f\")\" 2>/dev/null || true\nnew=$(mktemp \"$f.XXXXXX\")\ntrap 'rm -f \"$new\"' EXIT\ncat >\"$new\"\nchown postgres:postgres \"$new\"\nchmod {mode} \"$new\"\nmv -f \"$new\" \"$f\"\ntrap - EXIT\n"
+        "{find}set -e\numask 077\ninstall -d -o postgres -g postgres -m 700 \"$(dirname \"$f\")\" 2>/dev/null || true\n{}cat >\"$new\"\nchown postgres:postgres \"$new\"\nchmod {mode} \"$new\"\nmv -f \"$new\" \"$f\"\ntrap - EXIT\n",
+        aside("\"$f\"")
     );
     Step::command(id, host, &format!("~postgres/{path}"), check, apply).stdin(content)
 }
@@ -353,20 +356,18 @@ pub(crate) fn hba(ctx: &Context<'_>, members: &Members, member: &Member) -> Resu
     let content = rules::render(ctx, members, member, Target::Postgres)?;
     let host = member.addr;
     let psql = format!("runuser -u postgres -- psql -XAtq -p {} -d postgres", member.pg_port);
-    let check = "f=/pg/data/pg_hba.conf\n[ -f $f ] || { echo 'does not exist'; exit 1; }\ndiff -u --label $f --label $f $f - && [ \"$(stat -c '%U %a' $f)\" = 'postgres 600' ] && exit 0\nexit 1\n";
+    let check = format!(
+        "f=/pg/data/pg_hba.conf\n{}[ -f $f ] || {{ echo 'does not exist'; exit 1; }}\ndiff -u --label $f --label $f $f - && [ \"$(stat -c '%U %a' $f)\" = 'postgres 600' ] && whole && exit 0\nexit 1\n",
+        whole("$f")
+    );
     let apply = format!(
-        "cd /\nf=/pg/data/pg_hba.conf\numask 077\nnew=$(mktemp $f.XXXXXX) || exit 1\ntrap 'rm -f \"$new\"' EXIT\ncat >\"$new\" && chown postgres:postgres \"$new\" || exit 1\n[ ! -f $f ] || cp -p $f $f.previous\nmv -f \"$new\" $f || exit 1\ntrap - EXIT\nbad=$({psql} -c \"SELECT 'line ' || line_number || ': ' || error FROM pg_hba_file_rules WHERE error IS NOT NULL\" 2>&1) && [ -z \"$bad\" ] && {{ rm -f $f.previous; exit 0; }}\n[ ! -f $f.previous ] || mv -f $f.previous $f\necho \"PostgreSQL refuses the new rules, the old file is back: $bad\" >&2; exit 1\n"
+        "cd /\nf=/pg/data/pg_hba.conf\numask 077\n{}cat >\"$new\" && chown postgres:postgres \"$new\" || exit 1\n[ ! -f $f ] || cp -p $f $f.previous\nmv -f \"$new\" $f || exit 1\ntrap - EXIT\nbad=$({psql} -c \"SELECT 'line ' || line_number || ': ' || error FROM pg_hba_file_rules WHERE error IS NOT NULL\" 2>&1) && [ -z \"$bad\" ] && {{ rm -f $f.previous; exit 0; }}\n[ ! -f $f.previous ] || mv -f $f.previous $f\necho \"PostgreSQL refuses the new rules, the old file is back: $bad\" >&2; exit 1\n",
+        aside("$f")
     );
     let loaded = has_loaded(&psql, "pg_hba.conf");
     let mut steps = vec![
-        Step::command(
-            "pgsql/pg_hba/pg_hba.conf",
-            host,
-            "pg_hba.conf has the declared rules",
-            check.into(),
-            apply,
-        )
-        .stdin(content),
+        Step::command("pgsql/pg_hba/pg_hba.conf", host, "pg_hba.conf has the declared rules", check, apply)
+            .stdin(content),
     ];
     if flag(&member.vars, "pg_reload", true) {
         let reload = format!("cd / && {psql} -c 'SELECT pg_reload_conf()' >/dev/null && sleep 1\n");

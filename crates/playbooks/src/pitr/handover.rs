@@ -6,7 +6,7 @@ use crate::pgsql::hba::{self, Target};
 use crate::pgsql::members::{Member, Members};
 use crate::pgsql::{backup, pooler, provision, steps};
 use crate::pitr::restore::{SHOW_CONFIG, STATE, wipe};
-use crate::scripts::quote;
+use crate::scripts::{aside, quote, whole};
 use crate::{Context, Refusal, Step};
 use paddock_inventory::NodeAddr;
 
@@ -102,10 +102,12 @@ pub(crate) fn auto_conf(member: &Member, archive: bool) -> Step {
         quote(off.trim_end())
     );
     let check = format!(
-        "{lib}diff -u --label $f --label $f <(grep . $f 2>/dev/null) <(printf '%s\\n' \"$want\" | grep .) && exit 0\nexit 1\n"
+        "{lib}{}diff -u --label $f --label $f <(grep . $f 2>/dev/null) <(printf '%s\\n' \"$want\" | grep .) && whole && exit 0\nexit 1\n",
+        whole("$f")
     );
     let apply = format!(
-        "{lib}umask 077; new=$(mktemp $f.XXXXXX) && printf '%s\\n' \"$want\" >\"$new\" && chown postgres:postgres \"$new\" && mv -f \"$new\" $f\n"
+        "{lib}umask 077\n{}printf '%s\\n' \"$want\" >\"$new\" && chown postgres:postgres \"$new\" && mv -f \"$new\" $f\n",
+        aside("$f")
     );
     let title = if archive {
         "postgresql.auto.conf has nothing of the recovery left"
