@@ -5,6 +5,7 @@ import { pictures, signedIn, visitor } from './browser.mjs';
 import { on } from './lab.mjs';
 
 const APPROVER = { name: 'ben', password: 'a second pair of eyes' };
+const REASON = 'the test wants it gone';
 /** The first admin's, who asks. */
 export let page;
 /** What went wrong in it. */
@@ -69,21 +70,57 @@ export async function run(timeout = 480_000) {
 
 /** Asks for the approval of the plan that is shown; the second person types the name and approves; the first one runs it. */
 export async function runApproved(confirm, picture) {
-  assert.ok(await page.getByRole('button', { name: 'Run', exact: true }).isDisabled(), 'what destroys waits for an approval');
-  await page.getByLabel('Why it should run').fill('the test wants it gone');
-  await sayThereIsNoBackup(page);
-  await page.getByRole('button', { name: 'Request approval' }).click();
-  await page.getByRole('status').filter({ hasText: 'Waits for an approver' }).waitFor();
+  await request();
   if (picture) await pictures(page, picture);
   await other.goto(page.url());
   await other.waitForLoadState('networkidle');
+  await approve(confirm);
+  await run();
+}
+
+/**
+ * The same, where the second person first says no. Neither loads a page anew: what the other one does comes by itself.
+ * Returns the plan's number.
+ */
+export async function runRefusedThenApproved(confirm, why) {
+  await other.goto('/approvals');
+  await other.getByText('Nothing waits').waitFor();
+  await request();
+  const plan = new URL(page.url()).pathname;
+  const asked = other.getByRole('table', { name: 'Waiting' }).getByRole('row').filter({ hasText: REASON });
+  await asked.waitFor();
+  await other.getByRole('navigation', { name: 'Main' }).getByText('1 waiting').waitFor();
+  await pictures(other, 'approvals-waiting');
+  await asked.getByRole('link').first().click();
+  await other.waitForURL(`**${plan}`);
+  await pictures(other, 'plan-to-decide');
+  await other.getByLabel('Why it should not run').fill(why);
+  await other.getByRole('button', { name: 'Refuse', exact: true }).click();
+  for (const one of [other, page]) {
+    await one.getByRole('status').filter({ hasText: `By ${APPROVER.name}` }).filter({ hasText: why }).waitFor();
+  }
+  await pictures(page, 'plan-refused');
+  await request();
+  await approve(confirm);
+  await run();
+  return plan.split('/').pop();
+}
+
+/** The first person asks, for [`REASON`]. */
+async function request() {
+  assert.ok(await page.getByRole('button', { name: 'Run', exact: true }).isDisabled(), 'what destroys waits for an approval');
+  await page.getByLabel('Why it should run').fill(REASON);
+  await sayThereIsNoBackup(page);
+  await page.getByRole('button', { name: 'Request approval' }).click();
+  await page.getByRole('status').filter({ hasText: 'Waits for an approver' }).waitFor();
+}
+
+/** The second person approves the plan that is open there; the first one sees it. */
+async function approve(confirm) {
   await other.getByLabel(`Type ${confirm} to approve`).fill(confirm);
   await sayThereIsNoBackup(other);
   await other.getByRole('button', { name: 'Approve', exact: true }).click();
-  await other.getByText('It may run once').first().waitFor();
-  await page.reload();
-  await page.waitForLoadState('networkidle');
-  await run();
+  for (const one of [other, page]) await one.getByText('It may run once').first().waitFor();
 }
 
 /** Where all data would go and no fresh backup is known, the page asks for these words; else there is no such field. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { open, pictures } from './browser.mjs';
-import { errors, form, inventory, memberAction, page, plan, psql, roles, run, runApproved, saveInventory, sitDown, tab as tabOf, until } from './desk.mjs';
+import { errors, form, inventory, memberAction, page, plan, psql, roles, run, runApproved, runRefusedThenApproved, saveInventory, sitDown, tab as tabOf, until } from './desk.mjs';
 import { on, tryOn } from './lab.mjs';
 
 const NAME = 'pg-ops';
@@ -176,14 +176,24 @@ test('a dropped table comes back by a restore in place; archiving goes on, and w
   await on(leader, '[ ! -e /pg/data-backup ]');
 });
 
-test('a replica is removed once somebody else has approved it', async () => {
+test('a replica is removed once somebody else, who refused first, has approved it; the audit log has each step', async () => {
   await tab('');
   await plan(await memberAction('pg-ops-3', 'Remove pg-ops-3 from the cluster'));
-  await runApproved(NAME, 'plan-waits-for-approval');
+  const number = await runRefusedThenApproved(NAME, 'not during business hours');
   assert.deepEqual(Object.keys(await roles(12)).sort(), ['pg-ops-1', 'pg-ops-2']);
   assert.notEqual((await tryOn(13, 'systemctl is-active -q patroni')).code, 0, 'Patroni does not run there any more');
   assert.notEqual((await tryOn(12, 'grep -rqs pg-ops-3 /etc/haproxy/conf.d')).code, 0, 'no service leads there');
   assert.doesNotMatch(await (await inventory()).inputValue(), /^ +10\.10\.10\.13:/m);
+
+  await page.goto('/audit?act=approval');
+  const rows = page.getByRole('table', { name: 'Audit log' }).getByRole('row').filter({ hasText: `plan ${number}` });
+  // Newest first.
+  const acts = (await rows.allInnerTexts()).map((row) => row.match(/approval\/[a-z-]+/)?.[0]);
+  assert.deepEqual(acts, ['approval/approve', 'approval/request', 'approval/refuse', 'approval/request']);
+  const refused = rows.filter({ hasText: 'approval/refuse' });
+  await refused.getByText('ben').first().waitFor();
+  await refused.getByText('not during business hours').waitFor();
+  await pictures(page, 'audit-approval');
 });
 
 test('a standby cluster is cloned from the form and promoted', async () => {
