@@ -18,7 +18,7 @@ const ROUNDS = 2;
 const PAGES = {
   '/': 'pg-test',
   '/sign-in': 'Password',
-  '/clusters/pg-none': 'There is no cluster `pg-none`',
+  '/clusters/pg-none': 'There is no cluster',
   '/clusters/pg-test': 'Operations',
   '/inventory': 'Revision',
   '/nodes': 'Check connections',

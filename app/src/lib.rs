@@ -9,6 +9,7 @@ mod app;
 mod assets;
 mod components;
 mod live;
+mod notices;
 mod pages;
 mod palette;
 pub mod paths;

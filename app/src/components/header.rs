@@ -3,7 +3,7 @@
 use super::load::{Loaded, later};
 use crate::live::{Link, Live};
 use crate::palette::Palette;
-use crate::{api, paths};
+use crate::{api, notices, paths};
 use leptos::prelude::*;
 use leptos_router::components::A;
 use leptos_router::hooks::use_location;
@@ -86,6 +86,14 @@ fn Waiting() -> impl IntoView {
     let waiting = Resource::new_blocking(|| (), |()| api::approvals_waiting());
     // The header stays as long as the page does.
     Effect::new(move |_| set_interval(move || waiting.refetch(), LOOK));
+    Effect::new(move |before: Option<Option<u32>>| {
+        let now = waiting.get().and_then(Result::ok);
+        let before = before.flatten();
+        if before.is_some() && now > before {
+            notices::tell("A request waits for an approver", paths::APPROVALS);
+        }
+        now.or(before)
+    });
     later(nothing, move || async move {
         let waiting = waiting.await.unwrap_or(0);
         (waiting > 0).then(|| view! {

@@ -12,7 +12,7 @@ pub use badge::{Badge, Tone, approval, health, outcome, step_state};
 pub use clock::{Clock, Moment, Since, Until, When};
 pub use header::Header;
 pub use load::{Loaded, later, load, titled};
-pub use problem::{Copyable, ProblemBox, RefusedNote};
+pub use problem::{Copyable, ProblemBox, RefusedNote, ticked};
 pub use topology::{
     LinkedCluster, TopologyPicture, member_words, role_word, role_words, routed, state_words,
 };

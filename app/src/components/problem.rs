@@ -4,16 +4,28 @@ use crate::paths;
 use leptos::prelude::*;
 use paddock_events::{Problem, ProblemKind};
 
+/// A sentence in which what stands between backticks is code.
+pub fn ticked(text: &str) -> impl IntoView + use<> {
+    // A tick without its partner is only a letter.
+    let parts: Vec<&str> =
+        if text.matches('`').count().is_multiple_of(2) { text.split('`').collect() } else { vec![text] };
+    let parts = parts.into_iter().enumerate().map(|(at, part)| {
+        let part = part.to_owned();
+        if at % 2 == 1 { view! { <code>{part}</code> }.into_any() } else { part.into_any() }
+    });
+    parts.collect_view()
+}
+
 /// What failed, why, the next step, and the code to quote.
 #[component]
 pub fn ProblemBox(problem: Problem) -> impl IntoView {
     let signed_out = problem.kind == ProblemKind::SignedOut;
     view! {
         <div class="problem" role="alert">
-            <p class="what">{problem.what}</p>
-            {(!problem.why.is_empty()).then(|| view! { <p class="why">{problem.why}</p> })}
+            <p class="what">{ticked(&problem.what)}</p>
+            {(!problem.why.is_empty()).then(|| view! { <p class="why">{ticked(&problem.why)}</p> })}
             {(!problem.fix.is_empty())
-                .then(|| view! { <p class="fix"><b>"What to do: "</b>{problem.fix}</p> })}
+                .then(|| view! { <p class="fix"><b>"What to do: "</b>{ticked(&problem.fix)}</p> })}
             {signed_out.then(|| view! { <p><a class="button" rel="external" href=paths::SIGN_IN>"Sign in"</a></p> })}
             <code class="code">{problem.code}</code>
         </div>
@@ -23,7 +35,7 @@ pub fn ProblemBox(problem: Problem) -> impl IntoView {
 /// Why a control is disabled, beside it.
 #[component]
 pub fn RefusedNote(problem: Problem, #[prop(into)] id: String) -> impl IntoView {
-    view! { <p class="refused" id=id>{problem.to_string()}</p> }
+    view! { <p class="refused" id=id>{ticked(&problem.to_string())}</p> }
 }
 
 /// A command line with a button that copies it.

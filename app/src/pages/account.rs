@@ -4,8 +4,10 @@
 use super::factor::Factor;
 use super::tokens::Tokens;
 use crate::components::load;
-use crate::{api, paths};
+use crate::notices::Notices;
+use crate::{api, notices, paths};
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
@@ -68,11 +70,41 @@ pub fn AccountView() -> impl IntoView {
         })}
         <Factor/>
         <Tokens/>
+        <h2>"Notifications in this browser"</h2>
+        <BrowserNotices/>
         <h2>"Sessions"</h2>
         <p>"A session ends after 12 hours without use, and after 7 days in any case. Tokens are not touched."</p>
         <form method="post" action=paths::SIGN_OUT_EVERYWHERE>
             <button class="danger">"Sign out everywhere"</button>
         </form>
+    }
+}
+
+/// Whether this browser tells of what happens while one looks elsewhere. It is known in the browser only.
+#[component]
+fn BrowserNotices() -> impl IntoView {
+    let now = RwSignal::new(None::<Notices>);
+    Effect::new(move |_| now.set(Some(notices::state())));
+    let on = move |_| spawn_local(async move { now.set(Some(notices::turn_on().await)) });
+    let off = move |_| now.set(Some(notices::turn_off()));
+    view! {
+        <p>
+            "While no tab of the console is looked at: that a request waits for you, and how a job ended whose page is open."
+        </p>
+        {move || match now.get() {
+            // Before the page lives, and with scripts off.
+            None => view! { <p class="note">"This needs scripts."</p> }.into_any(),
+            Some(Notices::Off) => view! { <button type="button" on:click=on>"Show notifications"</button> }.into_any(),
+            Some(Notices::On) => view! {
+                <p role="status">"They are shown here. "<button type="button" class="small" on:click=off>"Show none"</button></p>
+            }.into_any(),
+            Some(Notices::Denied) => view! {
+                <p role="status">"This browser was told to show none of this site. Allow them in its settings for the site, and load this page anew."</p>
+            }.into_any(),
+            Some(Notices::Missing) => view! {
+                <p role="status">"This browser shows none here: they need HTTPS, and a browser that has them."</p>
+            }.into_any(),
+        }}
     }
 }
 

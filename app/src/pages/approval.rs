@@ -269,8 +269,9 @@ fn Decide(
     let name = desk.name.get_value();
     view! {
         <dl class="blast" aria-label="At stake">
-            {blast.get_value().into_iter().map(|(label, value)| view! {
-                <div><dt>{label}</dt><dd>{value}</dd></div>
+            {blast.get_value().chunk_by(|one, next| one.0 == next.0).map(|group| {
+                let values = group.iter().map(|(_, value)| view! { <dd>{value.clone()}</dd> }).collect_view();
+                view! { <div><dt>{group[0].0.clone()}</dt>{values}</div> }
             }).collect_view()}
         </dl>
         {match refusal(may) {

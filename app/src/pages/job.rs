@@ -8,7 +8,7 @@ use crate::api::ApiError;
 use crate::components::{Badge, Clock, ProblemBox, RefusedNote, Since, When, load, outcome, titled};
 use crate::live::Live;
 use crate::words::{estimate, size, time};
-use crate::{api, paths};
+use crate::{api, notices, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -82,6 +82,15 @@ fn Job(page: JobPage, address: Address, lines: Option<LogLines>) -> impl IntoVie
         selected.maybe_update(|selected| std::mem::replace(selected, step) != step);
     });
     let head = state.head;
+    let (title, to) = (row.title.clone(), paths::job(row.id));
+    Effect::new(move |before: Option<bool>| {
+        let (_, word) = head.with(|head| outcome(head.outcome.as_ref(), head.started_us.is_some()));
+        let ended = head.with(|head| head.outcome.is_some());
+        if before == Some(false) && ended {
+            notices::tell(&format!("{title}: {word}"), &to);
+        }
+        ended
+    });
     let hosts = state.with_outline(|outline| {
         let name = |host: &str| {
             let instance =

@@ -2,7 +2,7 @@
 
 use super::approval::{Approval, follow};
 use crate::api::ApiError;
-use crate::components::{Badge, Copyable, ProblemBox, RefusedNote, Tone, load, titled};
+use crate::components::{Badge, Copyable, ProblemBox, RefusedNote, Tone, load, ticked, titled};
 use crate::words::size;
 use crate::{api, paths};
 use leptos::prelude::*;
@@ -78,7 +78,7 @@ fn Told(class: &'static str, head: &'static str, lines: Vec<String>) -> impl Int
         view! {
             <section class=format!("told {class}") aria-label=head>
                 <h2>{head}</h2>
-                <ul>{lines.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}</ul>
+                <ul>{lines.into_iter().map(|line| view! { <li>{ticked(&line)}</li> }).collect_view()}</ul>
             </section>
         }
     })

@@ -16,6 +16,10 @@ pub(crate) struct NotifyFile {
     /// For an address that is itself a secret.
     url_file: Option<PathBuf>,
     secret_file: Option<PathBuf>,
+    user: Option<String>,
+    from: Option<String>,
+    #[serde(default)]
+    to: Vec<String>,
     #[serde(default)]
     events: Vec<String>,
     #[serde(default)]
@@ -42,6 +46,9 @@ pub(crate) fn read(files: &[NotifyFile], public_url: Option<&str>) -> Result<Vec
             kind: one.kind.clone(),
             url,
             secret: one.secret_file.as_deref().map(line_of).transpose()?,
+            user: one.user.clone(),
+            from: one.from.clone(),
+            to: one.to.clone(),
             events: one.events.clone(),
             clusters: one.clusters.clone(),
             public_url: public_url.map(str::to_owned),

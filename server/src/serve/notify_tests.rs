@@ -6,11 +6,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use base64::Engine as _;
 use paddock_console::{Console, NotifyGiven, NotifySettings, PersonRole, Settings};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 
 const SECRET: &str = "C4nary-0123456789abcdef";
@@ -60,13 +62,15 @@ impl Desk {
 }
 
 async fn open(dir: &Path, url: &str) -> Console {
+    open_to(dir, NotifyGiven { kind: "webhook".into(), url: url.into(), ..NotifyGiven::default() }).await
+}
+
+async fn open_to(dir: &Path, given: NotifyGiven) -> Console {
     let to = NotifySettings::new(NotifyGiven {
         name: "desk".into(),
-        kind: "webhook".into(),
-        url: url.into(),
         secret: Some(SECRET.into()),
         events: vec!["person".into(), "refused".into()],
-        ..NotifyGiven::default()
+        ..given
     });
     Console::open(Settings { notify: vec![to.unwrap()], ..settings(dir) }).await.unwrap()
 }
@@ -102,4 +106,78 @@ async fn what_happens_is_told_once_and_in_order_whoever_was_down_meanwhile() {
     let three = ("person/add".to_owned(), "person cid".to_owned());
     assert_eq!(desk.has(3).await, [one, two, three]);
     console.shut_down().await;
+}
+
+/// What a mail server was told: the account's proof, who it is for, the message.
+type Mail = (String, Vec<String>, String);
+
+/// Talks SMTP (RFC 5321) with whoever comes; the first message is put off, as a server does that knows nobody yet.
+async fn mail_server(listener: TcpListener, took: Arc<Mutex<Vec<Mail>>>) {
+    let mut puts_off = true;
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (read, mut write) = stream.into_split();
+        let mut lines = BufReader::new(read).lines();
+        write.write_all(b"220 mail.test\r\n").await.unwrap();
+        let (mut proof, mut to) = (String::new(), Vec::new());
+        while let Ok(Some(line)) = lines.next_line().await {
+            let answer = if line.starts_with("EHLO") {
+                "250-mail.test\r\n250 AUTH PLAIN"
+            } else if let Some(plain) = line.strip_prefix("AUTH PLAIN ") {
+                plain.clone_into(&mut proof);
+                "235 2.7.0 yes"
+            } else if let Some(name) = line.strip_prefix("RCPT TO:") {
+                to.push(name.to_owned());
+                if std::mem::take(&mut puts_off) { "451 4.7.1 later" } else { "250 ok" }
+            } else if line == "DATA" {
+                write.write_all(b"354 go on\r\n").await.unwrap();
+                let mut text = String::new();
+                while let Some(line) = lines.next_line().await.unwrap().filter(|line| line != ".") {
+                    text += &line;
+                    text.push('\n');
+                }
+                took.lock().unwrap().push((proof.clone(), std::mem::take(&mut to), text));
+                "250 taken"
+            } else if line.starts_with("QUIT") {
+                "221 bye"
+            } else {
+                "250 ok"
+            };
+            write.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mail_server_that_puts_off_gets_the_message_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let took: Arc<Mutex<Vec<Mail>>> = Arc::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    tokio::spawn(mail_server(listener, took.clone()));
+    let given = NotifyGiven {
+        kind: "email".into(),
+        url,
+        user: Some("paddock".into()),
+        from: Some("Paddock <paddock@example.com>".into()),
+        to: vec!["dba@example.com".into(), "sre@example.com".into()],
+        ..NotifyGiven::default()
+    };
+    let console = open_to(dir.path(), given).await;
+    console.add_person("ben", PersonRole::Operator, PASSWORD).await.unwrap();
+    let bound = Instant::now() + Duration::from_secs(30);
+    while took.lock().unwrap().is_empty() {
+        assert!(Instant::now() < bound, "no message came");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    console.shut_down().await;
+    let took = took.lock().unwrap();
+    let [(proof, to, text)] = took.as_slice() else { panic!("{took:?}") };
+    assert_eq!(
+        base64::engine::general_purpose::STANDARD.decode(proof).unwrap(),
+        format!("\0paddock\0{SECRET}").into_bytes()
+    );
+    assert_eq!(*to, ["<dba@example.com>", "<sre@example.com>"]);
+    assert!(text.contains("Subject: [Paddock] ") && text.contains("person ben"), "{text}");
+    assert!(!text.contains(SECRET), "{text}");
 }

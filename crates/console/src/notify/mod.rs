@@ -4,6 +4,7 @@
 //! destination, or the console, was down is told afterwards, in order. A row that was delivered in the moment in which the
 //! console died is delivered again: `id` says that it is the same.
 
+mod mail;
 mod send;
 mod settings;
 mod words;

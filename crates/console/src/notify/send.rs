@@ -1,11 +1,13 @@
 //! Follows the audit log for one destination.
 
-use super::settings::NotifySettings;
-use super::words::{event, letter};
+use super::mail::MailError;
+use super::settings::{Form, NotifySettings};
+use super::words::{Letter, event, signed, slack, told};
 use crate::audit::{NoteOutcome as _, Way, note_by};
 use crate::clock::{now_s, now_us};
 use crate::console::Inner;
 use crate::problems::{from_store, internal};
+use openidconnect::url::Url;
 use paddock_events::{JobId, PlanId, Problem};
 use paddock_store::{Store, StoreError, StoredAudit};
 use reqwest::redirect;
@@ -36,6 +38,8 @@ enum SendError {
     Http(#[source] reqwest::Error),
     #[error("it answered {0}")]
     Refused(reqwest::StatusCode),
+    #[error("the mail server does not take it: {0}")]
+    Mail(#[from] MailError),
     #[error("the audit log cannot be read: {0}")]
     Store(#[from] StoreError),
 }
@@ -66,7 +70,7 @@ impl Follower {
             .connect_timeout(CONNECT)
             .timeout(ANSWER)
             .redirect(redirect::Policy::none());
-        if to.url.scheme() == "http" {
+        if matches!(&to.form, Form::Webhook { url, .. } | Form::Slack { url } if url.scheme() == "http") {
             // On this machine: no proxy leads there.
             client = client.no_proxy();
         }
@@ -164,30 +168,31 @@ impl Follower {
     }
 
     async fn tell(&self, store: &Store, row: &StoredAudit) -> Result<(), SendError> {
-        let title = title(store, row).await?;
-        let letter = letter(&self.to, row, title.as_deref(), now_s());
-        let mut request = self
-            .client
-            .post(self.to.url.clone())
-            .header("content-type", "application/json")
-            .body(letter.body);
-        for (name, value) in letter.headers {
-            request = request.header(name, value);
-        }
-        let answered = request.send().await.map_err(|error| SendError::Http(error.without_url()));
-        let failed = match answered {
-            Ok(answer) if answer.status().is_success() => {
-                self.say(store, &delivered(&self.to.name), &now_us().to_string()).await;
-                return Ok(());
-            }
-            Ok(answer) => SendError::Refused(answer.status()),
-            Err(error) => error,
+        let told = told(&self.to, row, title(store, row).await?.as_deref());
+        let taken = match &self.to.form {
+            Form::Webhook { url, secret } => self.post(url, signed(secret, row, &told, now_s())).await,
+            Form::Slack { url } => self.post(url, slack(&told)).await,
+            Form::Email(mail) => mail.send(row, &told).await.map_err(SendError::from),
+        };
+        let Err(failed) = taken else {
+            self.say(store, &delivered(&self.to.name), &now_us().to_string()).await;
+            return Ok(());
         };
         if now_us() - row.at_us < TOO_OLD_US {
             return Err(failed);
         }
         tracing::error!(notify.name = self.to.name, audit.id = row.id, "given up after a day: {failed}");
         Ok(())
+    }
+
+    async fn post(&self, url: &Url, letter: Letter) -> Result<(), SendError> {
+        let mut request =
+            self.client.post(url.clone()).header("content-type", "application/json").body(letter.body);
+        for (name, value) in letter.headers {
+            request = request.header(name, value);
+        }
+        let answer = request.send().await.map_err(|error| SendError::Http(error.without_url()))?;
+        if answer.status().is_success() { Ok(()) } else { Err(SendError::Refused(answer.status())) }
     }
 
     async fn note(&self, store: &Store, act: &'static str, outcome: &str) {

@@ -1,5 +1,6 @@
 //! Where notifications go: what is given, and what of it can be meant.
 
+use super::mail::Mail;
 use crate::oidc::is_private;
 use crate::problems::problem;
 use openidconnect::url::Url;
@@ -18,12 +19,18 @@ const SHORTEST_SECRET: usize = 16;
 pub struct NotifyGiven {
     /// What the log calls it.
     pub name: String,
-    /// `webhook` or `slack`.
+    /// `webhook`, `slack` or `email`.
     pub kind: String,
-    /// Where to post.
+    /// Where to post; for e-mail the server: `smtps://` (TLS), `smtp://` (STARTTLS; without it on loopback only).
     pub url: String,
-    /// What a webhook's body is signed with.
+    /// What a webhook's body is signed with; for e-mail the password of `user`.
     pub secret: Option<String>,
+    /// Who signs in at the mail server; none: nobody does.
+    pub user: Option<String>,
+    /// Who the mail is from.
+    pub from: Option<String>,
+    /// Who gets it.
+    pub to: Vec<String>,
     /// Acts of the audit log, or how they begin: `approval`, `job/failed`, `refused`; `*` is all. None: [`LOUD`].
     pub events: Vec<String>,
     /// Patterns of clusters; with one, what is about no cluster is left out. None: all.
@@ -33,12 +40,14 @@ pub struct NotifyGiven {
 }
 
 /// How it is written.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) enum Form {
     /// JSON, signed.
-    Webhook { secret: String },
+    Webhook { url: Url, secret: String },
     /// `{"text": …}`, as Slack, Mattermost and Rocket.Chat take it.
-    Slack,
+    Slack { url: Url },
+    /// A message of plain text.
+    Email(Mail),
 }
 
 /// A destination that can be meant.
@@ -46,7 +55,6 @@ pub(super) enum Form {
 pub struct NotifySettings {
     pub(super) name: String,
     pub(super) form: Form,
-    pub(super) url: Url,
     pub(super) events: Vec<String>,
     pub(super) clusters: Vec<NamePattern>,
     pub(super) public_url: Option<String>,
@@ -58,10 +66,52 @@ impl fmt::Debug for NotifySettings {
     }
 }
 
+/// What only an e-mail has.
+pub(super) struct MailWords {
+    pub(super) user: Option<String>,
+    pub(super) from: Option<String>,
+    pub(super) to: Vec<String>,
+}
+
+/// Why something cannot be meant, and what to write instead.
+pub(super) type Unfit = (String, &'static str);
+
+fn form(kind: &str, url: &str, secret: Option<String>, mail: MailWords) -> Result<Form, Unfit> {
+    let bad = |why: &str, fix| Err((why.to_owned(), fix));
+    // The address itself is not said: whoever has Slack's may post there.
+    let url = Url::parse(url).map_err(|error| (format!("its address is none: {error}"), "https://…"))?;
+    if kind == "email" {
+        return Mail::new(&url, secret, mail).map(Form::Email);
+    }
+    if mail.user.is_some() || mail.from.is_some() || !mail.to.is_empty() {
+        return bad("user, from and to are of an e-mail", "leave them out, or make its kind email");
+    }
+    if !is_private(&url) {
+        return bad(
+            "its address is neither https:// nor http:// on loopback",
+            "give an https:// address: names of clusters and people go there",
+        );
+    }
+    match (kind, secret) {
+        ("webhook", Some(secret)) if secret.len() >= SHORTEST_SECRET => Ok(Form::Webhook { url, secret }),
+        ("webhook", Some(_)) => Err((
+            format!("its secret has less than {SHORTEST_SECRET} characters"),
+            "make one with `openssl rand -hex 32`",
+        )),
+        ("webhook", None) => bad(
+            "a webhook is signed, and there is no secret",
+            "give secret_file, with what `openssl rand -hex 32` makes, and the same to who receives",
+        ),
+        ("slack", None) => Ok(Form::Slack { url }),
+        ("slack", Some(_)) => bad("Slack asks for no signature", "leave secret_file out"),
+        (other, _) => Err((format!("`{other}` is no kind"), "write webhook, slack or email")),
+    }
+}
+
 impl NotifySettings {
     /// Refuses what cannot work, and what would send names of clusters and people in the clear.
     pub fn new(given: NotifyGiven) -> Result<Self, Problem> {
-        let NotifyGiven { name, kind, url, secret, events, clusters, public_url } = given;
+        let NotifyGiven { name, kind, url, secret, user, from, to, events, clusters, public_url } = given;
         let bad = |why: String, fix: &str| {
             let what = format!("notifications cannot go to `{name}` so");
             problem("notify/bad-settings", ProblemKind::Request, what, why, fix)
@@ -70,35 +120,8 @@ impl NotifySettings {
         if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
             return Err(bad("its name is not one".into(), "take letters, digits, - and _, at most 64"));
         }
-        let form = match (kind.as_str(), secret) {
-            ("webhook", Some(secret)) if secret.len() >= SHORTEST_SECRET => Form::Webhook { secret },
-            ("webhook", Some(_)) => {
-                return Err(bad(
-                    format!("its secret has less than {SHORTEST_SECRET} characters"),
-                    "make one with `openssl rand -hex 32`",
-                ));
-            }
-            ("webhook", None) => {
-                return Err(bad(
-                    "a webhook is signed, and there is no secret".into(),
-                    "give secret_file, with what `openssl rand -hex 32` makes, and the same to who receives",
-                ));
-            }
-            ("slack", None) => Form::Slack,
-            ("slack", Some(_)) => {
-                return Err(bad("Slack asks for no signature".into(), "leave secret_file out"));
-            }
-            (other, _) => return Err(bad(format!("`{other}` is no kind"), "write webhook or slack")),
-        };
-        // The address itself is not said: whoever has Slack's may post there.
-        let url =
-            Url::parse(&url).map_err(|error| bad(format!("its address is none: {error}"), "https://…"))?;
-        if !is_private(&url) {
-            return Err(bad(
-                "its address is neither https:// nor http:// on loopback".into(),
-                "give an https:// address: names of clusters and people go there",
-            ));
-        }
+        let form =
+            form(&kind, &url, secret, MailWords { user, from, to }).map_err(|(why, fix)| bad(why, fix))?;
         let events = if events.is_empty() { LOUD.map(str::to_owned).to_vec() } else { events };
         let mut patterns = Vec::new();
         for text in clusters {
@@ -108,7 +131,7 @@ impl NotifySettings {
             patterns.push(pattern);
         }
         let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
-        Ok(Self { name, form, url, events, clusters: patterns, public_url })
+        Ok(Self { name, form, events, clusters: patterns, public_url })
     }
 
     /// What the log calls it.
@@ -120,7 +143,8 @@ impl NotifySettings {
     pub(crate) fn words(&self) -> (&'static str, String, String) {
         let kind = match self.form {
             Form::Webhook { .. } => "webhook",
-            Form::Slack => "slack",
+            Form::Slack { .. } => "slack",
+            Form::Email(_) => "email",
         };
         let patterns: Vec<&str> = self.clusters.iter().map(NamePattern::as_str).collect();
         let clusters = if patterns.is_empty() { "all".to_owned() } else { patterns.join(", ") };

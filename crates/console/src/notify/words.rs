@@ -1,6 +1,6 @@
 //! A row of the audit log as it is told to others.
 
-use super::settings::{Form, NotifySettings};
+use super::settings::NotifySettings;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use paddock_store::StoredAudit;
 use serde_json::json;
@@ -49,6 +49,23 @@ fn page(row: &StoredAudit) -> String {
     }
 }
 
+/// A row in words.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) event: String,
+    /// One sentence.
+    pub(super) text: String,
+    /// The page of what it is about.
+    pub(super) link: Option<String>,
+}
+
+/// What is told of a row. `title`: the plan's sentence, where the row is about one.
+pub(super) fn told(to: &NotifySettings, row: &StoredAudit, title: Option<&str>) -> Told {
+    let event = event(row);
+    let text = sentence(row, &event, title);
+    Told { event, text, link: to.public_url.as_ref().map(|url| format!("{url}{}", page(row))) }
+}
+
 /// A request to be posted: headers besides the content type, and the body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Letter {
@@ -56,55 +73,48 @@ pub(super) struct Letter {
     pub(super) body: String,
 }
 
-/// What a destination gets. `now_s`: seconds since the epoch, signed with the body, so that a letter cannot be sent again
-/// long after.
-pub(super) fn letter(to: &NotifySettings, row: &StoredAudit, title: Option<&str>, now_s: i64) -> Letter {
-    let event = event(row);
-    let text = sentence(row, &event, title);
-    let link = to.public_url.as_ref().map(|url| format!("{url}{}", page(row)));
-    match &to.form {
-        Form::Slack => {
-            let mut text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-            if let Some(link) = link {
-                text = format!("{text}\n<{link}>");
-            }
-            Letter { headers: Vec::new(), body: json!({ "text": text }).to_string() }
-        }
-        Form::Webhook { secret } => {
-            let body = json!({
-                "id": row.id,
-                "event": event,
-                "text": text,
-                "link": link,
-                "at_us": row.at_us,
-                "name": row.name,
-                "origin": row.origin,
-                "act": row.act,
-                "subject": row.subject,
-                "cluster": row.cluster,
-                "digest": row.digest,
-                "decision": row.decision,
-                "outcome": row.outcome,
-                "hash": row.hash,
-            })
-            .to_string();
-            let mut mac =
-                Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
-            mac.update(format!("{now_s}.{body}").as_bytes());
-            let signature: String =
-                mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-            Letter { headers: vec![("paddock-signature", format!("t={now_s},v1={signature}"))], body }
-        }
+/// As Slack takes it: what it has for marks is escaped.
+pub(super) fn slack(told: &Told) -> Letter {
+    let mut text = told.text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    if let Some(link) = &told.link {
+        text = format!("{text}\n<{link}>");
     }
+    Letter { headers: Vec::new(), body: json!({ "text": text }).to_string() }
+}
+
+/// What a webhook gets. `now_s`: seconds since the epoch, signed with the body, so that a letter cannot be sent again
+/// long after.
+pub(super) fn signed(secret: &str, row: &StoredAudit, told: &Told, now_s: i64) -> Letter {
+    let body = json!({
+        "id": row.id,
+        "event": told.event,
+        "text": told.text,
+        "link": told.link,
+        "at_us": row.at_us,
+        "name": row.name,
+        "origin": row.origin,
+        "act": row.act,
+        "subject": row.subject,
+        "cluster": row.cluster,
+        "digest": row.digest,
+        "decision": row.decision,
+        "outcome": row.outcome,
+        "hash": row.hash,
+    })
+    .to_string();
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
+    mac.update(format!("{now_s}.{body}").as_bytes());
+    let signature: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    Letter { headers: vec![("paddock-signature", format!("t={now_s},v1={signature}"))], body }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::settings::NotifyGiven;
     use super::*;
     use serde_json::Value;
 
-    fn row(act: &str, subject: &str, decision: &str, outcome: &str) -> StoredAudit {
+    pub(crate) fn row(act: &str, subject: &str, decision: &str, outcome: &str) -> StoredAudit {
         StoredAudit {
             id: 7,
             at_us: 1_764_000_000_500_000,
@@ -122,12 +132,13 @@ mod tests {
         }
     }
 
-    fn to(kind: &str) -> NotifySettings {
+    const SECRET: &str = "0123456789abcdef";
+
+    fn to() -> NotifySettings {
         NotifySettings::new(NotifyGiven {
             name: "ops".into(),
-            kind: kind.into(),
+            kind: "slack".into(),
             url: "https://hooks.example".into(),
-            secret: (kind == "webhook").then(|| "0123456789abcdef".to_owned()),
             public_url: Some("https://console.example/".into()),
             ..NotifyGiven::default()
         })
@@ -137,7 +148,8 @@ mod tests {
     #[test]
     fn what_is_told_is_a_sentence_with_a_link() {
         let check = |row: StoredAudit, title: Option<&str>, expect: [&str; 3]| {
-            let body: Value = serde_json::from_str(&letter(&to("webhook"), &row, title, 0).body).unwrap();
+            let letter = signed(SECRET, &row, &told(&to(), &row, title), 0);
+            let body: Value = serde_json::from_str(&letter.body).unwrap();
             assert_eq!(["event", "text", "link"].map(|key| body[key].as_str().unwrap().to_owned()), expect);
         };
         check(
@@ -177,20 +189,21 @@ mod tests {
 
     #[test]
     fn slack_takes_nothing_for_its_own_marks() {
-        let told =
-            letter(&to("slack"), &row("job/end", "job 3", "allowed", "failed: <!channel> & co"), None, 0);
-        let body: Value = serde_json::from_str(&told.body).unwrap();
+        let row = row("job/end", "job 3", "allowed", "failed: <!channel> & co");
+        let letter = slack(&told(&to(), &row, None));
+        let body: Value = serde_json::from_str(&letter.body).unwrap();
         assert_eq!(
             body["text"],
             "job 3 on pg-test: failed: &lt;!channel&gt; &amp; co\n<https://console.example/jobs/3>"
         );
-        assert_eq!(told.headers, []);
+        assert_eq!(letter.headers, []);
     }
 
     #[test]
     fn a_webhook_is_signed_with_its_time() {
         let row = row("job/end", "job 3", "allowed", "succeeded");
-        let (then, later) = (letter(&to("webhook"), &row, None, 1), letter(&to("webhook"), &row, None, 2));
+        let told = told(&to(), &row, None);
+        let (then, later) = (signed(SECRET, &row, &told, 1), signed(SECRET, &row, &told, 2));
         assert_eq!(then.body, later.body);
         assert_ne!(then.headers, later.headers, "a letter of another time has another signature");
         let (name, signature) = &then.headers[0];
