@@ -83,6 +83,7 @@ export async function runApproved(confirm, picture) {
  * Returns the plan's number.
  */
 export async function runRefusedThenApproved(confirm, why) {
+  await showNotices();
   await other.goto('/approvals');
   await other.getByText('Nothing waits').waitFor();
   await request();
@@ -90,6 +91,7 @@ export async function runRefusedThenApproved(confirm, why) {
   const asked = other.getByRole('table', { name: 'Waiting' }).getByRole('row').filter({ hasText: REASON });
   await asked.waitFor();
   await other.getByRole('navigation', { name: 'Main' }).getByText('1 waiting').waitFor();
+  assert.deepEqual(await other.evaluate(() => window.shown), ['A request waits for an approver']);
   await pictures(other, 'approvals-waiting');
   await asked.getByRole('link').first().click();
   await other.waitForURL(`**${plan}`);
@@ -104,6 +106,24 @@ export async function runRefusedThenApproved(confirm, why) {
   await approve(confirm);
   await run();
   return plan.split('/').pop();
+}
+
+/** The second person has the browser notify, and looks at none of its tabs; what it shows is kept in `window.shown`. */
+async function showNotices() {
+  await other.context().grantPermissions(['notifications']);
+  await other.addInitScript(() => {
+    window.shown = [];
+    Object.defineProperty(document, 'hidden', { get: () => true });
+    window.Notification = class extends window.Notification {
+      constructor(title, options) {
+        super(title, options);
+        window.shown.push(options.body);
+      }
+    };
+  });
+  await other.goto('/account');
+  await other.getByRole('button', { name: 'Show notifications' }).click();
+  await other.getByText('They are shown here.').waitFor();
 }
 
 /** The first person asks, for [`REASON`]. */
