@@ -53,6 +53,7 @@ mod problems;
 mod reach;
 mod recheck;
 mod recovery;
+mod rendered;
 mod rounds;
 mod rules;
 mod runner;

@@ -131,3 +131,55 @@ async fn a_message_that_is_no_line_of_the_history_is_refused() {
     assert!(matches!(save(1_000).await.unwrap(), Saved::Revision { .. }));
     console.shut_down().await;
 }
+
+#[tokio::test]
+async fn the_files_of_a_text_are_shown_beside_those_of_the_saved_one() {
+    let (_dir, console) = opened().await;
+    let ann = somebody(&console, PersonRole::Operator).await;
+    saved(&console, &ann, None, TEXT).await;
+    let render = async |text: String| console.render_cluster(&ann, text, "pg-test".into()).await;
+
+    let same = render(TEXT.to_owned()).await.unwrap();
+    assert_eq!(
+        (same.clusters.as_slice(), same.cluster.as_str()),
+        (["pg-test".to_owned()].as_slice(), "pg-test")
+    );
+    let paths: Vec<&str> = same.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths[..2], ["/pg/data/pg_hba.conf", "/etc/pgbouncer/pgb_hba.conf"]);
+    assert!(paths.contains(&"/etc/haproxy/conf.d/pg-test-primary.cfg"), "{paths:?}");
+    assert!(same.files.iter().all(|file| file.text.is_some() && file.text == file.saved), "{same:?}");
+
+    let vars = |more: &str| {
+        TEXT.replace("        pg_cluster: pg-test\n", &format!("        pg_cluster: pg-test\n{more}"))
+    };
+    let rule = "        pg_hba_rules: [ { title: app, user: app, db: app, addr: 10.1.0.0/16, auth: pwd } ]\n";
+    let changed = render(vars(rule)).await.unwrap();
+    let differ: Vec<_> = changed.files.iter().filter(|file| file.text != file.saved).collect();
+    let [file] = differ.as_slice() else { panic!("{differ:?}") };
+    assert_eq!((file.instance.as_str(), file.path.as_str()), ("pg-test-1", "/pg/data/pg_hba.conf"));
+    assert!(file.text.as_ref().unwrap().contains("10.1.0.0/16"), "{file:?}");
+
+    let shut =
+        "        pg_hba_rules: [ { title: none, user: all, db: replication, addr: world, auth: deny, order: 1 } ]\n";
+    let refused = render(vars(shut)).await.unwrap();
+    let file = refused.files.iter().find(|file| file.problem.is_some()).unwrap();
+    assert_eq!(
+        (file.path.as_str(), file.text.is_none(), file.saved.is_some()),
+        ("/pg/data/pg_hba.conf", true, true)
+    );
+
+    let service = "        pg_default_services: [ { name: primary, port: 5433, dest: default, check: /primary, selector: \"[]\" } ]\n";
+    let fewer = render(vars(service)).await.unwrap();
+    let gone = fewer.files.iter().filter(|file| file.text.is_none() && file.problem.is_none()).count();
+    assert_eq!(gone, 3, "replica, default and offline go: {fewer:?}");
+
+    let broken = render("all: [".to_owned()).await.unwrap_err();
+    assert_eq!(
+        (broken.code.as_str(), broken.why.starts_with("line 1, column ")),
+        ("inventory/broken", true),
+        "{broken}"
+    );
+    let viewer = somebody(&console, PersonRole::Viewer).await;
+    console.render_cluster(&viewer, TEXT.into(), String::new()).await.unwrap();
+    console.shut_down().await;
+}
