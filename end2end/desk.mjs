@@ -75,14 +75,21 @@ export async function runApproved(confirm, picture) {
   await page.getByRole('button', { name: 'Request approval' }).click();
   await page.getByRole('status').filter({ hasText: 'Waits for an approver' }).waitFor();
   if (picture) await pictures(page, picture);
+  if (picture) {
+    await other.goto('/approvals');
+    await other.waitForLoadState('networkidle');
+    await pictures(other, 'approvals');
+  }
   await other.goto(page.url());
   await other.waitForLoadState('networkidle');
+  if (picture) await pictures(other, 'plan-approver');
   await other.getByLabel(`Type ${confirm} to approve`).fill(confirm);
   await sayThereIsNoBackup(other);
   await other.getByRole('button', { name: 'Approve', exact: true }).click();
   await other.getByText('It may run once').first().waitFor();
   await page.reload();
   await page.waitForLoadState('networkidle');
+  if (picture) await pictures(page, 'plan-approved');
   await run();
 }
 

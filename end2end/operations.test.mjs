@@ -231,6 +231,7 @@ test('the cluster is removed and nothing of it is left', async () => {
   const remove = await form('Remove cluster');
   await remove.getByLabel(/Keep the backups/).check();
   await remove.getByText('pgsql-rm.yml -l pg-ops -e pg_rm_backup=false').waitFor();
+  await pictures(page, 'cluster-remove');
   await plan(remove.getByRole('button', { name: 'Remove cluster' }));
   await runApproved(NAME);
   for (const node of [11, 12]) {
