@@ -88,15 +88,18 @@ const KEPT = new Set([
 /** What is below this of a page shows nothing that is not above. */
 const TALLEST = 1500;
 
-/** Pictures of a page in both themes and two widths; with `PADDOCK_PICTURES`, the docs' own are written there. */
-export async function pictures(page, name) {
+/**
+ * Pictures of a page in both themes and two widths; with `PADDOCK_PICTURES`, the docs' own are written there, of `part` alone where one
+ * is given: what is far down a long page.
+ */
+export async function pictures(page, name, part) {
   for (const scheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme: scheme });
     for (const [width, height] of [[1440, 900], [360, 740]]) {
       await page.setViewportSize({ width, height });
       const file = `${name}-${width}-${scheme}`;
       await page.screenshot({ path: join(process.env.ARTEFACTS, `${file}.png`), fullPage: true });
-      if (process.env.PADDOCK_PICTURES && KEPT.has(name)) await keep(page, join(process.env.PADDOCK_PICTURES, `${file}.webp`), width);
+      if (process.env.PADDOCK_PICTURES && KEPT.has(name)) await keep(page, join(process.env.PADDOCK_PICTURES, `${file}.webp`), width, part);
     }
   }
   await page.emulateMedia({ colorScheme: 'light' });
@@ -104,10 +107,14 @@ export async function pictures(page, name) {
 }
 
 /** Writes a page as WebP, which is a quarter of a PNG; Playwright itself has no such format. */
-async function keep(page, path, width) {
-  const tall = await page.evaluate(() => Math.ceil(document.documentElement.scrollHeight));
+async function keep(page, path, width, part) {
+  const whole = { top: 0, bottom: await page.evaluate(() => document.documentElement.scrollHeight) };
+  const { top, bottom } = part ? await part.evaluate((one) => {
+    const { top, bottom } = one.getBoundingClientRect();
+    return { top: Math.max(0, top + scrollY - 96), bottom: bottom + scrollY + 24 };
+  }) : whole;
+  const clip = { x: 0, y: Math.floor(top), width, height: Math.min(Math.ceil(bottom - top), TALLEST), scale: 1 };
   const session = await page.context().newCDPSession(page);
-  const clip = { x: 0, y: 0, width, height: Math.min(tall, TALLEST), scale: 1 };
   const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: 45, captureBeyondViewport: true, clip });
   await session.detach();
   await writeFile(path, Buffer.from(data, 'base64'));
