@@ -79,7 +79,7 @@ export async function accessible(page) {
 const KEPT = new Set([
   'clusters-empty', 'clusters', 'fleet', 'cluster-declared', 'cluster', 'cluster-links', 'cluster-member-menu', 'cluster-operations',
   'cluster-add-replica', 'cluster-config', 'cluster-accounts', 'cluster-backups', 'backups-time-line', 'cluster-restore', 'cluster-clone',
-  'cluster-clone-time', 'cluster-standby', 'cluster-remove', 'cluster-command-refused', 'failovers', 'inventory', 'inventory-add',
+  'cluster-clone-name', 'cluster-standby', 'cluster-remove', 'cluster-command-refused', 'failovers', 'inventory', 'inventory-add',
   'inventory-history', 'inventory-revision', 'inventory-blame', 'finding-pgsql-two-primaries', 'refused-wrong-key', 'nodes', 'nodes-host-key',
   'nodes-refused', 'drift', 'plan', 'plan-again', 'plan-waits-for-approval', 'plan-approver', 'plan-approved', 'approvals', 'policy', 'jobs',
   'job-running', 'job', 'job-replay', 'log', 'audit', 'people', 'account', 'account-factor-key', 'account-factor-codes', 'account-tokens',

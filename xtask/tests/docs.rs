@@ -67,7 +67,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
     let anchor = |heading: &str| {
         let words = heading.trim_start_matches('#').trim().to_lowercase();
         let kept = words.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
-        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect::<String>()
     };
     headings.map(anchor).collect()
 }
