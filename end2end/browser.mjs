@@ -110,8 +110,8 @@ export async function pictures(page, name, part) {
 async function keep(page, path, width, part) {
   const whole = { top: 0, bottom: await page.evaluate(() => document.documentElement.scrollHeight) };
   const { top, bottom } = part ? await part.evaluate((one) => {
-    const { top, bottom } = one.getBoundingClientRect();
-    return { top: Math.max(0, top + scrollY - 96), bottom: bottom + scrollY + 24 };
+    const { top, bottom } = (one.closest('details') ?? one).getBoundingClientRect();
+    return { top: Math.max(0, top + scrollY), bottom: bottom + scrollY };
   }) : whole;
   const clip = { x: 0, y: Math.floor(top), width, height: Math.min(Math.ceil(bottom - top), TALLEST), scale: 1 };
   const session = await page.context().newCDPSession(page);
