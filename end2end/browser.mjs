@@ -1,8 +1,9 @@
 // Chromium as Debian ships it, and pictures of pages.
 import AxeBuilder from '@axe-core/playwright';
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { chromium } from 'playwright-core';
 
 const FLAGS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
@@ -74,15 +75,47 @@ export async function accessible(page) {
   await page.emulateMedia({ colorScheme: 'light' });
 }
 
-/** Pictures of a page in both themes and two widths. */
-export async function pictures(page, name) {
+/** The subjects that docs/pictures keeps: every page once, and what the documents speak of. The others are for a failed run. */
+const KEPT = new Set([
+  'clusters-empty', 'clusters', 'fleet', 'cluster-declared', 'cluster', 'cluster-links', 'cluster-member-menu', 'cluster-operations',
+  'cluster-add-replica', 'cluster-config', 'cluster-accounts', 'cluster-backups', 'backups-time-line', 'cluster-restore', 'cluster-clone',
+  'cluster-clone-name', 'cluster-standby', 'cluster-remove', 'cluster-command-refused', 'failovers', 'inventory', 'inventory-add', 'inventory-files',
+  'inventory-history', 'inventory-revision', 'inventory-blame', 'finding-pgsql-two-primaries', 'refused-wrong-key', 'nodes', 'nodes-host-key',
+  'nodes-refused', 'drift', 'plan', 'plan-again', 'plan-waits-for-approval', 'plan-approver', 'plan-approved', 'plan-refused', 'approvals', 'policy', 'jobs',
+  'job-running', 'job', 'job-replay', 'log', 'audit', 'people', 'account', 'account-factor-key', 'account-factor-codes', 'account-tokens',
+  'settings', 'sign-in', 'sign-in-code', 'not-found', 'palette',
+]);
+/** What is below this of a page shows nothing that is not above. */
+const TALLEST = 1500;
+
+/**
+ * Pictures of a page in both themes and two widths; with `PADDOCK_PICTURES`, the docs' own are written there, of `part` alone where one
+ * is given: what is far down a long page.
+ */
+export async function pictures(page, name, part) {
   for (const scheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme: scheme });
     for (const [width, height] of [[1440, 900], [360, 740]]) {
       await page.setViewportSize({ width, height });
-      await page.screenshot({ path: join(process.env.ARTEFACTS, `${name}-${width}-${scheme}.png`), fullPage: true });
+      const file = `${name}-${width}-${scheme}`;
+      await page.screenshot({ path: join(process.env.ARTEFACTS, `${file}.png`), fullPage: true });
+      if (process.env.PADDOCK_PICTURES && KEPT.has(name)) await keep(page, join(process.env.PADDOCK_PICTURES, `${file}.webp`), width, part);
     }
   }
   await page.emulateMedia({ colorScheme: 'light' });
   await page.setViewportSize({ width: 1440, height: 900 });
+}
+
+/** Writes a page as WebP, which is a quarter of a PNG; Playwright itself has no such format. */
+async function keep(page, path, width, part) {
+  const whole = { top: 0, bottom: await page.evaluate(() => document.documentElement.scrollHeight) };
+  const { top, bottom } = part ? await part.evaluate((one) => {
+    const { top, bottom } = (one.closest('details') ?? one).getBoundingClientRect();
+    return { top: Math.max(0, top + scrollY), bottom: bottom + scrollY };
+  }) : whole;
+  const clip = { x: 0, y: Math.floor(top), width, height: Math.min(Math.ceil(bottom - top), TALLEST), scale: 1 };
+  const session = await page.context().newCDPSession(page);
+  const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: 45, captureBeyondViewport: true, clip });
+  await session.detach();
+  await writeFile(path, Buffer.from(data, 'base64'));
 }

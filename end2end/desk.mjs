@@ -87,15 +87,16 @@ export async function runRefusedThenApproved(confirm, why) {
   await other.goto('/approvals');
   await other.getByText('Nothing waits').waitFor();
   await request();
+  await pictures(page, 'plan-waits-for-approval');
   const plan = new URL(page.url()).pathname;
   const asked = other.getByRole('table', { name: 'Waiting' }).getByRole('row').filter({ hasText: REASON });
   await asked.waitFor();
   await other.getByRole('navigation', { name: 'Main' }).getByText('1 waiting').waitFor();
   assert.deepEqual(await other.evaluate(() => window.shown), ['A request waits for an approver']);
-  await pictures(other, 'approvals-waiting');
+  await pictures(other, 'approvals');
   await asked.getByRole('link').first().click();
   await other.waitForURL(`**${plan}`);
-  await pictures(other, 'plan-to-decide');
+  await pictures(other, 'plan-approver');
   await other.getByLabel('Why it should not run').fill(why);
   await other.getByRole('button', { name: 'Refuse', exact: true }).click();
   for (const one of [other, page]) {
@@ -104,6 +105,7 @@ export async function runRefusedThenApproved(confirm, why) {
   await pictures(page, 'plan-refused');
   await request();
   await approve(confirm);
+  await pictures(page, 'plan-approved');
   await run();
   return plan.split('/').pop();
 }

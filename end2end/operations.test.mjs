@@ -45,7 +45,7 @@ test('a third node is added from the form, and the services know it', async () =
   await add.getByLabel('Node address').fill('10.10.10.13');
   await add.getByText('10.10.10.13: { pg_seq: 3, pg_role: replica }').waitFor();
   await add.getByText('bin/pgsql-add pg-ops 10.10.10.13').waitFor();
-  await pictures(page, 'cluster-add-replica');
+  await pictures(page, 'cluster-add-replica', add);
   await plan(add.getByRole('button', { name: 'Add replica' }));
   await run();
   assert.equal((await roles(11))['pg-ops-3'], 'Replica');
@@ -152,7 +152,7 @@ test('a dropped table comes back by a restore in place; archiving goes on, and w
   await tab('operations');
   const restore = await form('Restore in place');
   await restore.getByLabel('Target', { exact: true }).fill(moment);
-  await pictures(page, 'cluster-restore');
+  await pictures(page, 'cluster-restore', restore);
   await plan(restore.getByRole('button', { name: 'Restore in place' }));
   await runApproved(NAME, 'plan-restore');
   await pictures(page, 'job-restore');
@@ -203,14 +203,14 @@ test('a standby cluster is cloned from the form and promoted', async () => {
   assert.equal(await clone.getByLabel('Upstream address').inputValue(), '10.10.10.12', 'the present leader is preset');
   await clone.getByLabel("New cluster's name").fill('pg-dr');
   await clone.getByLabel('Address', { exact: true }).fill('10.10.10.13');
-  await pictures(page, 'cluster-clone');
+  await pictures(page, 'cluster-clone', clone);
   await plan(clone.getByRole('button', { name: 'Clone as standby cluster' }));
   await run();
   assert.deepEqual(await roles(13), { 'pg-dr-1': 'Standby Leader' });
   await until(13, `[ "$(${psql("select count(*) from pg_class where relname = 'before_the_clone'")})" = 1 ]`, 30);
   await tab('operations', 'pg-dr');
   await page.locator('.badge').filter({ hasText: 'standby cluster' }).first().waitFor();
-  await pictures(page, 'cluster-standby');
+  await pictures(page, 'cluster-standby', page.locator('.card.ops').filter({ has: page.getByRole('button', { name: 'Promote', exact: true }) }));
   await plan(page.getByRole('button', { name: 'Promote' }));
   await run();
   assert.deepEqual(await roles(13), { 'pg-dr-1': 'Leader' });
@@ -241,6 +241,7 @@ test('the cluster is removed and nothing of it is left', async () => {
   const remove = await form('Remove cluster');
   await remove.getByLabel(/Keep the backups/).check();
   await remove.getByText('pgsql-rm.yml -l pg-ops -e pg_rm_backup=false').waitFor();
+  await pictures(page, 'cluster-remove', remove);
   await plan(remove.getByRole('button', { name: 'Remove cluster' }));
   await runApproved(NAME);
   for (const node of [11, 12]) {

@@ -85,7 +85,7 @@ for (const kind of ['name', 'lsn', 'xid', 'time', 'latest']) {
     }
     await clone.getByLabel('Recover to').selectOption(kind);
     if (target) await clone.getByLabel('Target', { exact: true }).fill(target);
-    await pictures(page, `cluster-clone-${kind}`);
+    await pictures(page, `cluster-clone-${kind}`, clone);
     await plan(clone.getByRole('button', { name: 'Clone to a point in time' }));
     // Into a cluster that is only created now, nothing is lost: no second person is asked.
     await (first ? run() : runApproved('pg-past'));

@@ -41,6 +41,12 @@ test('an empty console says what comes first', async () => {
   await pictures(page, 'clusters-empty');
 });
 
+test('an address of what is not there says so', async () => {
+  await page.goto('/clusters/pg-none');
+  await page.getByText('there is no cluster').first().waitFor();
+  await pictures(page, 'not-found');
+});
+
 test('a wrong password is refused without saying which part was wrong', async () => {
   const context = await visitor(browser);
   const other = await context.newPage();

@@ -22,13 +22,15 @@ pub const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "frontend"];
 /// A part that needs no node, and where its output goes.
 type Aside = fn(&Toolchain, &mut dyn fmt::Write) -> Result<Tally>;
 
-/// Runs one part, or all; the closing line counts what really ran. `only` chooses among the end-to-end tests.
+/// Runs one part, or all; the closing line counts what really ran. `only` chooses among the end-to-end tests. `pictures` is
+/// these tests, with what they draw kept for the documents.
 ///
 /// All are compiled first. Unit tests have bounds to keep, so that only the lints go on beside them; then come the tests on
 /// nodes, which mostly wait, and beside them what the browser's tests need is compiled.
 pub fn run(verb: &str, only: &str) -> Result<ExitCode> {
     let toolchain = &toolchain::choose()?;
-    let wanted = |part: &str| verb == "test" || verb == part;
+    let keep = verb == "pictures";
+    let wanted = |part: &str| verb == "test" || verb == part || (keep && part == "e2e");
     let on_nodes = wanted("integration") || wanted("e2e");
     std::thread::scope(|scope| {
         // What cannot be had is said again by the parts that need it.
@@ -48,7 +50,7 @@ pub fn run(verb: &str, only: &str) -> Result<ExitCode> {
         parts.push(Part { name: "integration", prepare: Box::new(|| integration(toolchain)) });
     }
     if wanted("e2e") {
-        parts.push(Part { name: "e2e", prepare: Box::new(|| end2end::errands(toolchain, only)) });
+        parts.push(Part { name: "e2e", prepare: Box::new(|| end2end::errands(toolchain, only, keep)) });
     }
     let mut total = Tally::default();
     let part = |part: &'static str, work: Aside| (part, aside(toolchain, part, work, verb == part));

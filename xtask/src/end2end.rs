@@ -25,8 +25,8 @@ impl Drop for StopAtEnd {
 }
 
 /// Every `end2end/*.test.mjs` whose name has this in it, each to be run against a new console and new nodes; what they need
-/// is built.
-pub fn errands(toolchain: &Toolchain, only: &str) -> Result<Vec<Errand<'static>>> {
+/// is built. `keep` has them put the documents' pictures where the documents find them.
+pub fn errands(toolchain: &Toolchain, only: &str, keep: bool) -> Result<Vec<Errand<'static>>> {
     check::nodes()?;
     rights::install(rights::BROWSER)?;
     build::all(toolchain, Profile::Dev)?;
@@ -36,13 +36,13 @@ pub fn errands(toolchain: &Toolchain, only: &str) -> Result<Vec<Errand<'static>>
         name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         run: Box::new({
             let folder = folder.clone();
-            move |lab, said| one(&folder, &file, lab, said)
+            move |lab, said| one(&folder, &file, keep, lab, said)
         }),
     };
     Ok(files(&folder, only)?.into_iter().map(errand).collect())
 }
 
-fn one(folder: &Path, file: &Path, lab: &Lab, said: &mut String) -> Result<Tally> {
+fn one(folder: &Path, file: &Path, keep: bool, lab: &Lab, said: &mut String) -> Result<Tally> {
     let home = Home::of_tests(lab);
     home.stop()?;
     home.remove()?;
@@ -57,6 +57,11 @@ fn one(folder: &Path, file: &Path, lab: &Lab, said: &mut String) -> Result<Tally
     node.current_dir(folder).args(["--test", "--test-reporter=spec"]).arg(file);
     node.env("PADDOCK_URL", running.url()).env("PADDOCK_PASSWORD", password);
     node.env("PADDOCK_BINARY", Profile::Dev.server()).env("ARTEFACTS", &artefacts);
+    if keep {
+        let pictures = place::root().join("docs/pictures");
+        fs::create_dir_all(&pictures)?;
+        node.env("PADDOCK_PICTURES", pictures);
+    }
     // For a console that a test starts by itself.
     node.env("PADDOCK_SITE", place::site());
     // The command line keeps people and tokens where the console does.

@@ -32,6 +32,7 @@ const USAGE: &str = "usage: cargo xtask VERB
     unit                     tests of all crates that need no lab
     integration              tests of all crates on the lab's nodes
     e2e [NAME]               a person's tasks in Chromium, checked on the nodes
+  pictures [NAME]            the same tests, and the pictures that they make kept in docs/pictures
   bench [NAME]               criterion benchmarks, in release
   lab ARGS...                lab/lab with the rights it needs: cargo xtask lab ssh 11";
 
@@ -55,8 +56,10 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "down" => no_more(rest).and_then(|()| up::down()),
         "build" => no_more(rest)
             .and_then(|()| build::all(&toolchain::choose()?, Profile::Release).map(|_| ExitCode::SUCCESS)),
-        "e2e" if rest.len() == 1 => check::run(verb, &rest[0]),
-        "test" | "lint" | "unit" | "integration" | "e2e" => no_more(rest).and_then(|()| check::run(verb, "")),
+        "e2e" | "pictures" if rest.len() == 1 => check::run(verb, &rest[0]),
+        "test" | "lint" | "unit" | "integration" | "e2e" | "pictures" => {
+            no_more(rest).and_then(|()| check::run(verb, ""))
+        }
         "bench" => check::bench(rest),
         "lab" => lab::pass_on(rest),
         "help" | "--help" | "-h" => {
