@@ -149,26 +149,6 @@ test('the history says what a revision changed, and takes it back in the editor'
   assert.deepEqual(errors, []);
 });
 
-test('the files that a text makes are shown while it is typed, with what differs', async () => {
-  const withRule = (rule) => withCluster(MEMBERS).replace('{ pg_cluster: pg-test }', `{ pg_cluster: pg-test, pg_hba_rules: [ ${rule} ] }`);
-  await type(withRule('{ title: the app, user: app, db: app, addr: 10.1.0.0/16, auth: pwd }'));
-  await page.locator('summary').filter({ hasText: 'no node is asked' }).click();
-  const hba = page.getByRole('region', { name: '/pg/data/pg_hba.conf' });
-  await hba.locator('.added').filter({ hasText: /host +app +app +10\.1\.0\.0\/16/ }).waitFor();
-  await page.getByText('3 files of the cluster are other ones.').waitFor();
-  await page.getByLabel('Member').selectOption('pg-test-2');
-  const service = page.getByRole('region', { name: '/etc/haproxy/conf.d/pg-test-replica.cfg' });
-  await service.locator('summary').click();
-  await service.getByText(/server pg-test-2 10\.10\.10\.12:6432/).waitFor();
-  await pictures(page, 'inventory-files');
-  await editor().fill(withRule('{ title: nobody, user: all, db: replication, addr: world, auth: deny, order: 1 }'));
-  await hba.getByRole('alert').filter({ hasText: 'lock' }).waitFor();
-  await editor().fill(`${withCluster(MEMBERS)}  - broken`);
-  await page.getByRole('alert').filter({ hasText: 'it cannot be read as YAML' }).waitFor();
-  // Nothing of it is kept.
-  await editor().fill(withCluster(MEMBERS));
-});
-
 test('a node that is down stops the plan and is named', async () => {
   // The undoing above has declared the members again.
   await lab('stop', '13');

@@ -6,8 +6,8 @@ use super::{actor, answer, console};
 use leptos::prelude::*;
 use leptos::server_fn::codec::{GetUrl, Json};
 use paddock_events::{
-    BlamePage, CheckedText, HistoryPage, InventoryDraft, InventoryPage, NewCluster, Recall, RenderedCluster,
-    RevisionId, RevisionPage, Saved,
+    BlamePage, CheckedText, HistoryPage, InventoryDraft, InventoryPage, NewCluster, Recall, RevisionId,
+    RevisionPage, Saved,
 };
 
 /// The newest inventory with its findings.
@@ -20,12 +20,6 @@ pub async fn inventory() -> Result<InventoryPage, ApiError> {
 #[server(name = CallInventoryCheck, prefix = "/api/app", endpoint = "inventory-check", input = Json)]
 pub async fn check_inventory(text: String) -> Result<CheckedText, ApiError> {
     answer(console().check_inventory(&actor()?, text).await)
-}
-
-/// The files of a cluster's members by a text that is being typed.
-#[server(name = CallInventoryFiles, prefix = "/api/app", endpoint = "inventory-files", input = Json)]
-pub async fn render_cluster(text: String, cluster: String) -> Result<RenderedCluster, ApiError> {
-    answer(console().render_cluster(&actor()?, text, cluster).await)
 }
 
 /// The text with the form's cluster added, not saved.

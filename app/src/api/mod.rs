@@ -28,8 +28,7 @@ pub use clusters::{cluster, cluster_names, fleet};
 pub use error::ApiError;
 pub use factor::{begin_factor, confirm_factor, factor, remove_factor};
 pub use inventory::{
-    blame, check_inventory, history, inventory, preview_new_cluster, recall, render_cluster, revision,
-    save_inventory,
+    blame, check_inventory, history, inventory, preview_new_cluster, recall, revision, save_inventory,
 };
 pub use jobs::{cancel, job, job_events, job_lines, jobs, resume};
 pub use operations::{

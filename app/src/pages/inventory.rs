@@ -2,7 +2,6 @@
 
 use super::add_cluster::AddCluster;
 use super::history::recalled;
-use super::rendered::Rendered;
 use crate::api::ApiError;
 use crate::components::{Badge, ProblemBox, RefusedNote, Tone, When, YamlEditor, load};
 use crate::words::change::{ChangedLine, Mark, change};
@@ -115,7 +114,6 @@ fn Inventory(page: InventoryPage) -> impl IntoView {
             <Findings draft findings jump locked/>
         </div>
         {move || check_problem.get().map(|ApiError(problem)| view! { <ProblemBox problem/> })}
-        <Rendered draft/>
         {refused.map(|problem| view! { <RefusedNote problem id="save-note"/> })}
         <Save draft locked/>
     }

@@ -22,7 +22,6 @@ mod operate;
 mod people;
 mod plan;
 mod policy;
-mod rendered;
 mod replay;
 mod settings;
 mod sign_in;

@@ -88,7 +88,7 @@ fn message_of(typed: &str) -> Result<String, Problem> {
     }
 }
 
-pub(crate) fn check_size(text: &str) -> Result<(), Problem> {
+fn check_size(text: &str) -> Result<(), Problem> {
     if text.len() <= MAX_TEXT && !text.contains('\0') {
         return Ok(());
     }
@@ -299,20 +299,16 @@ async fn refuse_broken(text: &str) -> Result<(), Problem> {
     if !inventory.is_broken() {
         return Ok(());
     }
-    let first = findings.first().map(|first| (first.line, first.column, first.message.as_str()));
-    Err(broken(
-        "the text was not saved",
-        first,
+    let why = findings.first().map_or_else(String::new, |first| {
+        format!("line {}, column {}: {}", first.line, first.column, first.message)
+    });
+    Err(problem(
+        "inventory/broken",
+        ProblemKind::Request,
+        "the text was not saved: it cannot be read as YAML",
+        why,
         "right the marked place and save again; your text is still in the editor",
     ))
-}
-
-/// Why nothing can be made of a text that is no YAML; `place`: line, column, what is wrong there.
-pub(crate) fn broken(what: &str, place: Option<(u32, u32, &str)>, fix: &str) -> Problem {
-    let why = place.map_or_else(String::new, |(line, column, message)| {
-        format!("line {line}, column {column}: {message}")
-    });
-    problem("inventory/broken", ProblemKind::Request, format!("{what}: it cannot be read as YAML"), why, fix)
 }
 
 /// The form as a group of the inventory. `pg_seq` counts from 1 in the form's order.

@@ -53,7 +53,6 @@ mod problems;
 mod reach;
 mod recheck;
 mod recovery;
-mod rendered;
 mod rounds;
 mod rules;
 mod runner;

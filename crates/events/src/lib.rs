@@ -45,8 +45,8 @@ pub use log::{LogFilter, LogLines, LogPlace, LogQuery, found, plain, sequence};
 pub use outline::{JobOutline, StageOutline, StepOutline};
 pub use pages::{
     CheckedText, ClusterPage, DryRun, Enrolment, FactorState, FindingLevel, FindingRow, InventoryPage,
-    JobPage, JobRow, MadeToken, Me, MemberFile, NewCluster, PersonRow, PlanPage, PlanStage, PlanStep,
-    RenderedCluster, Saved, SignInWays, TokenRow, Verdict,
+    JobPage, JobRow, MadeToken, Me, NewCluster, PersonRow, PlanPage, PlanStage, PlanStep, Saved, SignInWays,
+    TokenRow, Verdict,
 };
 pub use policy::{PolicyFreeze, PolicyPage, PolicyRule};
 pub use problem::{Problem, ProblemKind};

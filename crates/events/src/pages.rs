@@ -183,32 +183,6 @@ pub struct CheckedText {
     pub findings: Vec<FindingRow>,
 }
 
-/// The files that an inventory text makes of a cluster's members.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RenderedCluster {
-    /// All clusters of the text.
-    pub clusters: Vec<String>,
-    /// The one whose files these are; empty: the text has none.
-    pub cluster: String,
-    /// By member and path.
-    pub files: Vec<MemberFile>,
-}
-
-/// A file of a member, by the text and by the saved inventory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemberFile {
-    /// As in `pg-test-1`.
-    pub instance: String,
-    /// On the node.
-    pub path: String,
-    /// Its content by the text; none: it is not to be.
-    pub text: Option<String>,
-    /// Why the text makes none.
-    pub problem: Option<Problem>,
-    /// Its content by the saved inventory; none: there is none.
-    pub saved: Option<String>,
-}
-
 /// Form of a new cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewCluster {

@@ -101,7 +101,7 @@ const BROWSER: [Row; 12] = [
     ("POST", "/sign-out", "", Nothing),
 ];
 
-const FUNCTIONS: [Row; 55] = [
+const FUNCTIONS: [Row; 54] = [
     ("GET", "/api/app/me", "", Nothing),
     ("GET", "/api/app/sign-in-ways", "", Nothing),
     ("GET", "/api/app/factor", "", SignIn),
@@ -148,7 +148,6 @@ const FUNCTIONS: [Row; 55] = [
     ("GET", "/api/app/inventory-revision", "id=1", Everything(Viewer)),
     ("GET", "/api/app/inventory-blame", "", Everything(Viewer)),
     ("POST", "/api/app/inventory-recall", r#"{"how":"back","id":1}"#, Everything(Operator)),
-    ("POST", "/api/app/inventory-files", r#"{"text":"all: {}","cluster":""}"#, Everything(Viewer)),
     ("POST", "/api/app/inventory-check", r#"{"text":"all: {}"}"#, Anywhere(Operator)),
     (
         "POST",
