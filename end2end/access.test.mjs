@@ -3,7 +3,14 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { accessible, declareCluster, open, signedIn, visitor } from './browser.mjs';
 
-const PAGES = ['/', '/inventory', '/nodes', '/jobs', '/approvals', '/policy', '/audit', '/people', '/account', '/clusters/pg-test'];
+/** The tabs of a cluster's page that its plain address does not show; those of a running cluster are looked at by `failover` and `restore`. */
+const TABS = ['operations', 'config', 'backups', 'failovers', 'accounts', 'jobs'];
+/** Every address of `app/src/paths.rs` that is a page, those of what is not there among them; `console`, `log` and `failover` look at jobs and plans that are. */
+const PAGES = [
+  '/', '/?group=health&q=nothing', '/inventory', '/inventory/history', '/inventory/history/1', '/inventory/blame', '/nodes', '/drift', '/jobs', '/jobs/999', '/plans/999',
+  '/approvals', '/policy', '/audit', '/people', '/settings', '/account', '/nowhere', '/clusters/pg-none',
+  '/clusters/pg-test', ...TABS.map((tab) => `/clusters/pg-test?tab=${tab}`),
+];
 const WIDTHS = [1440, 360];
 let browser;
 let page;

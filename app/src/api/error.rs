@@ -10,6 +10,19 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct ApiError(pub Problem);
 
+impl ApiError {
+    /// The code that asks could not be loaded: the console is away, or newer than this tab.
+    pub(super) fn unreachable() -> Self {
+        Self(Problem {
+            code: "app/unreachable".into(),
+            kind: ProblemKind::World,
+            what: "The console cannot be reached".into(),
+            why: "the code that asks it did not come".into(),
+            fix: "check that it runs and that this computer is connected, then reload the page".into(),
+        })
+    }
+}
+
 impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
         Self(problem)

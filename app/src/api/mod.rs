@@ -8,6 +8,7 @@ mod audit;
 mod clusters;
 mod error;
 mod factor;
+mod first;
 mod inventory;
 mod jobs;
 mod operations;
@@ -20,13 +21,13 @@ mod settings;
 mod tokens;
 
 pub use approvals::{
-    approvals, approvals_waiting, approve, break_glass, plan_standing, refuse_approval, request_approval,
-    withdraw_approval,
+    approvals, approve, break_glass, plan_standing, refuse_approval, request_approval, withdraw_approval,
 };
 pub use audit::audit;
-pub use clusters::{cluster, cluster_names, fleet};
+pub use clusters::{cluster, cluster_names};
 pub use error::ApiError;
 pub use factor::{begin_factor, confirm_factor, factor, remove_factor};
+pub use first::{approvals_waiting, fleet, me};
 pub use inventory::{
     blame, check_inventory, history, inventory, preview_new_cluster, recall, revision, save_inventory,
 };
@@ -35,7 +36,7 @@ pub use operations::{
     cluster_backups, cluster_config, cluster_declared, cluster_failovers, declare_clone, declare_instance,
     nodes, preview_config, reach_nodes, trust_host_key,
 };
-pub use people::{me, people, sign_in_ways};
+pub use people::{people, sign_in_ways};
 pub use plans::{dry_run, make_plan, plan, run};
 pub use policy::{policy, save_policy};
 #[cfg(feature = "ssr")]

@@ -18,14 +18,20 @@ const LOOK: Duration = Duration::from_secs(5);
 pub fn Header() -> impl IntoView {
     let me = Resource::new_blocking(|| (), |()| api::me());
     let path = use_location().pathname;
+    // One view for all links: each has a type of its own where it is written out.
     let current = move |page: &'static str| {
-        let path = path.get();
-        let here = match page {
-            paths::CLUSTERS => path == "/" || path.starts_with("/clusters"),
-            paths::JOBS => path.starts_with("/jobs") || path.starts_with("/plans"),
-            _ => path.starts_with(page),
-        };
-        here.then_some("page")
+        move || {
+            let path = path.get();
+            let here = match page {
+                paths::CLUSTERS => path == "/" || path.starts_with("/clusters"),
+                paths::JOBS => path.starts_with("/jobs") || path.starts_with("/plans"),
+                _ => path.starts_with(page),
+            };
+            here.then_some("page")
+        }
+    };
+    let link = move |href: &'static str, text: &'static str| {
+        view! { <a href=href aria-current=current(href)>{text}</a> }.into_any()
     };
     view! {
         <header class="top">
@@ -36,16 +42,16 @@ pub fn Header() -> impl IntoView {
                 "Paddock"
             </A>
             <nav aria-label="Main">
-                <a href=paths::CLUSTERS aria-current=move || current(paths::CLUSTERS)>"Clusters"</a>
-                <Reserved me may=|me| me.reads_inventory href=paths::INVENTORY text="Inventory" current/>
-                <a href=paths::NODES aria-current=move || current(paths::NODES)>"Nodes"</a>
-                <a href=paths::DRIFT aria-current=move || current(paths::DRIFT)>"Drift"</a>
-                <a href=paths::JOBS aria-current=move || current(paths::JOBS)>"Jobs"</a>
-                <a href=paths::APPROVALS aria-current=move || current(paths::APPROVALS)>"Approvals"<Waiting/></a>
-                <Reserved me may=|me| me.reads_inventory href=paths::POLICY text="Policy" current/>
-                <Reserved me may=|me| me.reads_audit href=paths::AUDIT text="Audit" current/>
-                <Reserved me may=|me| me.reads_people href=paths::PEOPLE text="People" current/>
-                <Reserved me may=|me| me.reads_people href=paths::SETTINGS text="Settings" current/>
+                {link(paths::CLUSTERS, "Clusters")}
+                <Reserved me may=|me| me.reads_inventory href=paths::INVENTORY text="Inventory" link/>
+                {link(paths::NODES, "Nodes")}
+                {link(paths::DRIFT, "Drift")}
+                {link(paths::JOBS, "Jobs")}
+                <a href=paths::APPROVALS aria-current=current(paths::APPROVALS)>"Approvals"<Waiting/></a>
+                <Reserved me may=|me| me.reads_inventory href=paths::POLICY text="Policy" link/>
+                <Reserved me may=|me| me.reads_audit href=paths::AUDIT text="Audit" link/>
+                <Reserved me may=|me| me.reads_people href=paths::PEOPLE text="People" link/>
+                <Reserved me may=|me| me.reads_people href=paths::SETTINGS text="Settings" link/>
             </nav>
             <div class="end">
                 {later(nothing, move || async move { me.await.ok().flatten().map(|me| view! { <Palette me/> }).into_any() })}
@@ -72,11 +78,11 @@ fn Reserved(
     may: fn(&Me) -> bool,
     href: &'static str,
     text: &'static str,
-    current: impl Fn(&'static str) -> Option<&'static str> + Copy + Send + Sync + 'static,
+    link: impl Fn(&'static str, &'static str) -> AnyView + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
     later(nothing, move || async move {
         let reads = me.await.ok().flatten().is_some_and(|me| may(&me));
-        reads.then(|| view! { <a href=href aria-current=move || current(href)>{text}</a> }).into_any()
+        if reads { link(href, text) } else { nothing() }
     })
 }
 

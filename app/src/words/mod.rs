@@ -6,6 +6,7 @@ pub mod ends;
 pub mod estimate;
 pub mod fleet;
 pub mod fuzzy;
+pub mod html;
 pub mod member;
 pub mod picture;
 pub mod pitr;

@@ -8,6 +8,8 @@
 #![expect(clippy::print_stdout, reason = "a command line tool talks through it")]
 
 mod budget;
+mod lean;
+mod order;
 mod split;
 
 use anyhow::{Context, Result, bail};
@@ -79,13 +81,22 @@ fn make(raw: &[u8], css: &str, to: &Path) -> Result<Loads> {
     let named = |ending: &str, content: &[u8]| {
         put(to, &format!("paddock.{}.{ending}", &hash(content)[..16]), content)
     };
-    let wasm = named("wasm", &output.wasm_mut().emit_wasm())?;
-    let css = named("css", css.as_bytes())?;
+    let js = lean::script(output.js());
+    let imports = &mut output.wasm_mut().imports;
+    let names = lean::short_names(&js, imports.iter().map(|import| import.name.as_str()));
+    for import in imports.iter_mut() {
+        if let Some(short) = names.get(&import.name) {
+            import.name.clone_from(short);
+        }
+    }
+    let wasm = named("wasm", &order::ordered(&output.wasm_mut().emit_wasm())?)?;
+    let css = named("css", lean::sheet(css).as_bytes())?;
     let mut files = BTreeMap::new();
     for (stem, content) in &cut.files {
-        files.insert(stem.as_str(), named("wasm", content)?);
+        files.insert(stem.as_str(), named("wasm", &order::ordered(content)?)?);
     }
-    let [js, loader] = scripts(output.js(), cut.loader, &files, to)?;
+    let loader = lean::script(&cut.loader);
+    let [js, loader] = scripts(&lean::renamed(&js, &names), loader, &files, to)?;
     let of_part = |stems: Vec<String>| stems.iter().map(|stem| files[stem.as_str()].clone()).collect();
     let parts: BTreeMap<String, Vec<Written>> =
         cut.parts.into_iter().map(|(part, stems)| (part, of_part(stems))).collect();

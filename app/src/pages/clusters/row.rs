@@ -2,9 +2,10 @@
 
 use super::keys::link_id;
 use super::{Fleet, Shared};
-use crate::components::{Badge, Clock, Tone, health, role_word, state_words};
+use crate::components::{Clock, Tone, health, role_word, state_words};
 use crate::paths;
 use crate::words::fleet::{COLUMNS, Grouping, version_group};
+use crate::words::html::Html;
 use crate::words::{size, spark, time};
 use leptos::prelude::*;
 use paddock_events::{ClusterRow, HealthLevel, MemberRole, RowBackup, RowMember};
@@ -16,50 +17,36 @@ const STALE_US: i64 = 120_000_000;
 /// An older backup is worth a look.
 const OLD_BACKUP_US: i64 = 26 * 3_600_000_000;
 
-/// The row of a cluster; its cells follow the picture, and their ages the clock.
+/// The row of a cluster; its cells follow the picture, and their ages the clock. All but the link to it are HTML as text.
 #[component]
 pub fn Row(fleet: Fleet, name: String) -> impl IntoView {
     let own = name.clone();
     // Of a cluster that is gone, the last stays until the row goes, too.
     let row =
         Memo::new(move |last: Option<&Option<Shared>>| fleet.row(&own).or_else(|| last.cloned().flatten()));
-    let of =
-        move |what: fn(&ClusterRow) -> AnyView| move || row.with(|row| row.as_ref().map(|row| what(&row.0)));
     let clock = Clock::get();
-    let age = move |at_us: i64| clock.now_us().unwrap_or(fleet.at_us) - at_us;
-    let ago = move |at_us: i64| time::ago(at_us, clock.now_us().unwrap_or(fleet.at_us));
-    let seen_at = Memo::new(move |_| row.with(|row| row.as_ref().and_then(|row| row.0.seen_at_us)));
-    let stale = Memo::new(move |_| seen_at.get().is_some_and(|at_us| age(at_us) > STALE_US));
-    let backup = Memo::new(move |_| row.with(|row| row.as_ref().and_then(|row| row.0.backup)));
-    let backed_up = move || {
-        match backup.get() {
-        None => view! { <span class="quiet" title="Its repository was not read yet.">"–"</span> }.into_any(),
-        Some(RowBackup { stop_us: None, .. }) => view! { <span class="warn">"none"</span> }.into_any(),
-        Some(RowBackup { stop_us: Some(stop_us), read_us }) => view! {
-            <time class:warn=move || age(stop_us).gt(&OLD_BACKUP_US) datetime=time::iso(stop_us)
-                title=format!("Ended {}; read {}.", time::utc(stop_us), time::utc(read_us))>{move || ago(stop_us)}</time>
-        }
-        .into_any(),
-    }
+    let now_us = move || clock.now_us().unwrap_or(fleet.at_us);
+    let of = move |what: fn(&ClusterRow) -> Html| {
+        move || row.with(|row| row.as_ref().map(|row| what(&row.0)).unwrap_or_default().into_text())
     };
-    let seen = move || match seen_at.get() {
-        Some(at_us) => view! {
-            <time datetime=time::iso(at_us) title=time::utc(at_us)>{move || ago(at_us)}</time>
-        }
-        .into_any(),
-        None => "not yet".into_any(),
+    let aged = move |what: fn(&ClusterRow, i64) -> Html| {
+        move || row.with(|row| row.as_ref().map(|row| what(&row.0, now_us())).unwrap_or_default().into_text())
     };
+    let stale = Memo::new(move |_| {
+        let seen_at = row.with(|row| row.as_ref().and_then(|row| row.0.seen_at_us));
+        seen_at.is_some_and(|at_us| now_us() - at_us > STALE_US)
+    });
     view! {
         <tr class="one" class:stale=stale>
-            <th scope="row" class="c-name"><a id=link_id(&name) href=paths::cluster(&name)>{name.clone()}</a>{of(job)}</th>
-            <td class="c-health">{of(state)}</td>
-            <td class="c-members">{of(members)}</td>
-            <td class="c-leader">{of(|row| dash(row.leader.clone()))}</td>
-            <td class="c-version num">{of(|row| row.version.clone().into_any())}</td>
-            <td class="c-lag num">{of(lag)}</td>
-            <td class="c-backup num">{backed_up}</td>
-            <td class="c-drift">{of(drift)}</td>
-            <td class="c-seen num">{seen}</td>
+            <th scope="row" class="c-name"><a id=link_id(&name) href=paths::cluster(&name)>{name.clone()}</a><span inner_html=of(job)></span></th>
+            <td class="c-health" inner_html=of(state)></td>
+            <td class="c-members" inner_html=of(members)></td>
+            <td class="c-leader" inner_html=of(|row| Html::default().text(row.leader.as_deref().unwrap_or("–")))></td>
+            <td class="c-version num" inner_html=of(|row| Html::default().text(&row.version))></td>
+            <td class="c-lag num" inner_html=of(lag)></td>
+            <td class="c-backup num" inner_html=aged(backup)></td>
+            <td class="c-drift" inner_html=of(drift)></td>
+            <td class="c-seen num" inner_html=aged(seen)></td>
         </tr>
     }
 }
@@ -67,50 +54,55 @@ pub fn Row(fleet: Fleet, name: String) -> impl IntoView {
 /// The head of a group, by its first row.
 #[component]
 pub fn GroupHead(fleet: Fleet, first: String, count: usize) -> impl IntoView {
-    // Cells of their own, so that they go with their columns where there is no room.
-    let rest =
-        COLUMNS[2..].iter().map(|(_, key, _)| view! { <td class=format!("c-{key}")></td> }).collect_view();
     let head = move || {
-        let row = fleet.row(&first)?;
-        Some(match fleet.wanted.with(|wanted| wanted.group) {
-            Grouping::Version => version_group(&row.0).into_any(),
-            _ => {
+        let start = Html::default().tag("<th colspan=\"2\" scope=\"rowgroup\">");
+        let named = match (fleet.row(&first), fleet.wanted.with(|wanted| wanted.group)) {
+            (Some(row), Grouping::Version) => start.text(&version_group(&row.0)),
+            (Some(row), _) => {
                 let (tone, word) = health(row.0.health);
-                view! { <Badge tone text=word/> }.into_any()
+                badge(start, tone, word)
             }
-        })
+            (None, _) => start,
+        };
+        let counted = named.tag(" <span class=\"note num\">").text(&count.to_string()).tag("</span></th>");
+        // Cells of their own, so that they go with their columns where there is no room.
+        let cell = |html: Html, (_, key, _): &(_, &'static str, _)| {
+            html.tag("<td class=\"c-").tag(key).tag("\"></td>")
+        };
+        COLUMNS[2..].iter().fold(counted, cell).into_text()
     };
-    view! {
-        <tr class="one group"><th colspan="2" scope="rowgroup">{head}" "<span class="note num">{count}</span></th>{rest}</tr>
-    }
+    view! { <tr class="one group" inner_html=head></tr> }
 }
 
-fn dash(text: Option<String>) -> AnyView {
-    text.unwrap_or_else(|| "–".to_owned()).into_any()
+/// As the component of this name.
+fn badge(html: Html, tone: Tone, text: &str) -> Html {
+    let (class, sign) = tone.look();
+    let html =
+        html.tag("<span class=\"badge ").tag(class).tag("\"><span class=\"sign\" aria-hidden=\"true\">");
+    html.tag(sign).tag("</span>").text(text).tag("</span>")
 }
 
-fn job(row: &ClusterRow) -> AnyView {
-    let job = row.running_job.map(|job| {
-        view! { <a class="job-link" href=paths::job(job)><Badge tone=Tone::Busy text=format!("job {job}")/></a> }
-    });
-    job.into_any()
+fn job(row: &ClusterRow) -> Html {
+    let Some(job) = row.running_job else { return Html::default() };
+    let link = Html::default().tag("<a class=\"job-link\" href=\"").text(&paths::job(job)).tag("\">");
+    badge(link, Tone::Busy, &format!("job {job}")).tag("</a>")
 }
 
-fn state(row: &ClusterRow) -> AnyView {
+fn state(row: &ClusterRow) -> Html {
     let (tone, word) = health(row.health);
     let why = row.reasons.join("; ");
-    view! { <Badge tone text=word/><span class="why" title=why.clone()>{why.clone()}</span> }.into_any()
+    let html = badge(Html::default(), tone, word);
+    html.tag("<span class=\"why\" title=\"").text(&why).tag("\">").text(&why).tag("</span>")
 }
 
-fn members(row: &ClusterRow) -> AnyView {
+fn members(row: &ClusterRow) -> Html {
     let unseen = |(instance, _, _): &(String, String, String)| RowMember::unseen(instance.clone());
     let all: Vec<RowMember> = match row.members.is_empty() {
         true => row.instances.iter().map(unseen).collect(),
         false => row.members.clone(),
     };
-    let more = all.len().saturating_sub(MEMBERS);
     let declared = |name: &str| row.instances.iter().find(|(instance, ..)| instance == name);
-    let one = |member: &RowMember| {
+    let one = |html: Html, member: &RowMember| {
         let (tone, state) = state_words(member.role, &member.state, member.unreachable);
         let (class, sign) = tone.look();
         let letter = match member.role {
@@ -132,38 +124,69 @@ fn members(row: &ClusterRow) -> AnyView {
         let lag = member.lag_bytes.map_or(String::new(), |lag| format!(", lag {}", size::bytes(lag)));
         let whole =
             format!("{}: {}, {state}{lag}", member.instance, role.unwrap_or_else(|| "not declared".into()));
-        view! {
-            <span class=format!("m {class}{}", if member.leads() { " leads" } else { "" }) title=whole.clone()>
-                <span aria-hidden="true">{letter}{short.to_owned()}{sign}</span><span class="sr">{whole.clone()}</span>
-            </span>
-        }
+        let html = html.tag("<span class=\"m ").tag(class).tag(if member.leads() { " leads" } else { "" });
+        let html = html.tag("\" title=\"").text(&whole).tag("\"><span aria-hidden=\"true\">");
+        let html = html.tag(letter).text(short).tag(sign).tag("</span><span class=\"sr\">");
+        html.text(&whole).tag("</span></span>")
     };
-    let shown = all.iter().take(MEMBERS).map(one).collect_view();
-    let more = (more > 0).then(|| view! { <span class="quiet">{format!("+{more}")}</span> });
-    view! { <span class="ms">{shown}{more}</span> }.into_any()
+    let shown = all.iter().take(MEMBERS).fold(Html::default().tag("<span class=\"ms\">"), one);
+    let more = all.len().saturating_sub(MEMBERS);
+    let shown = if more > 0 {
+        shown.tag("<span class=\"quiet\">+").text(&more.to_string()).tag("</span>")
+    } else {
+        shown
+    };
+    shown.tag("</span>")
 }
 
-fn lag(row: &ClusterRow) -> AnyView {
+fn lag(row: &ClusterRow) -> Html {
     let line = spark::path(&row.lags);
-    let line = (!line.is_empty()).then(|| {
-        view! {
-            <svg class="spark" viewBox=format!("0 0 {} {}", spark::WIDTH, spark::HEIGHT) preserveAspectRatio="none" aria-hidden="true">
-                <title>"The last 30 minutes"</title><path d=line.clone()/>
-            </svg>
-        }
-    });
-    view! { {line}<span>{row.max_lag_bytes.map_or("–".to_owned(), size::bytes)}</span> }.into_any()
+    let mut html = Html::default();
+    if !line.is_empty() {
+        let size = format!("0 0 {} {}", spark::WIDTH, spark::HEIGHT);
+        html = html.tag("<svg class=\"spark\" viewBox=\"").text(&size);
+        html = html.tag("\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><title>The last 30 minutes</title><path d=\"");
+        html = html.text(&line).tag("\"></path></svg>");
+    }
+    html.tag("<span>").text(&row.max_lag_bytes.map_or("–".to_owned(), size::bytes)).tag("</span>")
 }
 
-fn drift(row: &ClusterRow) -> AnyView {
+fn backup(row: &ClusterRow, now_us: i64) -> Html {
+    match row.backup {
+        None => {
+            Html::default().tag("<span class=\"quiet\" title=\"Its repository was not read yet.\">–</span>")
+        }
+        Some(RowBackup { stop_us: None, .. }) => Html::default().tag("<span class=\"warn\">none</span>"),
+        Some(RowBackup { stop_us: Some(stop_us), read_us }) => {
+            let old = if now_us - stop_us > OLD_BACKUP_US { " class=\"warn\"" } else { "" };
+            let title = format!("Ended {}; read {}.", time::utc(stop_us), time::utc(read_us));
+            moment(Html::default().tag("<time").tag(old), stop_us, &title, now_us)
+        }
+    }
+}
+
+fn seen(row: &ClusterRow, now_us: i64) -> Html {
+    match row.seen_at_us {
+        Some(at_us) => moment(Html::default().tag("<time"), at_us, &time::utc(at_us), now_us),
+        None => Html::default().tag("not yet"),
+    }
+}
+
+/// A moment by how long ago it was.
+fn moment(html: Html, at_us: i64, title: &str, now_us: i64) -> Html {
+    let html = html.tag(" datetime=\"").text(&time::iso(at_us)).tag("\" title=\"").text(title);
+    html.tag("\">").text(&time::ago(at_us, now_us)).tag("</time>")
+}
+
+fn drift(row: &ClusterRow) -> Html {
     if row.drift.is_empty() {
         // Without an answer there is nothing to compare.
         let compared = !matches!(row.health, HealthLevel::Unknown | HealthLevel::NotCreated);
-        return (if compared { "none" } else { "–" }).into_any();
+        return Html::default().tag(if compared { "none" } else { "–" });
     }
     let all = row.drift.join("; ");
-    view! {
-        <a class="warn" href=paths::drift(&row.name) title=all.clone()>{size::count(row.drift.len(), "difference")}<span class="sr">": "{all.clone()}</span></a>
-    }
-    .into_any()
+    let html = Html::default().tag("<a class=\"warn\" href=\"").text(&paths::drift(&row.name));
+    let html =
+        html.tag("\" title=\"").text(&all).tag("\">").text(&size::count(row.drift.len(), "difference"));
+    html.tag("<span class=\"sr\">: ").text(&all).tag("</span></a>")
 }

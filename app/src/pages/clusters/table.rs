@@ -5,6 +5,7 @@ use super::row::{GroupHead, Row};
 use super::{Fleet, keys};
 use crate::paths;
 use crate::words::fleet::{COLUMNS, Column, Line, PAGE, Wanted};
+use crate::words::html::Html;
 use leptos::ev;
 use leptos::html;
 use leptos::prelude::*;
@@ -125,7 +126,10 @@ pub fn Table(fleet: Fleet) -> impl IntoView {
                 </p>
             })}
         </div>
-        {move || view.with(Option::is_none).then(|| view! { <Pages fleet/> })}
+        <div inner_html=move || match view.with(Option::is_none) {
+            true => pages(fleet).into_text(),
+            false => String::new(),
+        }></div>
     }
 }
 
@@ -199,22 +203,24 @@ fn Heading(fleet: Fleet, column: Column, key: &'static str, label: &'static str)
     }
 }
 
-/// Without JavaScript, a page at a time.
-#[component]
-fn Pages(fleet: Fleet) -> impl IntoView {
-    move || {
-        let (all, wanted) = (fleet.lines.with(Vec::len), fleet.wanted.get());
-        let page = |page: usize| paths::clusters(&Wanted { page, ..wanted.clone() }.pairs());
-        let earlier = (wanted.page > 1).then(|| view! { <a href=page(wanted.page - 1)>"Previous page"</a> });
-        let later =
-            (wanted.page * PAGE < all).then(|| view! { <a href=page(wanted.page + 1)>"Next page"</a> });
-        (earlier.is_some() || later.is_some()).then(|| {
-            view! {
-                <nav class="pages" aria-label="Pages">
-                    <span class="note num">{format!("Page {} of {}", wanted.page, all.div_ceil(PAGE))}</span>
-                    {earlier}{later}
-                </nav>
-            }
-        })
+/// Without JavaScript, a page at a time; gone as soon as the page lives.
+fn pages(fleet: Fleet) -> Html {
+    let (all, wanted) = (fleet.lines.with(Vec::len), fleet.wanted.get());
+    let page = |html: Html, page: usize, label: &'static str| {
+        let to = paths::clusters(&Wanted { page, ..wanted.clone() }.pairs());
+        html.tag("<a href=\"").text(&to).tag("\">").tag(label).tag("</a>")
+    };
+    let (earlier, later) = (wanted.page > 1, wanted.page * PAGE < all);
+    if !earlier && !later {
+        return Html::default();
     }
+    let mut html = Html::default().tag("<nav class=\"pages\" aria-label=\"Pages\"><span class=\"note num\">");
+    html = html.text(&format!("Page {} of {}", wanted.page, all.div_ceil(PAGE))).tag("</span>");
+    if earlier {
+        html = page(html, wanted.page - 1, "Previous page");
+    }
+    if later {
+        html = page(html, wanted.page + 1, "Next page");
+    }
+    html.tag("</nav>")
 }
