@@ -29,6 +29,7 @@ pub use error::ApiError;
 pub use factor::{begin_factor, confirm_factor, factor, remove_factor};
 pub use inventory::{
     blame, check_inventory, history, inventory, preview_new_cluster, recall, revision, save_inventory,
+    view_inventory,
 };
 pub use jobs::{cancel, job, job_events, job_lines, jobs, resume};
 pub use operations::{
