@@ -6,8 +6,8 @@ use super::{actor, answer, console};
 use leptos::prelude::*;
 use leptos::server_fn::codec::{GetUrl, Json};
 use paddock_events::{
-    BlamePage, CheckedText, HistoryPage, InventoryDraft, InventoryPage, NewCluster, Recall, RevisionId,
-    RevisionPage, Saved,
+    BlamePage, CheckedText, HistoryPage, InventoryDraft, InventoryPage, InventoryQuery, InventoryViews,
+    NewCluster, Recall, RevisionId, RevisionPage, Saved,
 };
 
 /// The newest inventory with its findings.
@@ -20,6 +20,12 @@ pub async fn inventory() -> Result<InventoryPage, ApiError> {
 #[server(name = CallInventoryCheck, prefix = "/api/app", endpoint = "inventory-check", input = Json)]
 pub async fn check_inventory(text: String) -> Result<CheckedText, ApiError> {
     answer(console().check_inventory(&actor()?, text).await)
+}
+
+/// Files and values of one cluster of a text that is being typed.
+#[server(name = CallInventoryViews, prefix = "/api/app", endpoint = "inventory-views", input = Json)]
+pub async fn view_inventory(text: String, query: InventoryQuery) -> Result<InventoryViews, ApiError> {
+    answer(console().view_inventory(&actor()?, text, query).await)
 }
 
 /// The text with the form's cluster added, not saved.

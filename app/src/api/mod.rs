@@ -30,6 +30,7 @@ pub use factor::{begin_factor, confirm_factor, factor, remove_factor};
 pub use first::{approvals_waiting, fleet, me};
 pub use inventory::{
     blame, check_inventory, history, inventory, preview_new_cluster, recall, revision, save_inventory,
+    view_inventory,
 };
 pub use jobs::{cancel, job, job_events, job_lines, jobs, resume};
 pub use operations::{

@@ -175,7 +175,7 @@ fn with_clone(inventory: &Inventory, form: &NewClone) -> Result<String, Problem>
 }
 
 /// A clone has its source's major version; one that holds for all clusters need not be written again.
-fn version_of(inventory: &Inventory, source: &paddock_inventory::Cluster) -> Map {
+pub(crate) fn version_of(inventory: &Inventory, source: &paddock_inventory::Cluster) -> Map {
     let vars = source.instances.first().map(|first| inventory.vars(first.addr));
     let version = vars.as_ref().and_then(|vars| vars.get("pg_version"));
     let own = version.filter(|version| matches!(version.level, Level::Group(_) | Level::Host(_)));

@@ -118,7 +118,7 @@ fn modules(vars: &Vars) -> Vec<String> {
     std::iter::once("NODE").chain(own.map(|(_, module)| *module)).map(str::to_owned).collect()
 }
 
-fn free_hosts(inventory: &Inventory) -> Vec<(String, String)> {
+pub(crate) fn free_hosts(inventory: &Inventory) -> Vec<(String, String)> {
     let of = |cluster: &Cluster| cluster.instances.iter().map(|one| one.addr).collect::<Vec<_>>();
     let taken: BTreeSet<NodeAddr> = inventory.clusters().values().flat_map(of).collect();
     let hosts: BTreeSet<NodeAddr> = inventory.hosts().into_iter().collect();

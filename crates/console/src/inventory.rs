@@ -2,17 +2,15 @@
 
 use crate::audit::{Way, note_by};
 use crate::clock::now_us;
-use crate::passwords::random_text;
+use crate::new_cluster::with_new_cluster;
 use crate::policy::{Action, Target, authorise, verdict};
-use crate::problems::{from_edit, from_name, from_store, internal, problem};
+use crate::problems::{from_store, internal, problem};
 use crate::reach::shown;
 use crate::{Actor, Console};
 use paddock_events::{
     CheckedText, FindingLevel, FindingRow, InventoryPage, NewCluster, Problem, ProblemKind, RevisionId, Saved,
 };
-use paddock_inventory::{
-    Finding, InstanceRole, Inventory, Map, NewGroup, NodeAddr, Severity, Value, add_cluster, merge3,
-};
+use paddock_inventory::{Finding, Inventory, Severity, merge3};
 use paddock_store::{NewAudit, NewRevision, StoredRevision};
 use std::path::Path;
 use std::sync::Arc;
@@ -88,7 +86,7 @@ fn message_of(typed: &str) -> Result<String, Problem> {
     }
 }
 
-fn check_size(text: &str) -> Result<(), Problem> {
+pub(crate) fn check_size(text: &str) -> Result<(), Problem> {
     if text.len() <= MAX_TEXT && !text.contains('\0') {
         return Ok(());
     }
@@ -288,9 +286,8 @@ impl Console {
         let target = Target::Cluster(form.name.trim());
         self.gate(actor, Action::Edit, target, "an inventory text").await?;
         check_size(&text)?;
-        let group = new_group(&form)?;
-        let (inventory, _) = read(text).await?;
-        add_cluster(&inventory, &group).map_err(|error| from_edit(&error))
+        let task = tokio::task::spawn_blocking(move || with_new_cluster(text, &form));
+        task.await.map_err(|error| internal("the cluster could not be added", &error))?
     }
 }
 
@@ -311,109 +308,9 @@ async fn refuse_broken(text: &str) -> Result<(), Problem> {
     ))
 }
 
-/// The form as a group of the inventory. `pg_seq` counts from 1 in the form's order.
-fn new_group(form: &NewCluster) -> Result<NewGroup, Problem> {
-    let name = form.name.trim().parse().map_err(|error| from_name(&error))?;
-    let refuse = |why: String| {
-        problem(
-            "inventory/bad-form",
-            ProblemKind::Request,
-            "the form is not right",
-            why,
-            "right it and try again",
-        )
-    };
-    if form.instances.is_empty() {
-        return Err(refuse("a cluster needs at least one instance".into()));
-    }
-    let mut instances: Vec<(NodeAddr, u32, InstanceRole)> = Vec::new();
-    for (seq, (addr, role)) in (1..).zip(&form.instances) {
-        let addr: NodeAddr = addr.trim().parse().map_err(|error| from_name(&error))?;
-        let role = role.trim().parse().map_err(|error| from_name(&error))?;
-        if instances.iter().any(|(known, _, _)| *known == addr) {
-            return Err(refuse(format!(
-                "{addr} is in the form twice; a node holds one instance of a cluster"
-            )));
-        }
-        instances.push((addr, seq, role));
-    }
-    let primaries = instances.iter().filter(|(_, _, role)| *role == InstanceRole::Primary).count();
-    if primaries != 1 {
-        return Err(refuse(format!("a cluster has exactly one primary; the form has {primaries}")));
-    }
-    let text = |text: &str| Value::Text(text.to_owned());
-    let entry = |key: &str, value: Value| (text(key), value);
-    let mut vars = Vec::new();
-    if !form.version.trim().is_empty() {
-        let version = form.version.trim().parse::<i64>();
-        vars.push(entry(
-            "pg_version",
-            Value::Int(version.map_err(|_| refuse("the version is a major number: 15".into()))?),
-        ));
-    }
-    let (database, owner) = (form.database.trim(), form.owner.trim());
-    if !database.is_empty() || !owner.is_empty() {
-        let identifier = |name: &str| {
-            let start = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
-            start
-                && name.len() <= 63
-                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        };
-        for name in [database, owner].into_iter().filter(|name| !name.is_empty()) {
-            if !identifier(name) {
-                return Err(refuse(format!(
-                    "`{name}`: lower-case letters, digits and `_`, not beginning with a digit"
-                )));
-            }
-        }
-        if !owner.is_empty() {
-            let password = if form.password.is_empty() { random_text(24) } else { form.password.clone() };
-            let roles = Value::List(vec![text("dbrole_admin")]);
-            let user = vec![
-                entry("name", text(owner)),
-                entry("password", text(&password)),
-                entry("pgbouncer", Value::Bool(true)),
-                entry("roles", roles),
-            ];
-            vars.push(entry("pg_users", Value::List(vec![Value::Map(Map(user))])));
-        }
-        if !database.is_empty() {
-            let mut with = vec![entry("name", text(database))];
-            if !owner.is_empty() {
-                with.push(entry("owner", text(owner)));
-            }
-            vars.push(entry("pg_databases", Value::List(vec![Value::Map(Map(with))])));
-        }
-    }
-    Ok(NewGroup { name, instances, vars: Map(vars) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn form(instances: &[(&str, &str)]) -> NewCluster {
-        let instances =
-            instances.iter().map(|(addr, role)| ((*addr).to_owned(), (*role).to_owned())).collect();
-        NewCluster { name: "pg-test".into(), instances, ..NewCluster::default() }
-    }
-
-    #[test]
-    fn a_form_that_cannot_work_is_refused_with_its_reason() {
-        for (form, why) in [
-            (form(&[]), "at least one instance"),
-            (form(&[("10.0.0.1", "replica")]), "the form has 0"),
-            (form(&[("10.0.0.1", "primary"), ("10.0.0.1", "replica")]), "twice"),
-            (form(&[("10.0.0.x", "primary")]), "10.0.0.x"),
-            (form(&[("10.0.0.1", "boss")]), "boss"),
-            (NewCluster { name: "a b".into(), ..form(&[("10.0.0.1", "primary")]) }, "a b"),
-            (NewCluster { database: "X;".into(), ..form(&[("10.0.0.1", "primary")]) }, "X;"),
-            (NewCluster { version: "new".into(), ..form(&[("10.0.0.1", "primary")]) }, "15"),
-        ] {
-            let refused = new_group(&form).unwrap_err();
-            assert!(refused.why.contains(why), "{refused}");
-        }
-    }
 
     #[test]
     fn findings_cover_what_they_are_about() {

@@ -27,6 +27,7 @@ mod fleet;
 mod handover;
 mod history;
 mod inventory;
+mod inventory_views;
 mod job_lines;
 #[cfg(test)]
 mod job_tests;
@@ -36,6 +37,7 @@ mod key;
 mod live;
 mod log;
 mod masking;
+mod new_cluster;
 mod notify;
 mod offers;
 mod oidc;

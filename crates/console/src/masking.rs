@@ -36,7 +36,7 @@ fn collect(name: &str, value: &Value, out: &mut BTreeSet<String>) {
 }
 
 /// Every secret value that the inventory sets anywhere.
-fn secrets_of(inventory: &Inventory) -> BTreeSet<String> {
+pub(crate) fn secrets_of(inventory: &Inventory) -> BTreeSet<String> {
     let mut out = BTreeSet::new();
     for group in inventory.groups() {
         group.vars.0.iter().for_each(|(key, value)| collect(&key.to_text(), value, &mut out));

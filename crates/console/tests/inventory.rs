@@ -102,6 +102,7 @@ async fn the_form_adds_a_cluster_that_the_clusters_page_then_shows() {
         database: "shop".into(),
         owner: "shop_owner".into(),
         password: String::new(),
+        ..NewCluster::default()
     };
     let text = console.preview_new_cluster(&ann, TEXT.into(), form.clone()).await.unwrap();
     let first_lines: Vec<&str> = TEXT.lines().collect();

@@ -12,6 +12,7 @@ mod failovers;
 mod fleet;
 mod history;
 mod ids;
+mod inventory_views;
 mod log;
 mod outline;
 mod pages;
@@ -41,12 +42,15 @@ pub use history::{
     BlameLine, BlamePage, DiffLine, DiffMark, HistoryPage, InventoryDraft, Recall, RevisionPage, RevisionRow,
 };
 pub use ids::{ApprovalId, JobId, PersonId, PlanId, RevisionId, TokenId};
+pub use inventory_views::{
+    DeclaredCluster, InventoryQuery, InventoryViews, RenderedText, ResolvedValue, TextProblem,
+};
 pub use log::{LogFilter, LogLines, LogPlace, LogQuery, found, plain, sequence};
 pub use outline::{JobOutline, StageOutline, StepOutline};
 pub use pages::{
-    CheckedText, ClusterPage, DryRun, Enrolment, FactorState, FindingLevel, FindingRow, InventoryPage,
-    JobPage, JobRow, MadeToken, Me, NewCluster, PersonRow, PlanPage, PlanStage, PlanStep, Saved, SignInWays,
-    TokenRow, Verdict,
+    CheckedText, ClusterPage, ClusterTemplate, DryRun, Enrolment, FactorState, FindingLevel, FindingRow,
+    InventoryPage, JobPage, JobRow, MadeToken, Me, NewCluster, PersonRow, PlanPage, PlanStage, PlanStep,
+    Saved, SignInWays, TokenRow, Verdict,
 };
 pub use policy::{PolicyFreeze, PolicyPage, PolicyRule};
 pub use problem::{Problem, ProblemKind};

@@ -198,6 +198,32 @@ pub struct NewCluster {
     pub owner: String,
     /// The owner's password; empty: generated.
     pub password: String,
+    /// What it is besides a cluster of its own.
+    #[serde(default)]
+    pub template: ClusterTemplate,
+}
+
+/// What a new cluster is made as.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum ClusterTemplate {
+    /// A cluster of its own.
+    #[default]
+    Plain,
+    /// A standby cluster: its primary follows another cluster.
+    Standby {
+        /// Address that it follows.
+        upstream: String,
+        /// `pg_delay`; empty for none.
+        delay: String,
+    },
+    /// A cluster that is to be restored from the backups of another one.
+    PointInTime {
+        /// That one.
+        source: String,
+    },
+    /// One cluster for each instance: a coordinator, then workers.
+    Citus,
 }
 
 /// What came of a save.

@@ -31,3 +31,4 @@ pub use pattern::{HostPattern, NamePattern, PatternError};
 pub use reach::{ClusterLines, clusters_reached};
 pub use secret_names::{MASK, is_secret_name, masked};
 pub use value::{Map, Value};
+pub use write::flow;

@@ -3,7 +3,7 @@
 use crate::{Value, typing};
 
 /// A value in flow style.
-pub(crate) fn flow(value: &Value) -> String {
+pub fn flow(value: &Value) -> String {
     match value {
         Value::List(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
         Value::Map(map) if map.0.is_empty() => "{}".to_owned(),

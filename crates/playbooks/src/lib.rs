@@ -6,6 +6,7 @@
 mod checks;
 mod concern;
 mod context;
+mod defaults;
 mod digest;
 mod edit;
 mod etcd;
@@ -34,6 +35,7 @@ mod step;
 
 pub use concern::{clusters_concerned, clusters_of_plan};
 pub use context::Context;
+pub use defaults::DEFAULTS;
 pub use edit::{InventoryEdit, PlannedEdit};
 pub use facts::{DataDir, FactSet, Facts, HostFacts};
 pub use glance::{ClusterGlance, Glance, clusters_at_a_glance, differences};
@@ -41,7 +43,7 @@ pub use intent::{Intent, Refusal};
 pub use live::{Live, LiveMember};
 pub use material::{Material, Need};
 pub use operation::Operation;
-pub use pgsql::chosen_repository;
+pub use pgsql::{RenderedFile, chosen_repository, rendered_files};
 pub use plan::{AtStake, Digest, Plan, Stage, Warning};
 pub use planning::{hosts_concerned, needs, plan};
 pub use play::{Action, BackupKind, Play, Playbook};

@@ -151,6 +151,12 @@ const FUNCTIONS: [Row; 54] = [
     ("POST", "/api/app/inventory-check", r#"{"text":"all: {}"}"#, Anywhere(Operator)),
     (
         "POST",
+        "/api/app/inventory-views",
+        r#"{"text":"all: {}","query":{"cluster":"","instance":null}}"#,
+        Everything(Viewer),
+    ),
+    (
+        "POST",
         "/api/app/inventory-preview",
         r#"{"text":"all: { children: {} }","form":{"name":"pg-test-9","instances":[["127.0.0.9","primary"]],"version":"","database":"","owner":"","password":""}}"#,
         Cluster(Operator),

@@ -18,6 +18,7 @@ mod patroni;
 pub(crate) mod pooler;
 pub(crate) mod provision;
 pub(crate) mod remove;
+mod rendered;
 pub(crate) mod repo_host;
 mod selector;
 pub(crate) mod sql;
@@ -25,6 +26,7 @@ pub(crate) mod steps;
 pub(crate) mod verify;
 pub(crate) mod vip;
 
+pub use rendered::{RenderedFile, rendered_files};
 pub use repo_host::chosen as chosen_repository;
 
 use crate::etcd::ETCDCTL_ENV;

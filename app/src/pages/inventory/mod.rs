@@ -1,4 +1,8 @@
-//! The inventory: its text with findings in place, the form for a new cluster, and saving as a revision.
+//! The inventory: its text with findings in place, what it means, the form for a new cluster, and saving as a revision.
+
+mod views;
+
+pub use views::views_of;
 
 use super::add_cluster::AddCluster;
 use super::history::recalled;
@@ -13,6 +17,7 @@ use leptos::task::spawn_local;
 use leptos_meta::Title;
 use paddock_events::{FindingLevel, FindingRow, InventoryPage, RevisionId, Saved, Verdict};
 use std::time::Duration;
+use views::Views;
 
 /// Typing rests this long before the text is checked.
 const REST: Duration = Duration::from_millis(350);
@@ -83,6 +88,7 @@ fn Inventory(page: InventoryPage) -> impl IntoView {
     let check_problem = check_while_typing(draft, findings);
     warn_before_leaving(draft);
     let adding = RwSignal::new(false);
+    let to_restore = RwSignal::new(None);
     Effect::new(move |_| {
         // Links to "Add cluster" lead here with this fragment.
         if !locked && window().location().hash().is_ok_and(|hash| hash == "#add") {
@@ -108,7 +114,8 @@ fn Inventory(page: InventoryPage) -> impl IntoView {
                 on:click=move |_| adding.update(|adding| *adding = !*adding)>"Add cluster"</button>
         </div>
         {move || recall_problem.get().map(|ApiError(problem)| view! { <ProblemBox problem/> })}
-        <Show when=move || adding.get()><AddCluster draft adding/></Show>
+        <Show when=move || adding.get()><AddCluster draft adding to_restore/></Show>
+        {move || to_restore.get().map(|(name, source)| view! { <ToRestore name source/> })}
         <div class="inventory">
             <YamlEditor text=draft.text findings=findings locked=locked jump/>
             <Findings draft findings jump locked/>
@@ -116,6 +123,20 @@ fn Inventory(page: InventoryPage) -> impl IntoView {
         {move || check_problem.get().map(|ApiError(problem)| view! { <ProblemBox problem/> })}
         {refused.map(|problem| view! { <RefusedNote problem id="save-note"/> })}
         <Save draft locked/>
+        <Views draft jump/>
+    }
+}
+
+/// A declared clone has no data yet: where they come from.
+#[component]
+fn ToRestore(name: String, source: String) -> impl IntoView {
+    let operations = paths::cluster_tab(&source, "operations");
+    view! {
+        <p class="told" role="status">
+            {format!("{name} is in the text. Save it and create the cluster; then restore into it from the ")}
+            <a href=operations>{format!("operations of {source}")}</a>
+            ", with \"Clone to a point in time\"."
+        </p>
     }
 }
 
