@@ -8,7 +8,7 @@ const TABS = ['operations', 'config', 'backups', 'failovers', 'accounts', 'jobs'
 /** Every address of `app/src/paths.rs` that is a page, those of what is not there among them; `console`, `log` and `failover` look at jobs and plans that are. */
 const PAGES = [
   '/', '/?group=health&q=nothing', '/inventory', '/inventory/history', '/inventory/history/1', '/inventory/blame', '/nodes', '/drift', '/jobs', '/jobs/999', '/plans/999',
-  '/approvals', '/policy', '/audit', '/people', '/settings', '/account', '/clusters/pg-none',
+  '/approvals', '/policy', '/audit', '/people', '/settings', '/account', '/no-such-page', '/clusters/pg-none',
   '/clusters/pg-test', ...TABS.map((tab) => `/clusters/pg-test?tab=${tab}`),
 ];
 const WIDTHS = [1440, 360];

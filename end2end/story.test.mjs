@@ -42,8 +42,8 @@ test('an empty console says what comes first', async () => {
 });
 
 test('an address of what is not there says so', async () => {
-  await page.goto('/clusters/pg-none');
-  await page.getByText('there is no cluster').first().waitFor();
+  await page.goto('/no-such-page');
+  await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
   await pictures(page, 'not-found');
 });
 

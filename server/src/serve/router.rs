@@ -6,7 +6,7 @@ use super::routes::{Route, mounted, read, write};
 use super::{guard, log_text, oidc, pages, recording, session, socket, stream};
 use anyhow::{Context as _, Result};
 use axum::extract::{DefaultBodyLimit, FromRef, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -15,7 +15,8 @@ use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{
-    AxumRouteListing, LeptosRoutes as _, ResponseOptions, generate_route_list, handle_server_fns_with_context,
+    AxumRouteListing, LeptosRoutes as _, ResponseOptions, generate_route_list,
+    handle_server_fns_with_context, render_app_async_with_context,
 };
 use paddock_app::api::Session as AppSession;
 use paddock_app::{App, Assets, paths, shell};
@@ -24,6 +25,7 @@ use std::any::Any;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Arc, LazyLock};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -91,6 +93,11 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
             HeaderValue::from_static("public, max-age=31536000, immutable"),
         ))
         .service(files);
+    // Who looks for a page where none is reads so on one.
+    let missing = Router::new()
+        .fallback(render_app_async_with_context(context.clone(), shell))
+        .layer(middleware::from_fn_with_state(state.clone(), identify))
+        .layer(sessions.clone());
     let router = mounted(browser_routes())
         .layer(DefaultBodyLimit::max(FORM))
         .leptos_routes_with_context(&state, page_routes(), context, shell)
@@ -100,7 +107,7 @@ pub(crate) fn router(console: Console, config: &Config, closing: CancellationTok
         .nest_service("/pkg", files)
         .nest(api::PREFIX, api)
         .merge(mounted(open_routes()))
-        .fallback(not_found)
+        .fallback(move |request: Request| not_found(missing, request))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(guarded, guard::guard))
         .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(span))
@@ -199,7 +206,12 @@ fn span(request: &Request) -> tracing::Span {
     tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
 }
 
-async fn not_found() -> Response {
+/// A page for browsers, a line for programs.
+async fn not_found(page: Router, request: Request) -> Response {
+    let takes = request.headers().get(header::ACCEPT).and_then(|takes| takes.to_str().ok());
+    if request.method() == Method::GET && takes.is_some_and(|takes| takes.contains("text/html")) {
+        return page.oneshot(request).await.into_response();
+    }
     (StatusCode::NOT_FOUND, "there is nothing at this address\n").into_response()
 }
 

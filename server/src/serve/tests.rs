@@ -365,3 +365,18 @@ async fn a_panic_is_an_answer_with_the_number_of_its_log_line_and_without_its_wo
     let text = String::from_utf8_lossy(&text).into_owned();
     assert!(text.contains("bug=") && !text.contains("secret"), "{text}");
 }
+
+#[tokio::test]
+async fn an_address_without_a_page_is_said_on_a_page_to_browsers_and_in_a_line_to_programs() {
+    let house = house(false).await;
+    let (cookie, _) = house.signed_in(PASSWORD).await;
+    let html = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    let (status, _, text) = house.send("GET", "/nothing", &[("cookie", &cookie), html], "").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(text.contains("There is no such page") && text.contains("<html lang=\"en\""), "{text}");
+    let (status, headers, _) = house.send("GET", "/nothing", &[html], "").await;
+    assert_eq!((status, location(&headers)), (StatusCode::SEE_OTHER, "/sign-in?next=/nothing"));
+    let (status, _, text) = house.send("GET", "/nothing", &[("cookie", &cookie)], "").await;
+    assert_eq!((status, text.as_str()), (StatusCode::NOT_FOUND, "there is nothing at this address\n"));
+    house.end().await;
+}
