@@ -220,7 +220,7 @@ fn Files(seen: Memo<InventoryViews>, jump: Jump) -> impl IntoView {
             Ok(text) if text.is_empty() => ().into_any(),
             Ok(text) => {
                 let whole = difference.is_some().then(|| view! { <h3>"The whole file"</h3> });
-                view! { {whole}<pre tabindex="0" aria-label="File">{text}</pre> }.into_any()
+                view! { {whole}<pre role="group" tabindex="0" aria-label="File">{text}</pre> }.into_any()
             }
         };
         Some(view! {
