@@ -101,7 +101,7 @@ const BROWSER: [Row; 12] = [
     ("POST", "/sign-out", "", Nothing),
 ];
 
-const FUNCTIONS: [Row; 54] = [
+const FUNCTIONS: [Row; 55] = [
     ("GET", "/api/app/me", "", Nothing),
     ("GET", "/api/app/sign-in-ways", "", Nothing),
     ("GET", "/api/app/factor", "", SignIn),
