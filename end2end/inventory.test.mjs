@@ -38,6 +38,9 @@ all:
       vars:
         pg_cluster: pg-main
         pg_hba_rules:
+          # The default rules admit replicas from private networks, and loopback is none.
+          - { title: replicas, user: '\${repl}', db: replication, addr: 127.65.0.0/16, auth: pwd, order: 1 }
+          - { title: and their rewinds, user: '\${repl}', db: postgres, addr: 127.65.0.0/16, auth: pwd, order: 1 }
           - { title: the shop, user: shop, db: shop, addr: 10.9.0.0/16, auth: ssl }
 `;
   await writeFile(join(folder, 'pigsty.yml'), text);
@@ -46,6 +49,8 @@ all:
   browser = await open();
   ({ page, errors } = await signedIn(browser, { url, password: console_.password }));
   await page.goto('/inventory');
+  // Before it lives, what is pressed is not seen.
+  await page.waitForLoadState('networkidle');
 });
 after(async () => {
   await browser?.close();
@@ -98,6 +103,7 @@ test('what does not render is said with its line', async () => {
 
 test('each value says where it is from, and leads there', async () => {
   await page.goto('/inventory');
+  await page.waitForLoadState('networkidle');
   await views().getByRole('button', { name: 'Resolved values' }).click();
   const table = views().getByRole('table', { name: 'Resolved values' });
   const row = (name) => table.getByRole('row').filter({ has: page.getByRole('rowheader', { name }) });
@@ -111,11 +117,12 @@ test('each value says where it is from, and leads there', async () => {
   await views().getByRole('searchbox', { name: 'Filter the values' }).fill('hba');
   await row('pg_version').waitFor({ state: 'detached' });
   await row('pg_hba_rules').getByRole('button', { name: /^line/ }).click();
-  assert.match(await caretLine(), /the shop|pg_hba_rules/);
+  assert.match(await caretLine(), /title: replicas|pg_hba_rules/);
 });
 
 async function add(template, fill) {
   await page.goto('/inventory');
+  await page.waitForLoadState('networkidle');
   await page.getByRole('button', { name: 'Add cluster' }).click();
   const form = page.getByRole('form', { name: 'Add cluster' });
   await form.getByLabel('Template').selectOption(template);

@@ -5,7 +5,7 @@ use super::{Fleet, Shared};
 use crate::components::{Clock, Tone, health, role_word, state_words};
 use crate::paths;
 use crate::words::fleet::{COLUMNS, Grouping, version_group};
-use crate::words::html::Html;
+use crate::words::html::{Html, written};
 use crate::words::{size, spark, time};
 use leptos::prelude::*;
 use paddock_events::{ClusterRow, HealthLevel, MemberRole, RowBackup, RowMember};
@@ -27,10 +27,10 @@ pub fn Row(fleet: Fleet, name: String) -> impl IntoView {
     let clock = Clock::get();
     let now_us = move || clock.now_us().unwrap_or(fleet.at_us);
     let of = move |what: fn(&ClusterRow) -> Html| {
-        move || row.with(|row| row.as_ref().map(|row| what(&row.0)).unwrap_or_default().into_text())
+        move || row.with(|row| row.as_ref().map(|row| what(&row.0)).unwrap_or_default())
     };
     let aged = move |what: fn(&ClusterRow, i64) -> Html| {
-        move || row.with(|row| row.as_ref().map(|row| what(&row.0, now_us())).unwrap_or_default().into_text())
+        move || row.with(|row| row.as_ref().map(|row| what(&row.0, now_us())).unwrap_or_default())
     };
     let stale = Memo::new(move |_| {
         let seen_at = row.with(|row| row.as_ref().and_then(|row| row.0.seen_at_us));
@@ -38,15 +38,15 @@ pub fn Row(fleet: Fleet, name: String) -> impl IntoView {
     });
     view! {
         <tr class="one" class:stale=stale>
-            <th scope="row" class="c-name"><a id=link_id(&name) href=paths::cluster(&name)>{name.clone()}</a><span inner_html=of(job)></span></th>
-            <td class="c-health" inner_html=of(state)></td>
-            <td class="c-members" inner_html=of(members)></td>
-            <td class="c-leader" inner_html=of(|row| Html::default().text(row.leader.as_deref().unwrap_or("–")))></td>
-            <td class="c-version num" inner_html=of(|row| Html::default().text(&row.version))></td>
-            <td class="c-lag num" inner_html=of(lag)></td>
-            <td class="c-backup num" inner_html=aged(backup)></td>
-            <td class="c-drift" inner_html=of(drift)></td>
-            <td class="c-seen num" inner_html=aged(seen)></td>
+            <th scope="row" class="c-name"><a id=link_id(&name) href=paths::cluster(&name)>{name.clone()}</a><span inner_html=written(of(job))></span></th>
+            <td class="c-health" inner_html=written(of(state))></td>
+            <td class="c-members" inner_html=written(of(members))></td>
+            <td class="c-leader" inner_html=written(of(|row| Html::default().text(row.leader.as_deref().unwrap_or("–"))))></td>
+            <td class="c-version num" inner_html=written(of(|row| Html::default().text(&row.version)))></td>
+            <td class="c-lag num" inner_html=written(of(lag))></td>
+            <td class="c-backup num" inner_html=written(aged(backup))></td>
+            <td class="c-drift" inner_html=written(of(drift))></td>
+            <td class="c-seen num" inner_html=written(aged(seen))></td>
         </tr>
     }
 }
@@ -69,9 +69,9 @@ pub fn GroupHead(fleet: Fleet, first: String, count: usize) -> impl IntoView {
         let cell = |html: Html, (_, key, _): &(_, &'static str, _)| {
             html.tag("<td class=\"c-").tag(key).tag("\"></td>")
         };
-        COLUMNS[2..].iter().fold(counted, cell).into_text()
+        COLUMNS[2..].iter().fold(counted, cell)
     };
-    view! { <tr class="one group" inner_html=head></tr> }
+    view! { <tr class="one group" inner_html=written(head)></tr> }
 }
 
 /// As the component of this name.

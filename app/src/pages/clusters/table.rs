@@ -5,7 +5,7 @@ use super::row::{GroupHead, Row};
 use super::{Fleet, keys};
 use crate::paths;
 use crate::words::fleet::{COLUMNS, Column, Line, PAGE, Wanted};
-use crate::words::html::Html;
+use crate::words::html::{Html, written};
 use leptos::ev;
 use leptos::html;
 use leptos::prelude::*;
@@ -126,10 +126,7 @@ pub fn Table(fleet: Fleet) -> impl IntoView {
                 </p>
             })}
         </div>
-        <div inner_html=move || match view.with(Option::is_none) {
-            true => pages(fleet).into_text(),
-            false => String::new(),
-        }></div>
+        <div inner_html=written(move || if view.with(Option::is_none) { pages(fleet) } else { Html::default() })></div>
     }
 }
 
