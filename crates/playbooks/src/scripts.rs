@@ -58,7 +58,7 @@ fn attributes(path: &str, owner: &str, mode: u32) -> String {
     )
 }
 
-/// Bash for an apply: `new` is an empty file aside `path`, so that the rename is atomic and a full disk leaves the old
+/// Bash for an apply: `new` is an empty file beside `path`, so that the rename is atomic and a full disk leaves the old
 /// one. What an earlier write left whose node lost its power is removed. `path` is quoted.
 pub(crate) fn aside(path: &str) -> String {
     format!(
@@ -66,7 +66,7 @@ pub(crate) fn aside(path: &str) -> String {
     )
 }
 
-/// Bash for a check: `whole` fails, and says so, while a write of `path` that was cut short has left something aside it.
+/// Bash for a check: `whole` fails, and says so, while a write of `path` that was cut short has left something beside it.
 pub(crate) fn whole(path: &str) -> String {
     format!(
         "whole() {{ local half; for half in {path}.paddock-??????; do [ ! -e \"$half\" ] || {{ echo \"$half is left of a write that was cut short\"; return 1; }}; done; }}\n"
