@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use paddock_events::{ApprovalStage, HealthLevel, JobOutcome, Outcome, StepState};
+use paddock_tongue::view;
 
 /// How a state feels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use crate::words::time;
 use leptos::prelude::*;
+use paddock_tongue::view;
 use std::time::Duration;
 
 /// Now, in microseconds since the epoch; none before the page lives.

@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 use leptos_router::hooks::use_location;
 use paddock_events::Me;
+use paddock_tongue::view;
 use std::time::Duration;
 
 /// How often the header looks for requests.

@@ -3,6 +3,7 @@
 use crate::paths;
 use leptos::prelude::*;
 use paddock_events::{Problem, ProblemKind};
+use paddock_tongue::view;
 
 /// A sentence in which what stands between backticks is code.
 pub fn ticked(text: &str) -> impl IntoView + use<> {

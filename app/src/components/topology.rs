@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use paddock_events::{
     ClusterTopology, HaproxyServer, MemberRole, MemberState, MemberTopology, ServiceTopology,
 };
+use paddock_tongue::view;
 
 /// Draws a snapshot. Everything in it is also in the tables below it, for who cannot see a picture.
 #[component]

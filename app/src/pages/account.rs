@@ -10,6 +10,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
+use paddock_tongue::view;
 
 /// What came of the form, in words: title, what to do.
 fn words(said: &str) -> (&'static str, &'static str) {

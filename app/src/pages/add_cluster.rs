@@ -7,6 +7,7 @@ use crate::components::ProblemBox;
 use crate::words::ends;
 use leptos::prelude::*;
 use paddock_events::{ClusterTemplate, InventoryQuery, NewCluster};
+use paddock_tongue::view;
 
 /// A row of the form: a key that stays while rows come and go, address, instance role.
 type InstanceRow = (u32, RwSignal<String>, RwSignal<String>);

@@ -6,6 +6,7 @@ use crate::components::{Badge, Moment, ProblemBox, RefusedNote, Until, When, app
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use paddock_events::{ApprovalStage, ApprovalState, PlanId, PlanRules, PlanStanding, Problem, Verdict};
+use paddock_tongue::view;
 use std::time::Duration;
 
 /// How often an open page looks whether somebody has acted.

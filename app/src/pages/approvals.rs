@@ -5,6 +5,7 @@ use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use paddock_events::{ApprovalRow, ApprovalStage, ApprovalState, ApprovalsPage};
+use paddock_tongue::view;
 use std::time::Duration;
 
 const LOOK: Duration = Duration::from_secs(5);

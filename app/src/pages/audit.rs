@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use paddock_events::{AuditFilter, AuditPage, AuditRow};
+use paddock_tongue::view;
 
 /// The page of `/audit`.
 #[component]

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use paddock_events::{DriftPage, DriftRow};
+use paddock_tongue::view;
 
 /// The page of `/drift`; one cluster is named in the address.
 #[component]

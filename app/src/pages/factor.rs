@@ -5,6 +5,7 @@ use crate::api::ApiError;
 use crate::components::{Loaded, ProblemBox, When, load};
 use leptos::prelude::*;
 use paddock_events::{Enrolment, FactorState};
+use paddock_tongue::view;
 
 /// How the factor stands, and what can be done with it.
 #[component]

@@ -10,6 +10,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use paddock_events::{
     BlamePage, DiffLine, DiffMark, HistoryPage, Recall, RevisionId, RevisionPage, RevisionRow, Verdict,
 };
+use paddock_tongue::view;
 
 /// The page of `/inventory/history`.
 #[component]

@@ -13,6 +13,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use paddock_events::{JobId, JobOutcome, JobOutline, JobPage, LogLines, Verdict};
+use paddock_tongue::view;
 use std::collections::{HashMap, HashSet};
 
 /// Lines that the page brings along.

@@ -9,6 +9,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use paddock_events::{NodeReach, NodeRow, NodesPage, Problem, Reach, ReachPage};
+use paddock_tongue::view;
 
 /// The page of `/nodes`; the filter is in the address, so that it works without JavaScript.
 #[component]

@@ -6,6 +6,7 @@ use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 use paddock_events::{Offer, PlanId, Problem, RevisionId, Verdict};
+use paddock_tongue::view;
 use std::future::Future;
 
 /// An action that ends in a plan.

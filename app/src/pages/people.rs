@@ -5,6 +5,7 @@ use crate::components::{Badge, Tone, When, load};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use paddock_events::PersonRow;
+use paddock_tongue::view;
 
 /// The page of `/people`.
 #[component]

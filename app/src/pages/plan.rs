@@ -9,6 +9,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_navigate, use_params_map};
 use paddock_events::{DryRun, PlanId, PlanPage, PlanStage, PlanStanding, PlanStep, Verdict};
+use paddock_tongue::view;
 
 /// The page of `/plans/:id`.
 #[component]

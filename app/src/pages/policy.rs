@@ -6,6 +6,7 @@ use crate::components::{Loaded, Moment, ProblemBox, RefusedNote, load};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use paddock_events::{PolicyFreeze, PolicyPage, PolicyRule, Verdict};
+use paddock_tongue::view;
 
 /// The page of `/policy`.
 #[component]

@@ -7,6 +7,7 @@ use crate::words::time;
 use leptos::leptos_dom::helpers::IntervalHandle;
 use leptos::prelude::*;
 use paddock_events::{Event, JobId};
+use paddock_tongue::view;
 use std::time::Duration;
 
 const TICK: Duration = Duration::from_millis(100);

@@ -5,6 +5,7 @@ use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use paddock_events::{DestinationRow, SettingGroup, SettingRow, SettingsPage};
+use paddock_tongue::view;
 
 /// The page of `/settings`.
 #[component]

@@ -5,6 +5,7 @@ use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
+use paddock_tongue::view;
 
 /// Why nobody was signed in, by its code: what failed, why, what to do.
 fn words(code: &str) -> (&'static str, &'static str, &'static str) {

@@ -5,6 +5,7 @@ use crate::components::{Badge, Clock, Tone, step_state};
 use crate::words::{size, time};
 use leptos::prelude::*;
 use paddock_events::{Outcome, StageState, StepState};
+use paddock_tongue::view;
 
 /// Up to this many hosts a stage is a table of steps and hosts; beyond, a strip of cells per host.
 const TABLE_HOSTS: usize = 6;

@@ -5,6 +5,7 @@ use crate::api::ApiError;
 use crate::components::{Loaded, ProblemBox, Until, When, load};
 use leptos::prelude::*;
 use paddock_events::{MadeToken, TokenId, TokenRow};
+use paddock_tongue::view;
 
 /// What a token may be, the weakest first.
 const ROLES: [&str; 4] = ["viewer", "operator", "approver", "admin"];

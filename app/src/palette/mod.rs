@@ -14,6 +14,7 @@ use leptos::prelude::*;
 use leptos::{ev, html};
 use leptos_router::hooks::use_navigate;
 use paddock_events::{ClusterPage, HealthLevel, JobRow, Me};
+use paddock_tongue::view;
 use wasm_bindgen::JsCast;
 use wasm_split_helpers::{SplitLoaderError, wasm_split};
 use web_sys::{Element, HtmlDialogElement};

@@ -6,6 +6,7 @@ use crate::pages::operate::{PlanProblem, planner};
 use crate::paths;
 use leptos::prelude::*;
 use paddock_events::{ClusterDeclared, DeclaredDatabase, DeclaredUser, Offer};
+use paddock_tongue::view;
 
 /// The fifth tab.
 #[component]

@@ -7,6 +7,7 @@ use crate::components::{Badge, RefusedNote, Tone, When};
 use crate::words::{size, time};
 use leptos::prelude::*;
 use paddock_events::{BackupRow, ClusterBackups};
+use paddock_tongue::view;
 
 /// The fourth tab.
 #[component]

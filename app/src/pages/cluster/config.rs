@@ -9,6 +9,7 @@ use crate::pages::operate::{Commands, PlanProblem, planner};
 use crate::{api, components::Copyable};
 use leptos::prelude::*;
 use paddock_events::{ClusterConfig, ConfigChange, ConfigPreview};
+use paddock_tongue::view;
 
 /// A row: a key that stays while rows come and go, parameter, value.
 type Line = (u32, RwSignal<String>, RwSignal<String>);

@@ -8,6 +8,7 @@ use crate::paths;
 use crate::words::time;
 use leptos::prelude::*;
 use paddock_events::{ClusterFailovers, JobRow, LeaderHistory, Outage};
+use paddock_tongue::view;
 use std::time::Duration;
 
 /// After a change of the leader the page asks again: when the console has written it down, and when Patroni has.

@@ -9,6 +9,7 @@ use crate::pages::operate::{PlanProblem, Planning, Wanted, declarer, planner, re
 use crate::words::shell;
 use leptos::prelude::*;
 use paddock_events::{ClusterDeclared, NewClone, NewInstance, RevisionId};
+use paddock_tongue::view;
 
 /// The frame of a form: closed it is one line, open it is the form, its commands, and what came of it.
 #[component]

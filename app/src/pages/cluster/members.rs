@@ -6,6 +6,7 @@ use crate::pages::operate::{Entry, Menu};
 use crate::words::{member, size};
 use leptos::prelude::*;
 use paddock_events::{ClusterTopology, MemberTopology};
+use paddock_tongue::view;
 
 /// The table of members. Rows stay while their values change: an open menu is not closed by news.
 #[component]

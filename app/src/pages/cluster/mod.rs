@@ -27,6 +27,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use paddock_events::{
     ClusterPage, ClusterRow, ClusterTopology, MemberRole, MemberState, MemberTopology, Offer, Problem,
 };
+use paddock_tongue::view;
 use std::future::Future;
 
 /// A part of the page; its name is in the address.

@@ -10,6 +10,7 @@ use crate::words::{member, shell};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use paddock_events::{ClusterDeclared, ClusterTopology, Problem, ProblemKind};
+use paddock_tongue::view;
 
 /// The second tab.
 #[component]

@@ -8,6 +8,7 @@ use crate::paths;
 use crate::words::size;
 use leptos::prelude::*;
 use paddock_events::{ClusterLink, ClusterTopology, HealthLevel, LinkKind, ServiceTopology};
+use paddock_tongue::view;
 use wasm_bindgen::JsCast as _;
 
 /// The first tab.

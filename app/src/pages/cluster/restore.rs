@@ -11,6 +11,7 @@ use crate::words::shell;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use paddock_events::{ClusterDeclared, NewClone};
+use paddock_tongue::view;
 
 /// The form, for a clone or in place.
 #[component]

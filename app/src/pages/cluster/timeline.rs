@@ -5,6 +5,7 @@ use crate::words::span::{Span, replayed, serving};
 use crate::words::{size, time};
 use leptos::prelude::*;
 use paddock_events::ClusterBackups;
+use paddock_tongue::view;
 
 /// The line, a slider on it, and what a restore to the picked moment would begin from. Nothing where nothing can be restored.
 #[component]

@@ -9,6 +9,7 @@ use crate::words::html::{Html, written};
 use crate::words::{size, spark, time};
 use leptos::prelude::*;
 use paddock_events::{ClusterRow, HealthLevel, MemberRole, RowBackup, RowMember};
+use paddock_tongue::view;
 
 /// Members that are shown each by itself.
 const MEMBERS: usize = 7;

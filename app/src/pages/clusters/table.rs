@@ -9,6 +9,7 @@ use crate::words::html::{Html, written};
 use leptos::ev;
 use leptos::html;
 use leptos::prelude::*;
+use paddock_tongue::view;
 use web_sys::Element;
 
 /// Id of what scrolls.

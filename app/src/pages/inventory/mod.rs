@@ -16,6 +16,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
 use paddock_events::{FindingLevel, FindingRow, InventoryPage, RevisionId, Saved, Verdict};
+use paddock_tongue::view;
 use std::time::Duration;
 use views::Views;
 

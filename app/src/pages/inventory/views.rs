@@ -8,6 +8,7 @@ use crate::words::change::{Mark, change};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use paddock_events::{InventoryQuery, InventoryViews, RenderedText, ResolvedValue, TextProblem};
+use paddock_tongue::view;
 use std::time::Duration;
 
 /// Where the editor shall go.

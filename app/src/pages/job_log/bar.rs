@@ -12,6 +12,7 @@ use leptos::wasm_bindgen::JsValue;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_query_map};
 use paddock_events::{LogFilter, Stream};
+use paddock_tongue::view;
 use std::time::Duration;
 
 /// How long after the last change the address follows.

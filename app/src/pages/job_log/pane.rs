@@ -11,6 +11,7 @@ use leptos::ev;
 use leptos::html::Div;
 use leptos::prelude::*;
 use paddock_events::LogPlace;
+use paddock_tongue::view;
 use std::time::Duration;
 
 /// New lines are drawn so often at most: nobody reads faster, and the page stays free for who uses it.
