@@ -7,6 +7,7 @@
 mod catalogue;
 mod lexer;
 mod literal;
+mod markup;
 mod placeholder;
 mod plural;
 mod pseudo;
@@ -16,6 +17,7 @@ mod walk;
 pub use catalogue::{Catalogue, CatalogueError, Entry, is_read};
 pub use lexer::{Tree, What, trees};
 pub use literal::text;
+pub use markup::escaped;
 pub use placeholder::placeholders;
 pub use plural::{Form, Rule, rule};
 pub use pseudo::pseudo;

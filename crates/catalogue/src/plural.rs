@@ -67,14 +67,14 @@ pub fn rule(code: &str) -> Option<Rule> {
         | "ca" | "zz" => forms!(n: [One if n == 1], else Other),
         "fr" | "pt" => forms!(n: [One if n < 2], else Other),
         "ja" | "zh" | "ko" | "vi" | "th" | "id" => forms!(n: else Other),
-        "cs" | "sk" => forms!(n: [One if n == 1], [Few if n >= 2 && n <= 4], else Other),
+        "cs" | "sk" => forms!(n: [One if n == 1], [Few if (2..=4).contains(&n)], else Other),
         "pl" => forms!(n:
             [One if n == 1],
-            [Few if n % 10 >= 2 && n % 10 <= 4 && !(n % 100 >= 12 && n % 100 <= 14)],
+            [Few if (2..=4).contains(&(n % 10)) && !(12..=14).contains(&(n % 100))],
             else Many),
         "ru" | "uk" => forms!(n:
             [One if n % 10 == 1 && n % 100 != 11],
-            [Few if n % 10 >= 2 && n % 10 <= 4 && !(n % 100 >= 12 && n % 100 <= 14)],
+            [Few if (2..=4).contains(&(n % 10)) && !(12..=14).contains(&(n % 100))],
             else Many),
         _ => return None,
     };

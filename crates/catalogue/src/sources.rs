@@ -2,7 +2,7 @@
 
 use crate::catalogue::is_read;
 use crate::lexer::{Tree, What, trees};
-use crate::walk::{Piece, Walk};
+use crate::walk::{Piece, READ, Walk};
 
 /// A string of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Found {
 /// How a string is marked for translation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// In a `view!`, or by `t!`.
+    /// In a `view!`, or by `t!` or `escaped!`.
     Text,
     /// By `say!`.
     Format,
@@ -44,7 +44,8 @@ const TECHNICAL: &[&str] = &[
 ];
 
 /// Attributes whose values a machine reads, though they have blanks or capitals.
-const MACHINE: &[&str] = &["aria-keyshortcuts", "attr:class", "class", "content", "d", "href", "viewBox"];
+const MACHINE: &[&str] =
+    &["aria-keyshortcuts", "attr:class", "class", "content", "d", "href", "transform", "viewBox"];
 
 /// All strings of a source that people read, in its order, tests apart.
 pub fn strings(source: &str) -> Vec<Found> {
@@ -78,7 +79,7 @@ fn rust(trees: &[Tree], found: &mut Vec<Found>) {
                 at += 1 + usize::from(bang);
                 match name.as_str() {
                     "view" if bang => view(inner, found),
-                    "t" if bang => marked(inner, Way::Text, found),
+                    "t" | "escaped" if bang => marked(inner, Way::Text, found),
                     "say" if bang => marked(inner, Way::Format, found),
                     "count" if bang => marked(inner, Way::Count, found),
                     name if TECHNICAL.contains(&name) => {}
@@ -86,12 +87,25 @@ fn rust(trees: &[Tree], found: &mut Vec<Found>) {
                 }
             }
             What::Group(_, inner) => rust(inner, found),
-            What::Text(text) if is_prose(text) => {
+            What::Text(text) if is_prose(text) && !is_compared(trees, at - 1) => {
                 found.push(Found { line: tree.line, text: text.clone(), way: Way::Bare });
             }
             What::Text(_) | What::Mark(_) | What::Other => {}
         }
     }
+}
+
+/// A pattern, or an operand of `==`: what is compared is not shown.
+fn is_compared(trees: &[Tree], at: usize) -> bool {
+    let mark = |at: Option<usize>| match at.and_then(|at| trees.get(at)).map(|tree| &tree.what) {
+        Some(What::Mark(sign)) => *sign,
+        _ => ' ',
+    };
+    let guarded = matches!(trees.get(at + 1).map(|tree| &tree.what), Some(What::Word(word)) if word == "if");
+    let (before, after) = (at.checked_sub(1), mark(Some(at + 1)));
+    let second = mark(Some(at + 2));
+    let operand = mark(before) == '=' && matches!(mark(at.checked_sub(2)), '=' | '!');
+    operand || guarded || (after == '=' && second == '>') || (after == '|' && second != '|')
 }
 
 fn is_test(attribute: &[Tree]) -> bool {
@@ -134,6 +148,7 @@ fn view(inner: &[Tree], found: &mut Vec<Found>) {
             What::Text(text) if !read && is_prose(text) && !MACHINE.contains(&attribute.as_str()) => {
                 found.push(Found { line: tree.line, text: text.clone(), way: Way::Bare });
             }
+            What::Group(..) if MACHINE.contains(&attribute.as_str()) => {}
             What::Group(_, group) => {
                 // A macro of Rust in an attribute's value: its name and its sign come before.
                 let from = at.saturating_sub(2);
@@ -152,8 +167,11 @@ fn view(inner: &[Tree], found: &mut Vec<Found>) {
 
 /// Whether a text looks as if people read it: two words, or one that begins as a sentence does.
 fn is_prose(text: &str) -> bool {
-    if !is_read(text) || text.starts_with(['/', '#', '.', '<', '&']) || text.contains("://") {
+    if !is_read(text) || text.starts_with(['/', '#', '.', '&']) || text.contains("://") {
         return false;
+    }
+    if text.contains(['<', '>', '"']) && text.contains(['<', '=', '/']) {
+        return markup_says(text);
     }
     let mut words = text.split_whitespace();
     let spelt = |word: &str| {
@@ -163,6 +181,15 @@ fn is_prose(text: &str) -> bool {
     let first = text.trim_start().chars().next();
     let begins = first.is_some_and(char::is_uppercase) && text.chars().any(char::is_lowercase);
     begins || words.by_ref().filter(|word| spelt(word)).count() > 1 || is_part(text)
+}
+
+/// Whether markup has a text between its tags or in an attribute that is read.
+fn markup_says(markup: &str) -> bool {
+    let read = |piece: &str| piece.chars().filter(|sign| sign.is_alphabetic()).count() > 1;
+    let between = markup.split('>').skip(1).filter_map(|rest| rest.split('<').next());
+    let values = READ.iter().filter_map(|name| markup.split_once(&format!(" {name}=\"")));
+    let values = values.filter_map(|(_, rest)| rest.split('"').next());
+    between.chain(values).any(read)
 }
 
 /// ` waiting`, `{n} given`: a word beside a blank is part of what is put together.
@@ -215,6 +242,8 @@ mod tests {
             (r#"format!("{n} given")"#, "1: bare {n} given"),
             (r#"view! { <F hint="Say why"/> }"#, "1: bare Say why"),
             (r#"view! { <p>{if a { "Yes" } else { "No" }}</p> }"#, "1: bare Yes; 1: bare No"),
+            ("h.tag(\"<b class=\\\"a b\\\">none</b>\")", "1: bare <b class=\"a b\">none</b>"),
+            ("h.tag(\"<b title=\\\"Not read\\\">\")", "1: bare <b title=\"Not read\">"),
             (r#"view! { <p text=format!("Type {n}")/> }"#, "1: bare Type {n}"),
         ];
         for (source, expect) in cases {
@@ -226,8 +255,10 @@ mod tests {
     fn what_machines_and_developers_read_is_not() {
         let sources = [
             r#"x.expect("why it holds")"#,
+            "h.tag(\"<b class=\\\"a b\\\">\").tag(\"\\\" class=\\\"\").tag(\"</b>\")",
+            r#"match key { "Escape" | "Enter" => 1, "Home" if x => 2, _ if a == "Not so" => 2, _ if a != "Not so" => 3 }"#,
             r#"panic!("Not so")"#,
-            r#"view! { <p class="Quiet small" id="x">{f("key")}</p> }"#,
+            r#"view! { <p class="Quiet small" id="x" d=format!("M0 {x}")>{f("key")}</p> }"#,
             r#"f("/clusters/{name} x", "pg-test", "a_b", "kB")"#,
             "#[doc = \"Some text\"] // \"Some text\"\nfn f() {}",
             "#[cfg(test)] mod tests { const A: &str = \"Some text\"; }",

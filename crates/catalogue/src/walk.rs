@@ -43,6 +43,8 @@ pub struct Walk {
     name: String,
     /// Its value comes next.
     equals: bool,
+    /// The attribute whose value this is.
+    value: String,
     /// The sign before, within a tag.
     before: Option<char>,
 }
@@ -99,7 +101,10 @@ impl Walk {
                 self.before = Some(sign);
                 match sign {
                     '-' | ':' if !self.name.is_empty() => self.name.push(sign),
-                    '=' if !self.name.is_empty() && before.is_none() => self.equals = true,
+                    '=' if !self.name.is_empty() && before.is_none() => {
+                        self.equals = true;
+                        self.value.clone_from(&self.name);
+                    }
                     '<' => self.at = At::Tag(depth + 1),
                     // Arrows end nothing.
                     '>' if matches!(before, Some('-' | '=')) => {}
@@ -110,6 +115,7 @@ impl Walk {
                             self.element.clear();
                         }
                         self.name.clear();
+                        self.value.clear();
                         self.at = At::Children;
                     }
                     _ => self.name.clear(),
@@ -120,9 +126,9 @@ impl Walk {
         false
     }
 
-    /// The attribute whose value comes next; empty among children.
+    /// The attribute whose value the next piece is part of; empty among children.
     pub fn attribute(&self) -> &str {
-        if self.equals { &self.name } else { "" }
+        &self.value
     }
 }
 

@@ -49,15 +49,13 @@ pub fn view(input: TokenStream) -> TokenStream {
 /// A literal, translated: `t!("Sign out")` is a `&'static str`, and stands wherever a literal may.
 #[proc_macro]
 pub fn t(input: TokenStream) -> TokenStream {
-    let given: Vec<TokenTree> = input.into_iter().collect();
-    let Some(said) = given.first().and_then(literal).filter(|_| given.len() == 1) else {
-        return misuse("t!(\"English\")");
-    };
-    match language::current() {
-        Language::English => said.tree.into(),
-        Language::Other(catalogue) => said.or(catalogue.text(&said.text)),
-        Language::Broken(error) => compile_error(error, said.tree.span()),
-    }
+    translated(input, |text| text)
+}
+
+/// As [`t!`], for a place within markup that is written as text: what has a meaning in HTML is escaped in the translation.
+#[proc_macro]
+pub fn escaped(input: TokenStream) -> TokenStream {
+    translated(input, |text| paddock_catalogue::escaped(&text))
 }
 
 /// `format!` with a translated format string. Placeholders have names, so that a translation may move them.
@@ -141,6 +139,18 @@ pub fn language(input: TokenStream) -> TokenStream {
         return misuse("language!()");
     }
     language::mark()
+}
+
+fn translated(input: TokenStream, finish: impl Fn(String) -> String) -> TokenStream {
+    let given: Vec<TokenTree> = input.into_iter().collect();
+    let Some(said) = given.first().and_then(literal).filter(|_| given.len() == 1) else {
+        return misuse("one text in English");
+    };
+    match language::current() {
+        Language::English => said.tree.into(),
+        Language::Other(catalogue) => said.or(catalogue.text(&said.text).map(|text| text.map(finish))),
+        Language::Broken(error) => compile_error(error, said.tree.span()),
+    }
 }
 
 fn misuse(usage: &str) -> TokenStream {
