@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{FlatRoutes, Route, Router};
 use leptos_router::{SsrMode, path};
+use paddock_tongue::view;
 
 /// All pages. Each is rendered whole by the server before it is sent: readable without the WASM.
 #[component]

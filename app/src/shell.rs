@@ -4,6 +4,7 @@ use crate::{App, Assets};
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
+use paddock_tongue::{language, view};
 use std::sync::Arc;
 
 /// Sets the chosen theme before the first paint; without it a dark page would flash white.
@@ -43,7 +44,7 @@ pub fn shell() -> impl IntoView {
     let assets: Arc<Assets> = use_context().unwrap_or_default();
     view! {
         <!DOCTYPE html>
-        <html lang="en">
+        <html lang=language!()>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>

@@ -1,7 +1,8 @@
 //! The developer's commands: `cargo xtask up`, `cargo xtask test` and their parts.
 //!
-//! It compiles first on a fresh machine, with whatever toolchain rustup has, so it leans on `std`:
-//! everything heavy (the site's wasm-bindgen, the product itself) is built by it, not into it.
+//! It compiles first on a fresh machine, with whatever toolchain rustup has, so it leans on `std`, as does the catalogue of
+//! strings, which is all that it has of ours: everything heavy (the site's wasm-bindgen, the product itself) is built by
+//! it, not into it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks through them")]
 
 mod build;
@@ -18,6 +19,7 @@ mod rights;
 mod tally;
 mod toolchain;
 mod up;
+mod words;
 
 use crate::place::Profile;
 use anyhow::{Result, bail};
@@ -33,6 +35,7 @@ const USAGE: &str = "usage: cargo xtask VERB
     integration              tests of all crates on the lab's nodes
     e2e [NAME]               a person's tasks in Chromium, checked on the nodes
   pictures [NAME]            the same tests, and the pictures that they make kept in docs/pictures
+  words [CODE]               the strings to translate; of a language what is missing, and what is stale
   bench [NAME]               criterion benchmarks, in release
   lab ARGS...                lab/lab with the rights it needs: cargo xtask lab ssh 11";
 
@@ -61,6 +64,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
             no_more(rest).and_then(|()| check::run(verb, ""))
         }
         "bench" => check::bench(rest),
+        "words" => words::words(rest),
         "lab" => lab::pass_on(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -10,6 +10,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("paddock-inventory", &[]),
     ("paddock-events", &[]),
     ("paddock-lines", &["paddock-events"]),
+    ("paddock-catalogue", &[]),
+    ("paddock-tongue", &["paddock-catalogue"]),
     ("paddock-playbooks", &["paddock-inventory"]),
     ("paddock-engine", &["paddock-playbooks", "paddock-inventory", "paddock-events"]),
     ("paddock-live", &["paddock-engine", "paddock-playbooks", "paddock-inventory", "paddock-events"]),
@@ -26,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "paddock-store",
         ],
     ),
-    ("paddock-app", &["paddock-events", "paddock-console"]),
+    ("paddock-app", &["paddock-events", "paddock-console", "paddock-tongue"]),
     ("frontend", &["paddock-app"]),
     (
         "server",
@@ -41,7 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "paddock-store",
         ],
     ),
-    ("xtask", &[]),
+    ("xtask", &["paddock-catalogue"]),
     ("site", &[]),
     ("bench", &["paddock-events", "paddock-store"]),
 ];
@@ -63,9 +65,19 @@ fn cargo(args: &[&str]) -> String {
     String::from_utf8(out.stdout).expect("cargo prints UTF-8")
 }
 
-/// Names of everything that a crate is compiled with, itself included, development apart.
+/// Names of everything that is compiled into a crate, itself included; macros and development apart.
 fn below(package: &str, more: &[&str]) -> BTreeSet<String> {
-    let fixed = ["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--package", package];
+    let fixed = [
+        "tree",
+        "--edges",
+        "normal,no-proc-macro",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+        "--package",
+        package,
+    ];
     let tree = cargo(&[&fixed, more].concat());
     tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }

@@ -3,6 +3,7 @@
 use leptos::server_fn::codec::JsonEncoding;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use paddock_events::{Problem, ProblemKind};
+use paddock_tongue::t;
 use serde::{Deserialize, Serialize};
 
 /// The error of every server function: the console's problem, or what went wrong on the way to it.
@@ -16,9 +17,9 @@ impl ApiError {
         Self(Problem {
             code: "app/unreachable".into(),
             kind: ProblemKind::World,
-            what: "The console cannot be reached".into(),
-            why: "the code that asks it did not come".into(),
-            fix: "check that it runs and that this computer is connected, then reload the page".into(),
+            what: t!("The console cannot be reached").into(),
+            why: t!("the code that asks it did not come").into(),
+            fix: t!("check that it runs and that this computer is connected, then reload the page").into(),
         })
     }
 }

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use paddock_console::{Actor, Console};
 use paddock_events::{Problem, ProblemKind};
+use paddock_tongue::t;
 
 /// What the server knows of the request's sender; provided as context for every page and server function.
 #[derive(Clone, Debug, Default)]
@@ -41,9 +42,9 @@ pub(super) fn actor() -> Result<Actor, ApiError> {
         let problem = Problem {
             code: "session/signed-out".into(),
             kind: ProblemKind::SignedOut,
-            what: "You are not signed in".into(),
-            why: "the session has ended or was never begun".into(),
-            fix: "sign in, then try again".into(),
+            what: t!("You are not signed in").into(),
+            why: t!("the session has ended or was never begun").into(),
+            fix: t!("sign in, then try again").into(),
         };
         if let Some(options) = use_context::<ResponseOptions>()
             && use_context::<http::request::Parts>()

@@ -2,6 +2,7 @@
 
 use crate::words::time;
 use leptos::prelude::*;
+use paddock_tongue::{say, view};
 use std::time::Duration;
 
 /// Now, in microseconds since the epoch; none before the page lives.
@@ -52,7 +53,7 @@ pub fn Until(at_us: i64) -> impl IntoView {
     let clock = Clock::get();
     let text = move || match clock.now_us() {
         Some(now) => time::ahead(at_us, now),
-        None => format!("at {}", time::utc(at_us)),
+        None => say!("at {time}", time = time::utc(at_us)),
     };
     view! { <time datetime=time::iso(at_us) title=time::utc(at_us)>{text}</time> }
 }

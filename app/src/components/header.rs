@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 use leptos_router::hooks::use_location;
 use paddock_events::Me;
+use paddock_tongue::{t, view};
 use std::time::Duration;
 
 /// How often the header looks for requests.
@@ -42,11 +43,11 @@ pub fn Header() -> impl IntoView {
                 "Paddock"
             </A>
             <nav aria-label="Main">
-                {link(paths::CLUSTERS, "Clusters")}
+                {link(paths::CLUSTERS, t!("Clusters"))}
                 <Reserved me may=|me| me.reads_inventory href=paths::INVENTORY text="Inventory" link/>
-                {link(paths::NODES, "Nodes")}
-                {link(paths::DRIFT, "Drift")}
-                {link(paths::JOBS, "Jobs")}
+                {link(paths::NODES, t!("Nodes"))}
+                {link(paths::DRIFT, t!("Drift"))}
+                {link(paths::JOBS, t!("Jobs"))}
                 <a href=paths::APPROVALS aria-current=current(paths::APPROVALS)>"Approvals"<Waiting/></a>
                 <Reserved me may=|me| me.reads_inventory href=paths::POLICY text="Policy" link/>
                 <Reserved me may=|me| me.reads_audit href=paths::AUDIT text="Audit" link/>
@@ -96,7 +97,7 @@ fn Waiting() -> impl IntoView {
         let now = waiting.get().and_then(Result::ok);
         let before = before.flatten();
         if before.is_some() && now > before {
-            notices::tell("A request waits for an approver", paths::APPROVALS);
+            notices::tell(t!("A request waits for an approver"), paths::APPROVALS);
         }
         now.or(before)
     });
@@ -119,14 +120,14 @@ fn Connection() -> impl IntoView {
     let live = Live::get();
     let look = move || match live.link.get() {
         Link::Idle => ("link quiet", ""),
-        Link::Connecting => ("link busy", "Connecting"),
-        Link::Live => ("link good", "Live"),
-        Link::Streaming => ("link busy", "Live by HTTP"),
-        Link::Lost => ("link warn", "Reconnecting"),
+        Link::Connecting => ("link busy", t!("Connecting")),
+        Link::Live => ("link good", t!("Live")),
+        Link::Streaming => ("link busy", t!("Live by HTTP")),
+        Link::Lost => ("link warn", t!("Reconnecting")),
     };
     // Why it is not as usual.
     let title =
-        move || (live.link.get() == Link::Streaming).then_some("Something on the way blocks WebSockets");
+        move || (live.link.get() == Link::Streaming).then_some(t!("Something on the way blocks WebSockets"));
     view! { <span class=move || look().0 role="status" title=title>{move || look().1}</span> }
 }
 

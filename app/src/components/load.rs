@@ -4,6 +4,7 @@ use super::ProblemBox;
 use crate::api::ApiError;
 use leptos::prelude::*;
 use leptos::text_prop::TextProp;
+use paddock_tongue::view;
 use std::pin::Pin;
 
 /// What a page asks the console for.

@@ -3,6 +3,7 @@
 use crate::paths;
 use leptos::prelude::*;
 use paddock_events::{Problem, ProblemKind};
+use paddock_tongue::{t, view};
 
 /// A sentence in which what stands between backticks is code.
 pub fn ticked(text: &str) -> impl IntoView + use<> {
@@ -60,7 +61,7 @@ pub fn Copyable(#[prop(into)] text: String) -> impl IntoView {
         <span class="copyable">
             <code>{shown}</code>
             <button type="button" class="quiet small" on:click=copy aria-label="Copy the command line">
-                {move || if copied.get() { "Copied" } else { "Copy" }}
+                {move || if copied.get() { t!("Copied") } else { t!("Copy") }}
             </button>
         </span>
     }

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use paddock_events::{
     ClusterTopology, HaproxyServer, MemberRole, MemberState, MemberTopology, ServiceTopology,
 };
+use paddock_tongue::{count, say, t, view};
 
 /// Draws a snapshot. Everything in it is also in the tables below it, for who cannot see a picture.
 #[component]
@@ -24,7 +25,7 @@ pub fn TopologyPicture(
     let leader = leader.or(picture.places.first()).copied();
     let sources = links.iter().filter(|link| link.source).count();
     let linked = link(&picture, leader, sources, links.len() - sources);
-    let label = format!("{}: {}", topology.cluster, size::count(topology.members.len(), "member"));
+    let label = format!("{}: {}", topology.cluster, count!(topology.members.len(), "member"));
     let arrows = picture.arrows.iter().map(|arrow| draw_arrow(arrow, &topology)).collect_view();
     let boxes = picture
         .places
@@ -114,23 +115,23 @@ pub fn state_words(role: MemberRole, state: &MemberState, unreachable: bool) -> 
     match state {
         MemberState::Streaming => (Tone::Good, "streaming".to_owned()),
         MemberState::Running => match role {
-            MemberRole::Primary | MemberRole::StandbyLeader => (Tone::Good, "running".to_owned()),
+            MemberRole::Primary | MemberRole::StandbyLeader => (Tone::Good, t!("running").to_owned()),
             // Running is not streaming: such a replica may be behind without end.
-            _ => (Tone::Warn, "running, not streaming".to_owned()),
+            _ => (Tone::Warn, t!("running, not streaming").to_owned()),
         },
         MemberState::Busy(word) => (Tone::Busy, word.clone()),
         MemberState::Down(word) => (Tone::Bad, word.clone()),
-        MemberState::Unknown => (Tone::Quiet, "not seen".to_owned()),
+        MemberState::Unknown => (Tone::Quiet, t!("not seen").to_owned()),
     }
 }
 
 /// The observed role in a word; none when nothing was observed.
 pub fn role_word(role: MemberRole) -> Option<&'static str> {
     match role {
-        MemberRole::Primary => Some("primary"),
-        MemberRole::StandbyLeader => Some("standby leader"),
-        MemberRole::SyncStandby => Some("sync replica"),
-        MemberRole::Replica => Some("replica"),
+        MemberRole::Primary => Some(t!("primary")),
+        MemberRole::StandbyLeader => Some(t!("standby leader")),
+        MemberRole::SyncStandby => Some(t!("sync replica")),
+        MemberRole::Replica => Some(t!("replica")),
         MemberRole::Unknown => None,
     }
 }
@@ -138,7 +139,7 @@ pub fn role_word(role: MemberRole) -> Option<&'static str> {
 /// The observed role in a word; the declared one when nothing was observed.
 pub fn role_words(member: &MemberTopology) -> String {
     role_word(member.role).map_or_else(
-        || member.declared_role.as_ref().map_or("unknown".to_owned(), |role| format!("{role} (declared)")),
+        || member.declared_role.as_ref().map_or(t!("unknown").to_owned(), |role| say!("{role} (declared)")),
         str::to_owned,
     )
 }
@@ -168,9 +169,10 @@ fn ports(topology: &ClusterTopology, member: usize) -> Vec<String> {
 fn draw_arrow(arrow: &Arrow, topology: &ClusterTopology) -> impl IntoView + use<> {
     let member = &topology.members[arrow.to];
     let flows = matches!(member.state, MemberState::Streaming);
-    let lag =
-        member.lag_bytes.map_or("lag unknown".to_owned(), |bytes| format!("lag {}", size::bytes(bytes)));
-    let sync = if member.role == MemberRole::SyncStandby { "sync · " } else { "" };
+    let lag = member
+        .lag_bytes
+        .map_or(t!("lag unknown").to_owned(), |bytes| say!("lag {size}", size = size::bytes(bytes)));
+    let sync = if member.role == MemberRole::SyncStandby { t!("sync · ") } else { "" };
     let (x, y) = arrow.label;
     view! {
         <g class=if flows { "arrow flows" } else { "arrow broken" }>
@@ -192,7 +194,7 @@ fn draw_member(
     let (class, sign) = tone.look();
     let leads = matches!(member.role, MemberRole::Primary | MemberRole::StandbyLeader);
     // What is not known is said in the table below; here it would only stand in the way of why.
-    let timeline = member.timeline.map(|timeline| format!("timeline {timeline}"));
+    let timeline = member.timeline.map(|timeline| say!("timeline {timeline}"));
     let version = member.version.as_ref().map_or(String::new(), |version| format!(" · {version}"));
     let name = shortened(&member.instance, 26);
     let id = member.instance.clone();
@@ -204,9 +206,9 @@ fn draw_member(
     };
     let line = format!("{} · {}{version}", role_words(member), member.host);
     let services = if ports.is_empty() {
-        "no service leads here".to_owned()
+        t!("no service leads here").to_owned()
     } else {
-        format!("serves {}", ports.join(" · "))
+        say!("serves {ports}", ports = ports.join(" · "))
     };
     view! {
         <g class=format!("member {class}{}", if leads { " leads" } else { "" }) transform=format!("translate({x} {y})")>

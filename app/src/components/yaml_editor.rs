@@ -7,6 +7,7 @@ use crate::words::yaml;
 use leptos::html::{Div, Textarea};
 use leptos::prelude::*;
 use paddock_events::{FindingLevel, FindingRow};
+use paddock_tongue::view;
 
 /// Height of a line in pixels; the style sheet has the same number.
 const ROW: f64 = 20.0;

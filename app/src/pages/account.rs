@@ -10,20 +10,25 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
+use paddock_tongue::{t, view};
 
 /// What came of the form, in words: title, what to do.
 fn words(said: &str) -> (&'static str, &'static str) {
     match said {
         "people/wrong-password" => {
-            ("The present password is another one", "Type the password that you signed in with.")
+            (t!("The present password is another one"), t!("Type the password that you signed in with."))
         }
-        "people/weak-password" => ("The new password was not taken", "It must have 12 to 128 characters."),
-        "people/passwords-differ" => ("The new password was typed in two ways", "Type it twice the same."),
+        "people/weak-password" => {
+            (t!("The new password was not taken"), t!("It must have 12 to 128 characters."))
+        }
+        "people/passwords-differ" => {
+            (t!("The new password was typed in two ways"), t!("Type it twice the same."))
+        }
         "people/kept-elsewhere" => {
-            ("Your password is not kept here", "Change it at the provider by which you sign in.")
+            (t!("Your password is not kept here"), t!("Change it at the provider by which you sign in."))
         }
-        "people/back-off" => ("Too many tries", "Wait half a minute, then try again."),
-        _ => ("That did not work", "Try again; when it happens again, look into the console's log."),
+        "people/back-off" => (t!("Too many tries"), t!("Wait half a minute, then try again.")),
+        _ => (t!("That did not work"), t!("Try again; when it happens again, look into the console's log.")),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::components::ProblemBox;
 use crate::words::ends;
 use leptos::prelude::*;
 use paddock_events::{ClusterTemplate, InventoryQuery, NewCluster};
+use paddock_tongue::{say, t, view};
 
 /// A row of the form: a key that stays while rows come and go, address, instance role.
 type InstanceRow = (u32, RwSignal<String>, RwSignal<String>);
@@ -39,32 +40,38 @@ impl Template {
 
     fn word(self) -> &'static str {
         match self {
-            Self::Single => "Single instance",
-            Self::Available => "High availability",
-            Self::Offline => "With an offline instance",
-            Self::Standby => "Standby clone",
-            Self::Delayed => "Delayed standby",
-            Self::PointInTime => "Point-in-time clone",
-            Self::Citus => "Citus",
+            Self::Single => t!("Single instance"),
+            Self::Available => t!("High availability"),
+            Self::Offline => t!("With an offline instance"),
+            Self::Standby => t!("Standby clone"),
+            Self::Delayed => t!("Delayed standby"),
+            Self::PointInTime => t!("Point-in-time clone"),
+            Self::Citus => t!("Citus"),
         }
     }
 
     fn note(self) -> &'static str {
         match self {
-            Self::Single => "One primary. It is not available while its node is down.",
-            Self::Available => "A primary and two replicas; any of them can take over.",
+            Self::Single => t!("One primary. It is not available while its node is down."),
+            Self::Available => t!("A primary and two replicas; any of them can take over."),
             Self::Offline => {
-                "A primary, a replica, and an instance for analysis and ETL that takes no other reads."
+                t!("A primary, a replica, and an instance for analysis and ETL that takes no other reads.")
             }
-            Self::Standby => "A cluster whose primary follows another cluster, in that one's major version.",
+            Self::Standby => {
+                t!("A cluster whose primary follows another cluster, in that one's major version.")
+            }
             Self::Delayed => {
-                "A standby cluster that replays changes only after a delay: time to notice a mistake."
+                t!("A standby cluster that replays changes only after a delay: time to notice a mistake.")
             }
             Self::PointInTime => {
-                "Declares the cluster here, in its source's major version. Its data are restored from the source's operations afterwards."
+                t!(
+                    "Declares the cluster here, in its source's major version. Its data are restored from the source's operations afterwards."
+                )
             }
             Self::Citus => {
-                "Each instance becomes a cluster of its own, numbered from 0: the first is the coordinator, the others are workers. Add replicas to each later."
+                t!(
+                    "Each instance becomes a cluster of its own, numbered from 0: the first is the coordinator, the others are workers. Add replicas to each later."
+                )
             }
         }
     }
@@ -223,7 +230,7 @@ pub fn AddCluster(
             <div class="row free">
                 <span class="note">"Free nodes:"</span>
                 {buttons.collect_view()}
-                {(more > 0).then(|| view! { <span class="note">{format!("and {more} more; type to find one")}</span> })}
+                {(more > 0).then(|| view! { <span class="note">{say!("and {more} more; type to find one")}</span> })}
             </div>
         }
         .into_any()
@@ -248,7 +255,7 @@ pub fn AddCluster(
                 </label>
                 <Show when=move || template.get().has_source()>
                     <label>
-                        {move || if template.get() == Template::PointInTime { "Source cluster" } else { "Upstream cluster" }}
+                        {move || if template.get() == Template::PointInTime { t!("Source cluster") } else { t!("Upstream cluster") }}
                         <select required on:change:target=move |event| source.set(event.target().value())>
                             <option value="">"choose one"</option>
                             {move || clusters.get().into_iter().map(|one| {
@@ -273,7 +280,7 @@ pub fn AddCluster(
                 </Show>
             </div>
             <fieldset>
-                <legend>{move || if citus() { "Coordinator, then workers" } else { "Instances, in order of pg_seq" }}</legend>
+                <legend>{move || if citus() { t!("Coordinator, then workers") } else { t!("Instances, in order of pg_seq") }}</legend>
                 <For each=move || rows.get() key=|row| row.0 let((key, at, role))>
                     <div class="row">
                         <label class="grow">

@@ -6,6 +6,7 @@ use crate::components::{Badge, Moment, ProblemBox, RefusedNote, Until, When, app
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use paddock_events::{ApprovalStage, ApprovalState, PlanId, PlanRules, PlanStanding, Problem, Verdict};
+use paddock_tongue::{say, t, view};
 use std::time::Duration;
 
 /// How often an open page looks whether somebody has acted.
@@ -130,7 +131,7 @@ pub fn Approval(
                         None if destroys => view! {
                             <p>
                                 "This plan destroys. It runs only after "
-                                {if approvers > 1 { format!("{approvers} other people have") } else { "somebody else has".to_owned() }}
+                                {if approvers > 1 { say!("{approvers} other people have") } else { t!("somebody else has").to_owned() }}
                                 " approved it."
                             </p>
                         }.into_any(),
@@ -188,7 +189,7 @@ fn Asked(asked: ApprovalState) -> impl IntoView {
     let count = (needed > 1 && stage == ApprovalStage::Waiting).then(|| {
         let names = given.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
         let who = if names.is_empty() { String::new() } else { format!(" ({names})") };
-        view! { <p>{format!("{} of {needed} approvals given{who}.", given.len())}</p> }
+        view! { <p>{say!("{given} of {needed} approvals given{who}.", given = given.len())}</p> }
     });
     let (tone, word) = approval(&stage);
     let said = match stage {
@@ -246,7 +247,7 @@ fn Request(desk: Desk, gate: Option<String>, may: Verdict) -> impl IntoView {
     view! {
         <form class="ask" aria-label="Request approval" on:submit=move |event| { event.prevent_default(); submit(); }>
             <Field label="Why it should run" value=desk.reason stopped/>
-            {gate.map(|words| view! { <Field label=format!("Type {words}") value=desk.words stopped/> })}
+            {gate.map(|words| view! { <Field label=say!("Type {words}") value=desk.words stopped/> })}
             <button class="primary" aria-describedby="request-note" disabled=move || stopped || desk.act.pending().get()>
                 "Request approval"
             </button>
@@ -285,8 +286,8 @@ fn Decide(
             None => view! {
                 <div class="decide">
                     <form class="ask" aria-label="Approve" on:submit=move |event| { event.prevent_default(); approve(); }>
-                        <Field label=format!("Type {name} to approve") value=desk.typed stopped=false/>
-                        {repeated.map(|words| view! { <Field label=format!("Type {words}") value=desk.words stopped=false/> })}
+                        <Field label=say!("Type {name} to approve") value=desk.typed stopped=false/>
+                        {repeated.map(|words| view! { <Field label=say!("Type {words}") value=desk.words stopped=false/> })}
                         <button class="danger" disabled=move || desk.act.pending().get()>"Approve"</button>
                     </form>
                     <Refuse desk/>
@@ -327,9 +328,9 @@ fn BreakGlass(desk: Desk, gate: Option<String>, may: Verdict) -> impl IntoView {
             <summary>"Break the glass: run it without another person"</summary>
             <p class="note">"For an emergency in which nobody else can be reached. It is logged as a warning, and the plan says so for ever."</p>
             <form class="ask" aria-label="Break the glass" on:submit=move |event| { event.prevent_default(); submit(); }>
-                <Field label=format!("Type {name} to break the glass") value=desk.glass_typed stopped/>
+                <Field label=say!("Type {name} to break the glass") value=desk.glass_typed stopped/>
                 <Field label="Why it cannot wait for anybody" value=desk.glass_reason stopped/>
-                {gate.map(|words| view! { <Field label=format!("Type {words} to break the glass") value=desk.glass_words stopped/> })}
+                {gate.map(|words| view! { <Field label=say!("Type {words} to break the glass") value=desk.glass_words stopped/> })}
                 <button class="danger" aria-describedby="glass-note" disabled=move || stopped || desk.act.pending().get()>
                     "Approve alone"
                 </button>

@@ -5,6 +5,7 @@ use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use paddock_events::{ApprovalRow, ApprovalStage, ApprovalState, ApprovalsPage};
+use paddock_tongue::{say, t, view};
 use std::time::Duration;
 
 const LOOK: Duration = Duration::from_secs(5);
@@ -33,9 +34,9 @@ fn Approvals(page: ApprovalsPage) -> impl IntoView {
         {if waiting.is_empty() {
             view! { <p class="empty">"Nothing waits. A plan that destroys is asked for on its own page."</p> }.into_any()
         } else {
-            view! { <Table name="Waiting" rows=waiting/> }.into_any()
+            view! { <Table name=t!("Waiting") rows=waiting/> }.into_any()
         }}
-        {(!decided.is_empty()).then(|| view! { <h2>"Decided"</h2><Table name="Decided" rows=decided/> })}
+        {(!decided.is_empty()).then(|| view! { <h2>"Decided"</h2><Table name=t!("Decided") rows=decided/> })}
     }
 }
 
@@ -63,7 +64,7 @@ fn Row(row: ApprovalRow) -> impl IntoView {
     let (tone, word) = approval(&stage);
     let said = match stage {
         ApprovalStage::Waiting if needed > 1 => {
-            view! { {format!("{} of {needed} given, ", given.len())}"expires "<Until at_us=expires_us/> }
+            view! { {say!("{given} of {needed} given, ", given = given.len())}"expires "<Until at_us=expires_us/> }
                 .into_any()
         }
         ApprovalStage::Waiting => view! { "expires "<Until at_us=expires_us/> }.into_any(),

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use paddock_events::{AuditFilter, AuditPage, AuditRow};
+use paddock_tongue::{t, view};
 
 /// The page of `/audit`.
 #[component]
@@ -45,9 +46,9 @@ fn Log(page: AuditPage) -> impl IntoView {
     view! {
         // A plain form: it works without JavaScript, and the address is the view.
         <form class="filter" method="get" action=paths::AUDIT>
-            {field("Who", "name", &filter.name, "ann")}
-            {field("What", "act", &filter.act, "approval")}
-            {field("Cluster", "cluster", &filter.cluster, "pg-test")}
+            {field(t!("Who"), "name", &filter.name, "ann")}
+            {field(t!("What"), "act", &filter.act, "approval")}
+            {field(t!("Cluster"), "cluster", &filter.cluster, "pg-test")}
             <button class="small">"Filter"</button>
         </form>
         {if none {
@@ -76,7 +77,7 @@ fn Log(page: AuditPage) -> impl IntoView {
 #[component]
 fn Row(row: AuditRow) -> impl IntoView {
     let AuditRow { id, at_us, name, origin, act, subject, cluster, digest, refused, outcome } = row;
-    let (tone, word) = if refused { (Tone::Bad, "refused") } else { (Tone::Good, "allowed") };
+    let (tone, word) = if refused { (Tone::Bad, t!("refused")) } else { (Tone::Good, t!("allowed")) };
     view! {
         <tr>
             <th scope="row" class="num">{id}</th>

@@ -14,6 +14,7 @@ use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_query_map};
 use paddock_events::{ClusterRow, FleetPage, HealthLevel};
+use paddock_tongue::view;
 use std::sync::Arc;
 use std::time::Duration;
 

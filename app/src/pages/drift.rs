@@ -1,12 +1,12 @@
 //! What the inventory says and what runs, side by side, each with the operation that would close it.
 
 use crate::components::{Badge, Tone, When, load};
-use crate::words::size;
 use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use paddock_events::{DriftPage, DriftRow};
+use paddock_tongue::{count, say, t, view};
 
 /// The page of `/drift`; one cluster is named in the address.
 #[component]
@@ -24,7 +24,7 @@ pub fn DriftView() -> impl IntoView {
         <Title text="Drift"/>
         {of}
         <div class="head">
-            <h1>{move || if cluster.with(String::is_empty) { "Drift".to_owned() } else { format!("Drift of {}", cluster.get()) }}</h1>
+            <h1>{move || if cluster.with(String::is_empty) { t!("Drift").to_owned() } else { say!("Drift of {cluster}", cluster = cluster.get()) }}</h1>
             <button type="button" class="small" on:click=move |_| page.refetch()>"Compare again"</button>
         </div>
         {load(page, |page| view! { <Differences page/> }.into_any())}
@@ -39,18 +39,18 @@ fn Differences(page: DriftPage) -> impl IntoView {
     let rows = rows.into_iter().map(draw).collect_view();
     let files: Vec<_> = match compared.as_slice() {
         [only] => vec![
-            (paths::command(only, &format!("bin/pgsql-hba {only}")), "HBA rules"),
-            (paths::command(only, &format!("bin/pgsql-svc {only}")), "HAProxy services"),
+            (paths::command(only, &format!("bin/pgsql-hba {only}")), t!("HBA rules")),
+            (paths::command(only, &format!("bin/pgsql-svc {only}")), t!("HAProxy services")),
         ],
         _ => Vec::new(),
     };
     let files = files.into_iter().map(|(href, what)| view! { <a href=href>{what}</a>". " }).collect_view();
     view! {
         <p class="note">
-            {format!("{} in {} compared", size::count(count, "difference"), size::count(same, "cluster"))}
+            {say!("{differences} in {clusters} compared", differences = count!(count, "difference"), clusters = count!(same, "cluster"))}
             {oldest_us.map(|at_us| view! { ", as seen "<When at_us/> })}
             ". Members, instance roles, versions, upstreams and settings that wait are compared; files are by the dry run of a plan: "
-            {if same == 1 { files.into_any() } else { "open one cluster for its HBA rules and services.".into_any() }}
+            {if same == 1 { files.into_any() } else { t!("open one cluster for its HBA rules and services.").into_any() }}
         </p>
         {if none && same > 0 {
             view! { <p class="told good" role="status">"What was compared runs as declared."</p> }.into_any()
@@ -91,7 +91,7 @@ fn draw(row: DriftRow) -> impl IntoView {
     view! {
         <tr>
             <th scope="row"><a href=paths::cluster(&cluster)>{cluster.clone()}</a></th>
-            <td>{if instance.is_empty() { "all".to_owned() } else { instance }}</td>
+            <td>{if instance.is_empty() { t!("all").to_owned() } else { instance }}</td>
             <td>{subject}</td>
             <td>{declared}</td>
             <td><Badge tone=Tone::Warn text=runs/></td>

@@ -5,6 +5,7 @@ use crate::api::ApiError;
 use crate::components::{Loaded, ProblemBox, When, load};
 use leptos::prelude::*;
 use paddock_events::{Enrolment, FactorState};
+use paddock_tongue::{say, view};
 
 /// How the factor stands, and what can be done with it.
 #[component]
@@ -45,7 +46,7 @@ fn Made(now: FactorState, since_us: i64, state: Loaded<FactorState>) -> impl Int
         }
     });
     view! {
-        <p>"A code of your app is asked for at sign-in, since "<When at_us=since_us/>". "{format!("{} recovery codes are left.", now.codes_left)}</p>
+        <p>"A code of your app is asked for at sign-in, since "<When at_us=since_us/>". "{say!("{codes} recovery codes are left.", codes = now.codes_left)}</p>
         <form class="card account" aria-label="Remove the second factor"
             on:submit=move |event| { event.prevent_default(); remove.dispatch(()); }>
             <Password password/>

@@ -10,6 +10,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use paddock_events::{
     BlamePage, DiffLine, DiffMark, HistoryPage, Recall, RevisionId, RevisionPage, RevisionRow, Verdict,
 };
+use paddock_tongue::{say, t, view};
 
 /// The page of `/inventory/history`.
 #[component]
@@ -70,7 +71,7 @@ fn Revisions(page: HistoryPage) -> impl IntoView {
 fn By(row: RevisionRow) -> impl IntoView {
     view! {
         {row.author}
-        {row.job.map(|job| view! { " by "<a href=paths::job(job)>{format!("job {job}")}</a> })}
+        {row.job.map(|job| view! { " by "<a href=paths::job(job)>{say!("job {job}")}</a> })}
     }
 }
 
@@ -83,7 +84,7 @@ pub fn RevisionView() -> impl IntoView {
     };
     let page = Resource::new_blocking(id, api::revision);
     view! {
-        <Title text=move || format!("Revision {}", id())/>
+        <Title text=move || say!("Revision {id}", id = id())/>
         <p class="crumbs"><a href=paths::INVENTORY>"Inventory"</a>" / "<a href=paths::HISTORY>"History"</a></p>
         {load(page, |page| view! { <Revision page/> }.into_any())}
     }
@@ -106,15 +107,17 @@ fn Revision(page: RevisionPage) -> impl IntoView {
         let there = (1..=newest.0).contains(&at);
         there.then(|| view! { <a href=paths::revision(RevisionId(at))>{word}</a> })
     };
-    let around =
-        (to(id.0 - 1, format!("← Revision {}", id.0 - 1)), to(id.0 + 1, format!("Revision {} →", id.0 + 1)));
+    let around = (
+        to(id.0 - 1, say!("← Revision {id}", id = id.0 - 1)),
+        to(id.0 + 1, say!("Revision {id} →", id = id.0 + 1)),
+    );
     view! {
         <div class="head">
-            <h1>{format!("Revision {id}")}</h1>
+            <h1>{say!("Revision {id}")}</h1>
             {actions}
         </div>
         <p class="facts">
-            {if in_force { "In force. " } else { "" }}
+            {if in_force { t!("In force. ") } else { "" }}
             "Saved "<When at_us=row.saved_us/>" by "<By row=row.clone()/>
         </p>
         <p class="reason">{row.message}</p>
@@ -173,7 +176,7 @@ fn Lines(page: BlamePage) -> impl IntoView {
     view! {
         <div class="head">
             <h1>"Line by line"</h1>
-            <p class="seen">{format!("Revision {newest}, and where each line of it is from")}</p>
+            <p class="seen">{say!("Revision {newest}, and where each line of it is from")}</p>
         </div>
         <div class="table-box">
             <table class="blame" aria-label="Lines and where they are from">

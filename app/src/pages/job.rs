@@ -7,12 +7,13 @@ use super::stages::{Selected, Stages};
 use crate::api::ApiError;
 use crate::components::{Badge, Clock, ProblemBox, RefusedNote, Since, When, load, outcome, titled};
 use crate::live::Live;
-use crate::words::{estimate, size, time};
+use crate::words::{estimate, time};
 use crate::{api, notices, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use paddock_events::{JobId, JobOutcome, JobOutline, JobPage, LogLines, Verdict};
+use paddock_tongue::{count, say, t, view};
 use std::collections::{HashMap, HashSet};
 
 /// Lines that the page brings along.
@@ -42,7 +43,7 @@ pub fn JobView() -> impl IntoView {
         },
     );
     view! {
-        <Title text=titled(move || format!("Job {}", id()))/>
+        <Title text=titled(move || say!("Job {id}", id = id()))/>
         {load(page, |(page, address, lines)| view! { <Job page address lines/> }.into_any())}
     }
 }
@@ -114,7 +115,7 @@ fn Job(page: JobPage, address: Address, lines: Option<LogLines>) -> impl IntoVie
         <div class="head">
             <h1>{row.title}</h1>
             <div class="tags">{badge}</div>
-            <p class="seen">{format!("Job {} · {} · ", row.id, row.by)}<When at_us=row.created_us/></p>
+            <p class="seen">{say!("Job {id} · {by} · ", id = row.id, by = row.by)}<When at_us=row.created_us/></p>
         </div>
         <p class="facts"><code>{commands}</code></p>
         <Progress state earlier_ms/>
@@ -162,12 +163,17 @@ fn Progress(state: JobState, earlier_ms: Vec<(String, u64)>) -> impl IntoView {
     let percent = move || now.with(|(guess, _)| guess.percent);
     let words = move || {
         let (guess, head) = now.get();
-        let steps = format!("{} of {}, {} changed", head.finished, size::count(total, "step"), head.changed);
+        let steps = say!(
+            "{finished} of {steps}, {changed} changed",
+            finished = head.finished,
+            steps = count!(total, "step"),
+            changed = head.changed
+        );
         let left = match (guess.left_ms, &head.outcome) {
             (Some(left), None) if left >= 1_000 => {
-                format!(" · about {} left", time::duration(left / 1_000 * 1_000))
+                say!(" · about {time} left", time = time::duration(left / 1_000 * 1_000))
             }
-            (None, None) => " · no earlier run to estimate from".to_owned(),
+            (None, None) => t!(" · no earlier run to estimate from").to_owned(),
             _ => String::new(),
         };
         steps + &left
@@ -207,7 +213,7 @@ fn End(state: JobState, cluster: Option<String>) -> impl IntoView {
                 <section class="told good" role="status">
                     <p>
                         "Every step and every post-condition holds. "
-                        {cluster.map(|name| view! { <a href=paths::cluster(&name)>{format!("Look at {name}")}</a> })}
+                        {cluster.map(|name| view! { <a href=paths::cluster(&name)>{say!("Look at {name}")}</a> })}
                     </p>
                 </section>
             }
@@ -268,7 +274,7 @@ fn Controls(state: JobState, may_cancel: Verdict, may_resume: Verdict) -> impl I
         <div class="row controls">
             <Show when=runs>
                 {move || match state.head.with(|head| head.cancel_by.clone()) {
-                    Some(by) => view! { <span class="note">{format!("{by} asked it to stop")}</span> }.into_any(),
+                    Some(by) => view! { <span class="note">{say!("{by} asked it to stop")}</span> }.into_any(),
                     None => view! {
                         <button
                             type="button" disabled=move || cancel_refused.with_value(Option::is_some) || cancel.pending().get()
@@ -307,7 +313,7 @@ fn Recording(state: JobState, replay: RwSignal<Option<replay::Replay>>) -> impl 
                 <a class="button" rel="external" download href=paths::recording(state.job)>"Download recording"</a>
                 <button type="button" disabled=move || start.pending().get() || replay.with(Option::is_some)
                     on:click=move |_| { start.dispatch(()); }>
-                    {move || if start.pending().get() { "Reading the events…" } else { "Replay" }}
+                    {move || if start.pending().get() { t!("Reading the events…") } else { t!("Replay") }}
                 </button>
                 <span class="note">"An asciicast of every line with its time; the replay shows the same here."</span>
             </div>

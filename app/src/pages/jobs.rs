@@ -6,6 +6,7 @@ use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use paddock_events::JobRow;
+use paddock_tongue::view;
 
 /// The page of `/jobs`.
 #[component]

@@ -13,6 +13,7 @@ use leptos::prelude::*;
 use leptos_meta::Link;
 use leptos_router::ChooseView;
 use leptos_router::hooks::use_url;
+use paddock_tongue::view;
 use std::pin::Pin;
 use wasm_split_helpers::{SplitLoaderError, wasm_split};
 

@@ -3,12 +3,12 @@
 use super::operate::{Entry, Menu, refusal};
 use crate::api::ApiError;
 use crate::components::{Badge, Copyable, ProblemBox, Tone, load};
-use crate::words::size;
 use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use paddock_events::{NodeReach, NodeRow, NodesPage, Problem, Reach, ReachPage};
+use paddock_tongue::{count, say, t, view};
 
 /// The page of `/nodes`; the filter is in the address, so that it works without JavaScript.
 #[component]
@@ -45,7 +45,7 @@ fn Connections(needle: Signal<String>) -> impl IntoView {
         <section class="reach" aria-label="Connections">
             <button type="button" class="small" disabled=move || check.pending().get()
                 on:click=move |_| { check.dispatch(()); }>
-                {move || if check.pending().get() { "Signing in to the nodes…" } else { "Check connections" }}
+                {move || if check.pending().get() { t!("Signing in to the nodes…") } else { t!("Check connections") }}
             </button>
             {found}
         </section>
@@ -56,9 +56,9 @@ fn Connections(needle: Signal<String>) -> impl IntoView {
 fn Reached(page: ReachPage, check: Action<(), Result<ReachPage, ApiError>>) -> impl IntoView {
     let ReachPage { nodes, well, may_trust } = page;
     let summary = match (well, nodes.len()) {
-        (0, 0) => "There is no node to sign in to.".to_owned(),
-        (well, 0) => format!("Signed in to {}.", size::count(well, "node")),
-        (well, bad) => format!("Signed in to {}; {bad} cannot be worked on.", size::count(well, "node")),
+        (0, 0) => t!("There is no node to sign in to.").to_owned(),
+        (well, 0) => say!("Signed in to {nodes}.", nodes = count!(well, "node")),
+        (well, bad) => say!("Signed in to {nodes}; {bad} cannot be worked on.", nodes = count!(well, "node")),
     };
     let locked = refusal(&may_trust);
     let rows =
@@ -80,10 +80,10 @@ fn Unreached(
         Reach::UnknownKey { host, kind, fingerprint } => {
             let text =
                 view! { <UnknownKey addr=addr.clone() host kind fingerprint locked check/> }.into_any();
-            ("Unknown host key", text)
+            (t!("Unknown host key"), text)
         }
-        Reach::ChangedKey { why, fix } => ("Host key changed", view! { <Told why fix/> }.into_any()),
-        Reach::Failed { why, fix } => ("Cannot sign in", view! { <Told why fix/> }.into_any()),
+        Reach::ChangedKey { why, fix } => (t!("Host key changed"), view! { <Told why fix/> }.into_any()),
+        Reach::Failed { why, fix } => (t!("Cannot sign in"), view! { <Told why fix/> }.into_any()),
     };
     view! {
         <li class="card" aria-label=addr.clone()>
@@ -112,7 +112,7 @@ fn UnknownKey(
     check: Action<(), Result<ReachPage, ApiError>>,
 ) -> impl IntoView {
     let stopped = locked.is_some();
-    let label = format!("Trust the host key of {host}");
+    let label = say!("Trust the host key of {host}");
     let file = match kind.as_str() {
         "ssh-ed25519" => "ssh_host_ed25519_key.pub",
         "ssh-rsa" => "ssh_host_rsa_key.pub",
@@ -129,7 +129,7 @@ fn UnknownKey(
         }
     });
     view! {
-        <p>{format!("{host} shows a key ({kind}) that is not known:")}" "<code>{shown}</code></p>
+        <p>{say!("{host} shows a key ({kind}) that is not known:")}" "<code>{shown}</code></p>
         <p class="note">"Compare it with what the host itself says, on its own screen: "<Copyable text=compare/></p>
         <button type="button" class="small" disabled=move || stopped || trust.pending().get()
             on:click=move |_| { trust.dispatch(()); }>{label}</button>
@@ -143,18 +143,18 @@ fn Nodes(page: NodesPage) -> impl IntoView {
     let NodesPage { rows, matching, all } = page;
     if rows.is_empty() {
         let words = if all == 0 {
-            "The inventory names no host yet. Add a cluster there, or a group with hosts."
+            t!("The inventory names no host yet. Add a cluster there, or a group with hosts.")
         } else {
-            "No host matches the filter."
+            t!("No host matches the filter.")
         };
         return view! { <p class="empty">{words}</p> }.into_any();
     }
     let count = match (rows.len(), matching) {
         (shown, matching) if shown < matching => {
-            format!("The first {shown} of {matching}; filter to find others.")
+            say!("The first {shown} of {matching}; filter to find others.")
         }
-        (_, matching) if matching < all => format!("{matching} of {}", size::count(all, "node")),
-        _ => size::count(all, "node"),
+        (_, matching) if matching < all => say!("{matching} of {all}", all = count!(all, "node")),
+        _ => count!(all, "node"),
     };
     let rows = rows.into_iter().map(|row| view! { <Row row/> }).collect_view();
     view! {
@@ -183,22 +183,22 @@ fn Row(row: NodeRow) -> impl IntoView {
     let note = move |text: &'static str| Signal::derive(move || text.to_owned());
     let entries = vec![
         Entry {
-            label: format!("Add node {addr}"),
+            label: say!("Add node {addr}"),
             offer: add,
             against: Signal::derive(|| None),
-            note: note(
-                "Brings it to what the node playbook declares. A node that is so already is only checked.",
-            ),
+            note: note(t!(
+                "Brings it to what the node playbook declares. A node that is so already is only checked."
+            )),
             danger: false,
         },
         Entry {
-            label: format!("Remove node {addr}"),
+            label: say!("Remove node {addr}"),
             offer: remove,
             against: Signal::derive(|| None),
             note: note(if holds {
-                "It holds an instance: remove that first, or the plan is refused while it is live."
+                t!("It holds an instance: remove that first, or the plan is refused while it is live.")
             } else {
-                "Takes away what the node playbook has brought. Refused while a module is live there."
+                t!("Takes away what the node playbook has brought. Refused while a module is live there.")
             }),
             danger: true,
         },

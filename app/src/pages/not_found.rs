@@ -3,6 +3,7 @@
 use crate::paths;
 use leptos::prelude::*;
 use leptos_meta::Title;
+use paddock_tongue::view;
 
 /// Says so, with status 404.
 #[component]

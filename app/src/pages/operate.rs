@@ -6,6 +6,7 @@ use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 use paddock_events::{Offer, PlanId, Problem, RevisionId, Verdict};
+use paddock_tongue::{say, t, view};
 use std::future::Future;
 
 /// An action that ends in a plan.
@@ -112,7 +113,7 @@ pub fn Operate(
                 disabled=move || locked || against.with(Option::is_some) || planning.pending().get()
                 on:click=move |_| { planning.dispatch(words.clone()); }
             >
-                {move || if planning.pending().get() { "Reading the nodes…".to_owned() } else { shown.clone() }}
+                {move || if planning.pending().get() { t!("Reading the nodes…").to_owned() } else { shown.clone() }}
             </button>
             <div class="op-text">
                 <p class="note">{note}</p>
@@ -150,7 +151,7 @@ pub fn Menu(
     locked: Option<Problem>,
 ) -> impl IntoView {
     let planning = planner();
-    let name = format!("Actions for {of}");
+    let name = say!("Actions for {of}");
     let stopped = locked.is_some();
     let items = entries
         .into_iter()

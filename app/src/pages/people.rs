@@ -5,6 +5,7 @@ use crate::components::{Badge, Tone, When, load};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use paddock_events::PersonRow;
+use paddock_tongue::{t, view};
 
 /// The page of `/people`.
 #[component]
@@ -42,7 +43,7 @@ fn Table(rows: Vec<PersonRow>) -> impl IntoView {
 fn Row(row: PersonRow) -> impl IntoView {
     let PersonRow { name, grants, created_us, disabled_us, tokens, by_provider } = row;
     let by_provider = by_provider.then(|| view! { " "<span class="chip">"by the provider"</span> });
-    let none = grants.is_empty().then_some("none");
+    let none = grants.is_empty().then_some(t!("none"));
     let grants = grants.into_iter().map(|one| view! { <span class="chip">{one}</span> }).collect_view();
     let state = match disabled_us {
         Some(since) => view! { <Badge tone=Tone::Bad text="disabled"/>" "<When at_us=since/> }.into_any(),

@@ -3,12 +3,12 @@
 use super::approval::{Approval, follow};
 use crate::api::ApiError;
 use crate::components::{Badge, Copyable, ProblemBox, RefusedNote, Tone, load, ticked, titled};
-use crate::words::size;
 use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_navigate, use_params_map};
 use paddock_events::{DryRun, PlanId, PlanPage, PlanStage, PlanStanding, PlanStep, Verdict};
+use paddock_tongue::{count, say, t, view};
 
 /// The page of `/plans/:id`.
 #[component]
@@ -17,7 +17,7 @@ pub fn PlanView() -> impl IntoView {
     let id = move || params.with(|params| params.get("id")).and_then(|id| id.parse().ok()).unwrap_or(0);
     let page = Resource::new_blocking(id, api::plan);
     view! {
-        <Title text=titled(move || format!("Plan {}", id()))/>
+        <Title text=titled(move || say!("Plan {id}", id = id()))/>
         {load(page, |page| view! { <Plan page/> }.into_any())}
     }
 }
@@ -29,13 +29,13 @@ fn Plan(page: PlanPage) -> impl IntoView {
         page.stages.iter().flat_map(|stage| &stage.hosts).map(|host| host.0.as_str()).collect();
     hosts.sort_unstable();
     hosts.dedup();
-    let facts = format!(
-        "{} on {} in {} · inventory revision {} · digest {}",
-        size::count(steps, "step"),
-        size::count(hosts.len(), "host"),
-        size::count(page.stages.len(), "stage"),
-        page.revision,
-        page.digest.chars().take(12).collect::<String>()
+    let facts = say!(
+        "{steps} on {hosts} in {stages} · inventory revision {revision} · digest {digest}",
+        steps = count!(steps, "step"),
+        hosts = count!(hosts.len(), "host"),
+        stages = count!(page.stages.len(), "stage"),
+        revision = page.revision,
+        digest = page.digest.chars().take(12).collect::<String>()
     );
     let id = page.id;
     let standing = RwSignal::new(page.standing.clone());
@@ -68,7 +68,7 @@ fn Plan(page: PlanPage) -> impl IntoView {
         <p class="note">"From a terminal: "<Copyable text=page.command/></p>
         <h2>"Steps"</h2>
         {page.stages.into_iter().enumerate().map(|(at, stage)| view! { <Stage at stage/> }).collect_view()}
-        <p class="note">{format!("Plan {id}. What is shown here is what runs; a plan does not change after it is made.")}</p>
+        <p class="note">{say!("Plan {id}. What is shown here is what runs; a plan does not change after it is made.")}</p>
     }
 }
 
@@ -110,19 +110,19 @@ fn Actions(id: PlanId, standing: RwSignal<PlanStanding>) -> impl IntoView {
         <section class="card action" aria-label="Actions">
             <div class="row">
                 {move || match has_run.get() {
-                    Some(job) => view! { <a class="button primary" href=paths::job(job)>{format!("Open job {job}")}</a> }.into_any(),
+                    Some(job) => view! { <a class="button primary" href=paths::job(job)>{say!("Open job {job}")}</a> }.into_any(),
                     None => view! {
                         <button
                             type="button" class="primary" aria-describedby="run-note"
                             disabled=move || stopped() || run.pending().get()
                             on:click=move |_| { run.dispatch(()); }
                         >
-                            {move || if run.pending().get() { "Starting…" } else { "Run" }}
+                            {move || if run.pending().get() { t!("Starting…") } else { t!("Run") }}
                         </button>
                     }.into_any(),
                 }}
                 <button type="button" disabled=move || check.pending().get() on:click=move |_| { check.dispatch(()); }>
-                    {move || if check.pending().get() { "Checking the nodes…" } else { "Dry run" }}
+                    {move || if check.pending().get() { t!("Checking the nodes…") } else { t!("Dry run") }}
                 </button>
                 <span class="note">"A dry run checks every step on the nodes and changes nothing."</span>
             </div>
@@ -144,11 +144,11 @@ fn Found(found: DryRun) -> impl IntoView {
     hosts.extend(unknown.iter().map(|row| row.0.clone()));
     hosts.sort();
     hosts.dedup();
-    let words = format!(
-        "{} already, {} would change, {} cannot be told yet.",
-        if holding == 1 { "1 step holds".to_owned() } else { format!("{holding} steps hold") },
-        would_change.len(),
-        unknown.len()
+    let words = say!(
+        "{hold} already, {change} would change, {unknown} cannot be told yet.",
+        hold = count!(holding as usize, "step holds", "steps hold"),
+        change = would_change.len(),
+        unknown = unknown.len()
     );
     let nothing = would_change.is_empty() && unknown.is_empty();
     let by_host = hosts
@@ -218,7 +218,7 @@ fn Stage(at: usize, stage: PlanStage) -> impl IntoView {
             let name = instance.map_or_else(|| host.clone(), |instance| format!("{instance} ({host})"));
             view! {
                 <details class="host">
-                    <summary><b>{name}</b><span class="note">{size::count(steps.len(), "step")}</span></summary>
+                    <summary><b>{name}</b><span class="note">{count!(steps.len(), "step")}</span></summary>
                     <ol class="steps">{steps.into_iter().map(|step| view! { <Step step/> }).collect_view()}</ol>
                 </details>
             }
@@ -226,7 +226,7 @@ fn Stage(at: usize, stage: PlanStage) -> impl IntoView {
         .collect_view();
     view! {
         <details class="stage" open>
-            <summary><span class="ord">{at + 1}</span><b>{stage.name}</b><span class="note">{size::count(steps, "step")}</span></summary>
+            <summary><span class="ord">{at + 1}</span><b>{stage.name}</b><span class="note">{count!(steps, "step")}</span></summary>
             {hosts}
         </details>
     }

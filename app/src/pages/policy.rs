@@ -6,6 +6,7 @@ use crate::components::{Loaded, Moment, ProblemBox, RefusedNote, load};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use paddock_events::{PolicyFreeze, PolicyPage, PolicyRule, Verdict};
+use paddock_tongue::{say, t, view};
 
 /// The page of `/policy`.
 #[component]
@@ -63,7 +64,7 @@ fn Policy(now: PolicyPage, page: Loaded<PolicyPage>, saved: RwSignal<bool>) -> i
 fn Rule(rule: PolicyRule) -> impl IntoView {
     let PolicyRule { clusters, approvers, backup_within } = rule;
     let within =
-        backup_within.map_or_else(|| "of any age".to_owned(), |span| format!("not older than {span}"));
+        backup_within.map_or_else(|| t!("of any age").to_owned(), |span| say!("not older than {span}"));
     view! { <tr><th scope="row">{clusters}</th><td class="num">{approvers}</td><td>{within}</td></tr> }
 }
 

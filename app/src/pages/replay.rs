@@ -7,6 +7,7 @@ use crate::words::time;
 use leptos::leptos_dom::helpers::IntervalHandle;
 use leptos::prelude::*;
 use paddock_events::{Event, JobId};
+use paddock_tongue::{t, view};
 use std::time::Duration;
 
 const TICK: Duration = Duration::from_millis(100);
@@ -139,7 +140,7 @@ pub fn ReplayBar(replay: Replay, close: Callback<()>) -> impl IntoView {
     view! {
         <section class="card replay" aria-label="Replay">
             <button type="button" class="primary" on:click=move |_| replay.play_or_pause()>
-                {move || if replay.playing.get() { "Pause replay" } else { "Play" }}
+                {move || if replay.playing.get() { t!("Pause replay") } else { t!("Play") }}
             </button>
             <label>
                 <span class="sr">"Speed"</span>

@@ -5,6 +5,7 @@ use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use paddock_events::{DestinationRow, SettingGroup, SettingRow, SettingsPage};
+use paddock_tongue::{t, view};
 
 /// The page of `/settings`.
 #[component]
@@ -87,7 +88,7 @@ fn destination(row: DestinationRow) -> impl IntoView {
             <td>
                 {match delivered_us {
                     Some(at_us) => view! { <When at_us/> }.into_any(),
-                    None => "none yet".into_any(),
+                    None => t!("none yet").into_any(),
                 }}
                 {failing.map(|why| view! { " "<Badge tone=Tone::Bad text="does not answer"/><span class="why">{why}</span> })}
             </td>

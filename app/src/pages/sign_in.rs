@@ -5,69 +5,78 @@ use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
+use paddock_tongue::{say, t, view};
 
 /// Why nobody was signed in, by its code: what failed, why, what to do.
 fn words(code: &str) -> (&'static str, &'static str, &'static str) {
     match code {
         "oidc/provider-down" => (
-            "The sign-in provider cannot be reached",
-            "It did not answer the console, or not as a provider does.",
-            "Try again in a minute. Who has a password here can sign in with it meanwhile; the console's log has the details.",
+            t!("The sign-in provider cannot be reached"),
+            t!("It did not answer the console, or not as a provider does."),
+            t!(
+                "Try again in a minute. Who has a password here can sign in with it meanwhile; the console's log has the details."
+            ),
         ),
         "oidc/state" => (
-            "This sign-in has ended",
-            "It was not begun in this browser within ten minutes, or it was ended already.",
-            "Begin again with the button below.",
+            t!("This sign-in has ended"),
+            t!("It was not begun in this browser within ten minutes, or it was ended already."),
+            t!("Begin again with the button below."),
         ),
         "oidc/denied" => (
-            "The provider did not let you in",
-            "You have cancelled there, or may not use the console.",
-            "Begin again; whether you may use it is said at the provider.",
+            t!("The provider did not let you in"),
+            t!("You have cancelled there, or may not use the console."),
+            t!("Begin again; whether you may use it is said at the provider."),
         ),
         "oidc/bad-answer" => (
-            "The provider's answer was not taken",
-            "It was none that the console can believe.",
-            "Try again. When it stays so, an administrator finds the reason in the audit log, and compares the console's settings with the provider's.",
+            t!("The provider's answer was not taken"),
+            t!("It was none that the console can believe."),
+            t!(
+                "Try again. When it stays so, an administrator finds the reason in the audit log, and compares the console's settings with the provider's."
+            ),
         ),
         "oidc/no-group" => (
-            "You have no role here",
-            "None of your groups at the provider has one.",
-            "Ask for a group that has a role here, then sign in again.",
+            t!("You have no role here"),
+            t!("None of your groups at the provider has one."),
+            t!("Ask for a group that has a role here, then sign in again."),
         ),
         "oidc/no-name" => (
-            "You have no name that can be used here",
-            "The provider gives none for you, or one that the console does not take.",
-            "Ask an administrator: another claim can be chosen for it.",
+            t!("You have no name that can be used here"),
+            t!("The provider gives none for you, or one that the console does not take."),
+            t!("Ask an administrator: another claim can be chosen for it."),
         ),
         "oidc/name-taken" => (
-            "Your name is taken here",
-            "Somebody else of this console has the name that the provider gives you.",
-            "If that is you, sign in with name and password as before. An administrator can remove that person; then come again.",
+            t!("Your name is taken here"),
+            t!("Somebody else of this console has the name that the provider gives you."),
+            t!(
+                "If that is you, sign in with name and password as before. An administrator can remove that person; then come again."
+            ),
         ),
         "oidc/disabled" => (
-            "You may not sign in",
-            "An administrator has disabled you here.",
-            "Ask an administrator of this console.",
+            t!("You may not sign in"),
+            t!("An administrator has disabled you here."),
+            t!("Ask an administrator of this console."),
         ),
         "oidc/off" => (
-            "There is no sign-in provider",
-            "This console was set up without one.",
-            "Sign in with name and password.",
+            t!("There is no sign-in provider"),
+            t!("This console was set up without one."),
+            t!("Sign in with name and password."),
         ),
         "people/back-off" => (
-            "Too many tries",
-            "The last ones from this address failed.",
-            "Wait half a minute, then try again.",
+            t!("Too many tries"),
+            t!("The last ones from this address failed."),
+            t!("Wait half a minute, then try again."),
         ),
         "people/refused" => (
-            "Name or password is wrong",
-            "Nobody has that name with that password here.",
-            "Try again. The first admin's password was printed once when the console started; an administrator of this computer can add a person: paddock user add.",
+            t!("Name or password is wrong"),
+            t!("Nobody has that name with that password here."),
+            t!(
+                "Try again. The first admin's password was printed once when the console started; an administrator of this computer can add a person: paddock user add."
+            ),
         ),
         _ => (
-            "You were not signed in",
-            "The console failed.",
-            "Try again; when it happens again, look into the console's log.",
+            t!("You were not signed in"),
+            t!("The console failed."),
+            t!("Try again; when it happens again, look into the console's log."),
         ),
     }
 }
@@ -116,7 +125,7 @@ pub fn SignIn() -> impl IntoView {
                 // A link and no form: what a form leads on to must be of this console (`form-action`).
                 Some(label) => view! {
                     <a class="button" rel="external" href=paths::sign_in_by_provider(&next())>
-                        {format!("Sign in with {label}")}
+                        {say!("Sign in with {label}")}
                     </a>
                 }.into_any(),
                 None => ().into_any(),
@@ -132,11 +141,11 @@ fn SecondStep(next: String, refused: Option<String>) -> impl IntoView {
     let said = refused.map(|code| {
         let (what, fix) = match code.as_str() {
             "people/wrong-code" => (
-                "That is not a code of now",
-                "Wait for the next one: each is taken once. A recovery code does, too; an administrator can reset the factor.",
+                t!("That is not a code of now"),
+                t!("Wait for the next one: each is taken once. A recovery code does, too; an administrator can reset the factor."),
             ),
-            "people/back-off" => ("Too many tries", "Wait half a minute, then try again."),
-            _ => ("The code came too late", "Begin again with name and password."),
+            "people/back-off" => (t!("Too many tries"), t!("Wait half a minute, then try again.")),
+            _ => (t!("The code came too late"), t!("Begin again with name and password.")),
         };
         view! { <div class="problem" role="alert"><p class="what">{what}</p><p class="fix">{fix}</p></div> }
     });

@@ -5,6 +5,7 @@ use crate::components::{Badge, Clock, Tone, step_state};
 use crate::words::{size, time};
 use leptos::prelude::*;
 use paddock_events::{Outcome, StageState, StepState};
+use paddock_tongue::{count, say, t, view};
 
 /// Up to this many hosts a stage is a table of steps and hosts; beyond, a strip of cells per host.
 const TABLE_HOSTS: usize = 6;
@@ -60,15 +61,17 @@ fn Stage(
             .iter()
             .filter(|state| matches!(state, StepState::Finished { outcome: Outcome::Changed, .. }))
             .count();
-        let changed = if changed > 0 { format!(", {changed} changed") } else { String::new() };
+        let changed = if changed > 0 { say!(", {changed} changed") } else { String::new() };
         let (tone, text) = match signal.get() {
-            StageState::Waiting => (Tone::Quiet, "waiting".to_owned()),
-            StageState::Running => (Tone::Busy, "running".to_owned()),
-            StageState::Finished { outcome: Outcome::Ok } => (Tone::Good, "ok".to_owned()),
-            StageState::Finished { outcome: Outcome::Changed } => (Tone::Good, "changed".to_owned()),
-            StageState::Finished { outcome: Outcome::Skipped { .. } } => (Tone::Quiet, "skipped".to_owned()),
-            StageState::Finished { outcome: Outcome::Cancelled } => (Tone::Warn, "cancelled".to_owned()),
-            StageState::Finished { .. } => (Tone::Bad, format!("{} failed", size::count(bad, "step"))),
+            StageState::Waiting => (Tone::Quiet, t!("waiting").to_owned()),
+            StageState::Running => (Tone::Busy, t!("running").to_owned()),
+            StageState::Finished { outcome: Outcome::Ok } => (Tone::Good, t!("ok").to_owned()),
+            StageState::Finished { outcome: Outcome::Changed } => (Tone::Good, t!("changed").to_owned()),
+            StageState::Finished { outcome: Outcome::Skipped { .. } } => {
+                (Tone::Quiet, t!("skipped").to_owned())
+            }
+            StageState::Finished { outcome: Outcome::Cancelled } => (Tone::Warn, t!("cancelled").to_owned()),
+            StageState::Finished { .. } => (Tone::Bad, say!("{steps} failed", steps = count!(bad, "step"))),
         };
         view! { <span class="note num">{format!("{done} / {total}{changed}")}</span><Badge tone text/> }
     };
@@ -178,9 +181,9 @@ fn Cell(state: JobState, step: usize, selected: RwSignal<Option<u32>>, short: bo
             StepState::Waiting => word.to_owned(),
             StepState::Running { since_us, progress } => match (progress, clock.now_us()) {
                 (Some((done, Some(total), unit)), _) if unit == "bytes" => {
-                    format!("{} of {}", size::bytes(done), size::bytes(total))
+                    say!("{done} of {total}", done = size::bytes(done), total = size::bytes(total))
                 }
-                (Some((done, Some(total), unit)), _) => format!("{done} of {total} {unit}"),
+                (Some((done, Some(total), unit)), _) => say!("{done} of {total} {unit}"),
                 (Some((done, None, unit)), _) => format!("{done} {unit}"),
                 (None, Some(now)) => time::duration(time::between_ms(since_us, now) / 1_000 * 1_000),
                 (None, None) => word.to_owned(),
@@ -189,7 +192,7 @@ fn Cell(state: JobState, step: usize, selected: RwSignal<Option<u32>>, short: bo
         }
     };
     let look = move || signal.with(|state| step_state(state).0.look());
-    let label = move || format!("{title} on {host}: {}", words());
+    let label = move || say!("{title} on {host}: {words}", words = words());
     let chosen = move || selected.get() == Some(step as u32);
     let choose = move |_| selected.update(|old| *old = (*old != Some(step as u32)).then_some(step as u32));
     view! {

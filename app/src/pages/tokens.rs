@@ -5,6 +5,7 @@ use crate::api::ApiError;
 use crate::components::{Loaded, ProblemBox, Until, When, load};
 use leptos::prelude::*;
 use paddock_events::{MadeToken, TokenId, TokenRow};
+use paddock_tongue::{say, t, view};
 
 /// What a token may be, the weakest first.
 const ROLES: [&str; 4] = ["viewer", "operator", "approver", "admin"];
@@ -37,7 +38,7 @@ fn Table(all: Vec<TokenRow>, rows: Loaded<Vec<TokenRow>>) -> impl IntoView {
     });
     let row = move |token: TokenRow| {
         let TokenRow { id, label, scope, created_us, expires_us, used_us } = token;
-        let name = format!("Revoke token {id}");
+        let name = say!("Revoke token {id}");
         view! {
             <tr>
                 <th scope="row">{label}</th>
@@ -45,11 +46,11 @@ fn Table(all: Vec<TokenRow>, rows: Loaded<Vec<TokenRow>>) -> impl IntoView {
                 <td><When at_us=created_us/></td>
                 <td>{match expires_us {
                     Some(at_us) => view! { <Until at_us/> }.into_any(),
-                    None => "when it is revoked".into_any(),
+                    None => t!("when it is revoked").into_any(),
                 }}</td>
                 <td>{match used_us {
                     Some(at_us) => view! { <When at_us/> }.into_any(),
-                    None => "never".into_any(),
+                    None => t!("never").into_any(),
                 }}</td>
                 <td>
                     <button type="button" class="small danger" aria-label=name disabled=move || revoke.pending().get()
@@ -119,7 +120,7 @@ fn Make(rows: Loaded<Vec<TokenRow>>) -> impl IntoView {
         {move || make.value().get().map(|made| match made {
             Ok(MadeToken { id, token }) => view! {
                 <section class="card" aria-label="New token">
-                    <p><b>{format!("Token {id} is shown this once. ")}</b>"Keep it as PADDOCK_TOKEN."</p>
+                    <p><b>{say!("Token {id} is shown this once. ")}</b>"Keep it as PADDOCK_TOKEN."</p>
                     <p><code>{token}</code></p>
                 </section>
             }.into_any(),

@@ -4,6 +4,7 @@ use super::pages;
 use crate::paths;
 use crate::words::fuzzy::score;
 use paddock_events::{ClusterPage, HealthLevel, JobId, JobRow, Me, Offer, Verdict};
+use paddock_tongue::{say, t};
 use std::cmp::Reverse;
 
 /// More are not looked through by anybody: one types another letter.
@@ -50,14 +51,14 @@ pub fn find(
     let places = pages(me).into_iter().map(|(title, to)| Item {
         title: title.to_owned(),
         more: String::new(),
-        kind: "Page",
+        kind: t!("Page"),
         go: Go::To(to.to_owned()),
         cluster: None,
     });
     let known = clusters.iter().map(|(name, health)| Item {
         title: name.clone(),
         more: crate::components::health(*health).1.to_owned(),
-        kind: "Cluster",
+        kind: t!("Cluster"),
         go: Go::To(paths::cluster(name)),
         cluster: Some(name.clone()),
     });
@@ -73,15 +74,15 @@ pub fn find(
 }
 
 fn job(id: JobId, what: String) -> Item {
-    Item { title: format!("#{id}"), more: what, kind: "Job", go: Go::To(paths::job(id)), cluster: None }
+    Item { title: format!("#{id}"), more: what, kind: t!("Job"), go: Go::To(paths::job(id)), cluster: None }
 }
 
 fn operations(page: &ClusterPage) -> Vec<Item> {
     let name = &page.row.name;
     let open = Item {
-        title: format!("Open {name}"),
+        title: say!("Open {name}"),
         more: String::new(),
-        kind: "Cluster",
+        kind: t!("Cluster"),
         go: Go::To(paths::cluster(name)),
         cluster: None,
     };
@@ -92,7 +93,7 @@ fn operations(page: &ClusterPage) -> Vec<Item> {
     let offered = page.offers.iter().map(|offer| Item {
         title: title(offer),
         more: refused.clone().unwrap_or_else(|| offer.script.clone()),
-        kind: "Operation",
+        kind: t!("Operation"),
         go: if refused.is_some() { Go::Nowhere } else { Go::Plan(offer.words.clone()) },
         cluster: None,
     });

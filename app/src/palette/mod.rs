@@ -14,6 +14,7 @@ use leptos::prelude::*;
 use leptos::{ev, html};
 use leptos_router::hooks::use_navigate;
 use paddock_events::{ClusterPage, HealthLevel, JobRow, Me};
+use paddock_tongue::{t, view};
 use wasm_bindgen::JsCast;
 use wasm_split_helpers::{SplitLoaderError, wasm_split};
 use web_sys::{Element, HtmlDialogElement};
@@ -23,24 +24,27 @@ const LIST: &str = "palette-list";
 
 /// Keys and what they do, by where.
 const KEYS: [(&str, &[(&str, &str)]); 3] = [
-    ("Everywhere", &[("Ctrl K", "Search and commands"), ("?", "This help"), ("Esc", "Close")]),
     (
-        "Clusters",
+        t!("Everywhere"),
+        &[("Ctrl K", t!("Search and commands")), ("?", t!("This help")), ("Esc", t!("Close"))],
+    ),
+    (
+        t!("Clusters"),
         &[
-            ("/", "Filter"),
-            ("j  ↓", "Next cluster"),
-            ("k  ↑", "Previous cluster"),
-            ("Enter", "Open it"),
-            ("Esc", "In the filter: clear it"),
+            ("/", t!("Filter")),
+            ("j  ↓", t!("Next cluster")),
+            ("k  ↑", t!("Previous cluster")),
+            ("Enter", t!("Open it")),
+            ("Esc", t!("In the filter: clear it")),
         ],
     ),
     (
-        "Search and commands",
+        t!("Search and commands"),
         &[
-            ("↓  ↑", "Choose"),
-            ("Enter", "Open or plan"),
-            ("Tab", "Operations of the cluster"),
-            ("Esc", "Close"),
+            ("↓  ↑", t!("Choose")),
+            ("Enter", t!("Open or plan")),
+            ("Tab", t!("Operations of the cluster")),
+            ("Esc", t!("Close")),
         ],
     ),
 ];
@@ -91,8 +95,8 @@ pub fn Palette(me: Me) -> impl IntoView {
         }
     });
     let label = move || match open.get() {
-        Some(Open::Help) => "Keys",
-        _ => "Search and commands",
+        Some(Open::Help) => t!("Keys"),
+        _ => t!("Search and commands"),
     };
     // A click on what is around it.
     let outside = move |event: ev::MouseEvent| {
@@ -257,8 +261,8 @@ fn Finder(me: StoredValue<Me>, close: Callback<()>) -> impl IntoView {
         }
     };
     let said = move || match (planning.pending().get(), found.with(Vec::len)) {
-        (true, _) => "Reading the nodes…".to_owned(),
-        (false, 0) => "Nothing found.".to_owned(),
+        (true, _) => t!("Reading the nodes…").to_owned(),
+        (false, 0) => t!("Nothing found.").to_owned(),
         _ => String::new(),
     };
     view! {
@@ -301,17 +305,17 @@ fn load(data: Data) {
 /// Where the pages are, and who may read them.
 fn pages(me: &Me) -> Vec<(&'static str, &'static str)> {
     let all = [
-        ("Clusters", paths::CLUSTERS, true),
-        ("Inventory", paths::INVENTORY, me.reads_inventory),
-        ("Nodes", paths::NODES, true),
-        ("Drift", paths::DRIFT, true),
-        ("Jobs", paths::JOBS, true),
-        ("Approvals", paths::APPROVALS, true),
-        ("Policy", paths::POLICY, me.reads_inventory),
-        ("Audit log", paths::AUDIT, me.reads_audit),
-        ("People", paths::PEOPLE, me.reads_people),
-        ("Settings", paths::SETTINGS, me.reads_people),
-        ("My account", paths::ACCOUNT, true),
+        (t!("Clusters"), paths::CLUSTERS, true),
+        (t!("Inventory"), paths::INVENTORY, me.reads_inventory),
+        (t!("Nodes"), paths::NODES, true),
+        (t!("Drift"), paths::DRIFT, true),
+        (t!("Jobs"), paths::JOBS, true),
+        (t!("Approvals"), paths::APPROVALS, true),
+        (t!("Policy"), paths::POLICY, me.reads_inventory),
+        (t!("Audit log"), paths::AUDIT, me.reads_audit),
+        (t!("People"), paths::PEOPLE, me.reads_people),
+        (t!("Settings"), paths::SETTINGS, me.reads_people),
+        (t!("My account"), paths::ACCOUNT, true),
     ];
     all.into_iter().filter(|(_, _, may)| *may).map(|(title, to, _)| (title, to)).collect()
 }

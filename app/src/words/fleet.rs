@@ -1,8 +1,8 @@
 //! Which clusters the fleet page shows, and in which order: pure, so that the server's page without JavaScript and the
 //! browser's agree.
 
-use super::size;
 use paddock_events::{ClusterRow, HealthLevel};
+use paddock_tongue::{count, say, t};
 use std::cmp::Ordering;
 
 /// Rows of a page without JavaScript.
@@ -65,15 +65,15 @@ impl Column {
 
 /// In the order of the table.
 pub const COLUMNS: [(Column, &str, &str); 9] = [
-    (Column::Name, "name", "Cluster"),
-    (Column::Health, "health", "Health"),
-    (Column::Members, "members", "Members"),
-    (Column::Leader, "leader", "Primary"),
-    (Column::Version, "version", "Version"),
-    (Column::Lag, "lag", "Lag"),
-    (Column::Backup, "backup", "Last backup"),
-    (Column::Drift, "drift", "Drift"),
-    (Column::Seen, "seen", "Seen"),
+    (Column::Name, "name", t!("Cluster")),
+    (Column::Health, "health", t!("Health")),
+    (Column::Members, "members", t!("Members")),
+    (Column::Leader, "leader", t!("Primary")),
+    (Column::Version, "version", t!("Version")),
+    (Column::Lag, "lag", t!("Lag")),
+    (Column::Backup, "backup", t!("Last backup")),
+    (Column::Drift, "drift", t!("Drift")),
+    (Column::Seen, "seen", t!("Seen")),
 ];
 
 /// What rows stand together by.
@@ -89,9 +89,9 @@ pub enum Grouping {
 
 /// In the order of the page.
 pub const GROUPINGS: [(Grouping, &str, &str); 3] = [
-    (Grouping::None, "", "None"),
-    (Grouping::Health, "health", "Health"),
-    (Grouping::Version, "version", "Version"),
+    (Grouping::None, "", t!("None")),
+    (Grouping::Health, "health", t!("Health")),
+    (Grouping::Version, "version", t!("Version")),
 ];
 
 /// What a person wants to see; it is the page's address.
@@ -278,8 +278,8 @@ pub fn counts(rows: &[impl AsRef<ClusterRow>]) -> [usize; 5] {
 
 /// `1,000 clusters`, `12 of 1,000 clusters`.
 pub fn shown(found: usize, all: usize) -> String {
-    let all_words = size::count(all, "cluster");
-    if found == all { all_words } else { format!("{found} of {all_words}") }
+    let all_words = count!(all, "cluster");
+    if found == all { all_words } else { say!("{found} of {all_words}") }
 }
 
 /// A filter: words that all have to match; of several `health:` one is enough.

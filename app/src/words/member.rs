@@ -1,6 +1,7 @@
 //! What stands against an action on one member, from what was last seen. The planner asks the nodes and decides anew.
 
 use paddock_events::{ClusterTopology, MemberRole, MemberState, MemberTopology};
+use paddock_tongue::{say, t};
 
 /// Whether it holds the leader's lock.
 pub fn leads(member: &MemberTopology) -> bool {
@@ -20,57 +21,57 @@ fn runs(member: &MemberTopology) -> bool {
 pub fn against_switchover(seen: &ClusterTopology, member: &MemberTopology) -> Option<String> {
     let against = |why: &str| Some(why.to_owned());
     if leads(member) {
-        return against("It leads already.");
+        return against(t!("It leads already."));
     }
     if leader(seen).is_none() {
-        return against("Nobody leads: fail over instead.");
+        return against(t!("Nobody leads: fail over instead."));
     }
     if member.declared_role.as_deref() == Some("offline") {
-        return against("An offline instance is never promoted.");
+        return against(t!("An offline instance is never promoted."));
     }
     match (&member.state, member.lag_bytes) {
         (MemberState::Streaming, Some(_)) => None,
-        (MemberState::Streaming, None) => against("Its lag is unknown."),
-        _ => against("It does not stream."),
+        (MemberState::Streaming, None) => against(t!("Its lag is unknown.")),
+        _ => against(t!("It does not stream.")),
     }
 }
 
 /// Against making it the leader while nobody leads.
 pub fn against_failover(seen: &ClusterTopology, member: &MemberTopology) -> Option<String> {
     match leader(seen) {
-        Some(leader) => Some(format!("{} leads: switch over instead.", leader.instance)),
-        None if !runs(member) => Some("PostgreSQL does not run there.".to_owned()),
+        Some(leader) => Some(say!("{leader} leads: switch over instead.", leader = leader.instance)),
+        None if !runs(member) => Some(t!("PostgreSQL does not run there.").to_owned()),
         None => None,
     }
 }
 
 /// Against restarting its PostgreSQL, or having it read its configuration again.
 pub fn against_restart(member: &MemberTopology) -> Option<String> {
-    (member.state == MemberState::Unknown).then(|| "It is not seen running.".to_owned())
+    (member.state == MemberState::Unknown).then(|| t!("It is not seen running.").to_owned())
 }
 
 /// Against erasing its data and cloning them anew.
 pub fn against_reinit(seen: &ClusterTopology, member: &MemberTopology) -> Option<String> {
     if leads(member) {
-        return Some("It leads: switch over first.".to_owned());
+        return Some(t!("It leads: switch over first.").to_owned());
     }
     if leader(seen).is_none() {
-        return Some("Nobody leads: there is nothing to clone from.".to_owned());
+        return Some(t!("Nobody leads: there is nothing to clone from.").to_owned());
     }
     against_restart(member)
 }
 
 /// Against adding it: it is there.
 pub fn against_adding(member: &MemberTopology) -> Option<String> {
-    (member.state != MemberState::Unknown).then(|| "It is a member already.".to_owned())
+    (member.state != MemberState::Unknown).then(|| t!("It is a member already.").to_owned())
 }
 
 /// What should be known before it is removed.
 pub fn on_removal(seen: &ClusterTopology, member: &MemberTopology) -> &'static str {
     match (leads(member), seen.members.len()) {
-        (true, 0 | 1) => "It is the last member: remove the cluster instead.",
-        (true, _) => "It leads: a switchover to another member is planned in first.",
-        (false, _) => "Erases its data; then it leaves the inventory and the services.",
+        (true, 0 | 1) => t!("It is the last member: remove the cluster instead."),
+        (true, _) => t!("It leads: a switchover to another member is planned in first."),
+        (false, _) => t!("Erases its data; then it leaves the inventory and the services."),
     }
 }
 

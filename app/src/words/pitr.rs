@@ -1,5 +1,6 @@
 //! A restore as a command line: what the form says, checked as far as it can be without the repository.
 
+use paddock_tongue::{say, t};
 use serde_json::{Map, Value};
 
 /// What recovery stops at.
@@ -22,12 +23,12 @@ pub enum Stop {
 
 /// All of them: value, label, example of a target.
 pub const STOPS: [(Stop, &str, &str, &str); 6] = [
-    (Stop::Time, "time", "Time, with zone", "2026-01-10 10:00:00+00"),
-    (Stop::Name, "name", "Restore point", "before_migration"),
-    (Stop::Xid, "xid", "Transaction (XID)", "250000"),
-    (Stop::Lsn, "lsn", "WAL position (LSN)", "0/4001C80"),
-    (Stop::Latest, "latest", "Latest: the end of the WAL archive", ""),
-    (Stop::Immediate, "immediate", "Immediate: the end of the backup", ""),
+    (Stop::Time, "time", t!("Time, with zone"), "2026-01-10 10:00:00+00"),
+    (Stop::Name, "name", t!("Restore point"), "before_migration"),
+    (Stop::Xid, "xid", t!("Transaction (XID)"), "250000"),
+    (Stop::Lsn, "lsn", t!("WAL position (LSN)"), "0/4001C80"),
+    (Stop::Latest, "latest", t!("Latest: the end of the WAL archive"), ""),
+    (Stop::Immediate, "immediate", t!("Immediate: the end of the backup"), ""),
 ];
 
 impl Stop {
@@ -73,7 +74,7 @@ pub struct Wish {
 /// `pgsql-pitr.yml -l pg-meta2 -e '{"pg_pitr": {…}}'` as words, or what is missing.
 pub fn words(wish: &Wish) -> Result<Vec<String>, String> {
     if wish.into.trim().is_empty() {
-        return Err("name the cluster".to_owned());
+        return Err(t!("name the cluster").to_owned());
     }
     let mut pitr = Map::new();
     let mut put = |key: &str, value: Value| pitr.insert(key.to_owned(), value);
@@ -88,14 +89,14 @@ pub fn words(wish: &Wish) -> Result<Vec<String>, String> {
     let set = wish.set.trim();
     if !set.is_empty() {
         if !is_label(set) {
-            return Err(format!("`{set}` is not a backup's label: 20260110-010000F"));
+            return Err(say!("`{set}` is not a backup's label: 20260110-010000F"));
         }
         put("set", set.into());
     }
     let timeline = wish.timeline.trim();
     if !timeline.is_empty() {
         if timeline != "current" && timeline != "latest" && timeline.parse::<u32>().is_err() {
-            return Err(format!("`{timeline}` is not a timeline: a number, `current` or `latest`"));
+            return Err(say!("`{timeline}` is not a timeline: a number, `current` or `latest`"));
         }
         put("timeline", timeline.into());
     }
@@ -108,11 +109,11 @@ pub fn words(wish: &Wish) -> Result<Vec<String>, String> {
 
 fn target(stop: Stop, text: &str) -> Result<String, String> {
     if text.is_empty() {
-        return Err("say where recovery shall stop".to_owned());
+        return Err(t!("say where recovery shall stop").to_owned());
     }
     let good = match stop {
         Stop::Time if !has_zone(text) => {
-            return Err("a time needs its zone: 2026-01-10 10:00:00+00".to_owned());
+            return Err(t!("a time needs its zone: 2026-01-10 10:00:00+00").to_owned());
         }
         Stop::Time => looks_like_time(text),
         Stop::Xid => text.parse::<u32>().is_ok_and(|xid| xid > 0),
@@ -120,7 +121,7 @@ fn target(stop: Stop, text: &str) -> Result<String, String> {
         Stop::Name | Stop::Latest | Stop::Immediate => true,
     };
     let example = STOPS.iter().find(|one| one.0 == stop).map_or("", |one| one.3);
-    if good { Ok(text.to_owned()) } else { Err(format!("`{text}` is not right; it looks like {example}")) }
+    if good { Ok(text.to_owned()) } else { Err(say!("`{text}` is not right; it looks like {example}")) }
 }
 
 fn is_hex(text: &str) -> bool {

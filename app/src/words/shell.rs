@@ -1,5 +1,7 @@
 //! A typed command line as words, quoted as a shell reads it.
 
+use paddock_tongue::t;
+
 /// Splits a line into words: blanks separate, quotes and backslashes keep together. Nothing is expanded. The program's
 /// own name in front, as in `paddock play pgsql.yml …`, is left out: the planner takes what comes after it.
 pub fn split(line: &str) -> Result<Vec<String>, String> {
@@ -15,7 +17,7 @@ pub fn split(line: &str) -> Result<Vec<String>, String> {
                     match chars.next() {
                         Some('\'') => break,
                         Some(c) => word.push(c),
-                        None => return Err("a ' is not closed".to_owned()),
+                        None => return Err(t!("a ' is not closed").to_owned()),
                     }
                 }
             }
@@ -27,16 +29,16 @@ pub fn split(line: &str) -> Result<Vec<String>, String> {
                         Some('\\') => match chars.next() {
                             Some(c @ ('"' | '\\' | '$' | '`')) => word.push(c),
                             Some(c) => word.extend(['\\', c]),
-                            None => return Err("a \" is not closed".to_owned()),
+                            None => return Err(t!("a \" is not closed").to_owned()),
                         },
                         Some(c) => word.push(c),
-                        None => return Err("a \" is not closed".to_owned()),
+                        None => return Err(t!("a \" is not closed").to_owned()),
                     }
                 }
             }
             '\\' => match chars.next() {
                 Some(c) => word.get_or_insert_default().push(c),
-                None => return Err("the line ends with a \\".to_owned()),
+                None => return Err(t!("the line ends with a \\").to_owned()),
             },
             c => word.get_or_insert_default().push(c),
         }
@@ -47,7 +49,7 @@ pub fn split(line: &str) -> Result<Vec<String>, String> {
             words.remove(0);
         }
     }
-    if words.is_empty() { Err("type a command line".to_owned()) } else { Ok(words) }
+    if words.is_empty() { Err(t!("type a command line").to_owned()) } else { Ok(words) }
 }
 
 /// The words as one line that [`split`] reads back.

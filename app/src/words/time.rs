@@ -1,5 +1,7 @@
 //! Times and durations. The first render shows UTC; what depends on "now" comes later, from the browser's clock.
 
+use paddock_tongue::{say, t};
+
 /// Year, month, day of a day count since 1970-01-01 (Howard Hinnant's `civil_from_days`).
 fn civil(days: i64) -> (i64, i64, i64) {
     let z = days + 719_468;
@@ -38,12 +40,12 @@ pub fn clock(at_us: i64) -> String {
 pub fn ago(at_us: i64, now_us: i64) -> String {
     let seconds = (now_us - at_us).max(0) / 1_000_000;
     match seconds {
-        0..2 => "just now".to_owned(),
-        2..60 => format!("{seconds} s ago"),
-        60..3_600 => format!("{} min ago", seconds / 60),
-        3_600..86_400 => format!("{} h ago", seconds / 3_600),
-        86_400..172_800 => "1 day ago".to_owned(),
-        _ => format!("{} days ago", seconds / 86_400),
+        0..2 => t!("just now").to_owned(),
+        2..60 => say!("{seconds} s ago"),
+        60..3_600 => say!("{minutes} min ago", minutes = seconds / 60),
+        3_600..86_400 => say!("{hours} h ago", hours = seconds / 3_600),
+        86_400..172_800 => t!("1 day ago").to_owned(),
+        _ => say!("{days} days ago", days = seconds / 86_400),
     }
 }
 
@@ -51,11 +53,11 @@ pub fn ago(at_us: i64, now_us: i64) -> String {
 pub fn ahead(at_us: i64, now_us: i64) -> String {
     let minutes = between_ms(now_us, at_us) / 60_000;
     match minutes {
-        _ if at_us <= now_us => "now".to_owned(),
-        0 => "in less than a minute".to_owned(),
-        1..60 => format!("in {minutes} min"),
-        60..2_880 => format!("in {} h {:02} min", minutes / 60, minutes % 60),
-        _ => format!("in {} days", minutes / 1_440),
+        _ if at_us <= now_us => t!("now").to_owned(),
+        0 => t!("in less than a minute").to_owned(),
+        1..60 => say!("in {minutes} min"),
+        60..2_880 => say!("in {hours} h {minutes:02} min", hours = minutes / 60, minutes = minutes % 60),
+        _ => say!("in {days} days", days = minutes / 1_440),
     }
 }
 
@@ -63,11 +65,13 @@ pub fn ahead(at_us: i64, now_us: i64) -> String {
 pub fn duration(ms: u64) -> String {
     let seconds = ms / 1_000;
     match ms {
-        0..1_000 => format!("{ms} ms"),
-        1_000..10_000 => format!("{}.{} s", seconds, ms % 1_000 / 100),
-        10_000..60_000 => format!("{seconds} s"),
-        60_000..3_600_000 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
+        0..1_000 => say!("{ms} ms"),
+        1_000..10_000 => say!("{seconds}.{tenths} s", tenths = ms % 1_000 / 100),
+        10_000..60_000 => say!("{seconds} s"),
+        60_000..3_600_000 => {
+            say!("{minutes} min {seconds:02} s", minutes = seconds / 60, seconds = seconds % 60)
+        }
+        _ => say!("{hours} h {minutes:02} min", hours = seconds / 3_600, minutes = seconds / 60 % 60),
     }
 }
 

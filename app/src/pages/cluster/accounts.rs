@@ -6,6 +6,7 @@ use crate::pages::operate::{PlanProblem, planner};
 use crate::paths;
 use leptos::prelude::*;
 use paddock_events::{ClusterDeclared, DeclaredDatabase, DeclaredUser, Offer};
+use paddock_tongue::{say, t, view};
 
 /// The fifth tab.
 #[component]
@@ -44,7 +45,7 @@ fn Users(users: Vec<DeclaredUser>, stopped: bool) -> impl IntoView {
                     <td>{attributes}</td>
                     <td>{if user.pgbouncer { "yes" } else { "–" }}</td>
                     <td>{dash(user.comment)}</td>
-                    <td class="apply"><Apply what=format!("user {}", user.name) offer=user.offer drops=user.absent stopped/></td>
+                    <td class="apply"><Apply what=say!("user {name}", name = user.name) offer=user.offer drops=user.absent stopped/></td>
                 </tr>
             }
         })
@@ -72,8 +73,8 @@ fn Databases(databases: Vec<DeclaredDatabase>, stopped: bool) -> impl IntoView {
         .into_iter()
         .map(|one| {
             let state = match (one.absent, one.recreated) {
-                (true, _) => Some("dropping"),
-                (false, true) => Some("dropping and making anew"),
+                (true, _) => Some(t!("dropping")),
+                (false, true) => Some(t!("dropping and making anew")),
                 (false, false) => None,
             };
             let extensions = one.extensions.into_iter().map(|one| view! { <span class="chip">{one}</span> }).collect_view();
@@ -87,7 +88,7 @@ fn Databases(databases: Vec<DeclaredDatabase>, stopped: bool) -> impl IntoView {
                         None => "–".into_any(),
                     }}</td>
                     <td>{dash(one.comment)}</td>
-                    <td class="apply"><Apply what=format!("database {}", one.name) offer=one.offer drops=state.is_some() stopped/></td>
+                    <td class="apply"><Apply what=say!("database {name}", name = one.name) offer=one.offer drops=state.is_some() stopped/></td>
                 </tr>
             }
         })
@@ -114,13 +115,13 @@ fn Apply(what: String, offer: Option<Offer>, drops: bool, stopped: bool) -> impl
     let planning = planner();
     let words = offer.words.clone();
     let (label, name) =
-        if drops { ("Drop", format!("Drop {what}")) } else { ("Apply", format!("Apply {what}")) };
+        if drops { (t!("Drop"), say!("Drop {what}")) } else { (t!("Apply"), say!("Apply {what}")) };
     view! {
         <div class="row">
             <button type="button" class=if drops { "small danger" } else { "small" } aria-label=name
                 disabled=move || stopped || planning.pending().get()
                 on:click=move |_| { planning.dispatch(words.clone()); }>
-                {move || if planning.pending().get() { "Reading the nodes…" } else { label }}
+                {move || if planning.pending().get() { t!("Reading the nodes…") } else { label }}
             </button>
             <Copyable text=offer.script/>
         </div>

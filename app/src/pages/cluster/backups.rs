@@ -7,6 +7,7 @@ use crate::components::{Badge, RefusedNote, Tone, When};
 use crate::words::{size, time};
 use leptos::prelude::*;
 use paddock_events::{BackupRow, ClusterBackups};
+use paddock_tongue::{say, t, view};
 
 /// The fourth tab.
 #[component]
@@ -30,17 +31,17 @@ pub fn Backups(shown: Shown, backups: ClusterBackups) -> impl IntoView {
             <div><dt>"Last good backup"</dt><dd>{match newest {
                 Some(stop_us) => view! { <When at_us=stop_us/> }.into_any(),
                 None if asked => view! { <Badge tone=Tone::Warn text="none"/> }.into_any(),
-                None => "unknown".into_any(),
+                None => t!("unknown").into_any(),
             }}</dd></div>
             <div><dt>"Repository"</dt><dd>{repository}</dd></div>
             <div><dt>"Kept"</dt><dd>{retention}</dd></div>
             <div><dt>"Scheduled"</dt><dd>{if schedule.is_empty() {
-                "nothing in pg_crontab".into_any()
+                t!("nothing in pg_crontab").into_any()
             } else {
                 schedule.into_iter().map(|(when, line)| view! { <span class="run">{when}<code>{line}</code></span> }).collect_view().into_any()
             }}</dd></div>
             {archive.into_iter().map(|(id, first, last)| view! {
-                <div><dt>{format!("WAL archive {id}")}</dt><dd><code>{first}</code>" to "<code>{last}</code></dd></div>
+                <div><dt>{say!("WAL archive {id}")}</dt><dd><code>{first}</code>" to "<code>{last}</code></dd></div>
             }).collect_view()}
         </dl>
         {timeline}
@@ -56,8 +57,8 @@ pub fn Backups(shown: Shown, backups: ClusterBackups) -> impl IntoView {
 fn Table(backups: Vec<BackupRow>, unread: Option<String>) -> impl IntoView {
     if backups.is_empty() {
         let words = match unread {
-            Some(why) => format!("The repository was not read: {why}"),
-            None => "The repository holds no backup.".to_owned(),
+            Some(why) => say!("The repository was not read: {why}"),
+            None => t!("The repository holds no backup.").to_owned(),
         };
         return view! { <p class="empty">{words}</p> }.into_any();
     }
@@ -74,7 +75,7 @@ fn Table(backups: Vec<BackupRow>, unread: Option<String>) -> impl IntoView {
                     } else {
                         view! { <Badge tone=Tone::Good text="good"/> }.into_any()
                     }}</td>
-                    <td class="num">{time::utc(one.stop_us)}<span class="why">{format!("took {took}")}</span></td>
+                    <td class="num">{time::utc(one.stop_us)}<span class="why">{say!("took {took}")}</span></td>
                     <td class="num"><When at_us=one.stop_us/></td>
                     <td class="num">{size::bytes(one.size_bytes)}</td>
                     <td class="num">{size::bytes(one.stored_bytes)}</td>

@@ -9,6 +9,7 @@ use crate::pages::operate::{Commands, PlanProblem, planner};
 use crate::{api, components::Copyable};
 use leptos::prelude::*;
 use paddock_events::{ClusterConfig, ConfigChange, ConfigPreview};
+use paddock_tongue::{t, view};
 
 /// A row: a key that stays while rows come and go, parameter, value.
 type Line = (u32, RwSignal<String>, RwSignal<String>);
@@ -104,7 +105,7 @@ fn Change(shown: Shown, stopped: bool) -> impl IntoView {
             </label>
             <p class="note">"Merged into the configuration; null takes a key out."</p>
             <button disabled=move || preview.pending().get()>
-                {move || if preview.pending().get() { "Asking a member…" } else { "Preview" }}
+                {move || if preview.pending().get() { t!("Asking a member…") } else { t!("Preview") }}
             </button>
         </form>
         {move || preview.value().get().map(|answer| match answer {
@@ -130,7 +131,7 @@ fn Preview(preview: ConfigPreview, stopped: bool) -> impl IntoView {
             <div class="row">
                 <button type="button" class="primary" disabled=move || stopped || same || planning.pending().get()
                     on:click=move |_| { planning.dispatch(words.clone()); }>
-                    {move || if planning.pending().get() { "Reading the nodes…" } else { "Plan this change" }}
+                    {move || if planning.pending().get() { t!("Reading the nodes…") } else { t!("Plan this change") }}
                 </button>
                 <Commands offer=preview.offer/>
             </div>

@@ -8,6 +8,7 @@ use crate::paths;
 use crate::words::time;
 use leptos::prelude::*;
 use paddock_events::{ClusterFailovers, JobRow, LeaderHistory, Outage};
+use paddock_tongue::{say, t, view};
 use std::time::Duration;
 
 /// After a change of the leader the page asks again: when the console has written it down, and when Patroni has.
@@ -62,7 +63,7 @@ fn Failovers(shown: Shown, all: ClusterFailovers) -> impl IntoView {
         }}
         {members}
         <p class="note">
-            {since.map(|at_us| view! { "Seen by this console since "<Moment at_us/>{if more { "; older ones are not shown. " } else { ". " }} })}
+            {since.map(|at_us| view! { "Seen by this console since "<Moment at_us/>{if more { t!("; older ones are not shown. ") } else { ". " }} })}
             "Seconds without writes lie between two looks: the last one that saw a leader and the first that saw the next."
         </p>
     }
@@ -103,7 +104,7 @@ fn draw(one: Incident, jobs: &[JobRow]) -> impl IntoView + use<> {
                 job.created_us <= to && job.finished_us.is_none_or(|finished| finished >= from)
             })
         })
-        .map(|job| (paths::job(job.id), format!("During job {}: {}", job.id, job.title)))
+        .map(|job| (paths::job(job.id), say!("During job {id}: {title}", id = job.id, title = job.title)))
         .collect();
     let head = id.clone().map(|id| format!("#{id}"));
     view! {
@@ -120,7 +121,7 @@ fn draw(one: Incident, jobs: &[JobRow]) -> impl IntoView + use<> {
                 {one.timeline.clone().map(|text| view! { <Badge tone=Tone::Quiet text/> })}
                 <span class="seen">{match one.at_us {
                     Some(at_us) => view! { <Moment at_us/> }.into_any(),
-                    None => "Patroni does not say when".into_any(),
+                    None => t!("Patroni does not say when").into_any(),
                 }}</span>
             </div>
             {bar(&one)}
@@ -134,7 +135,7 @@ fn draw(one: Incident, jobs: &[JobRow]) -> impl IntoView + use<> {
 fn quiet(one: Incident) -> impl IntoView {
     let count = one.steps.len();
     let last = one.steps.last().map(|step| step.text.clone()).unwrap_or_default();
-    let last = if count == 1 { last } else { format!("{last} ({count} changes)") };
+    let last = if count == 1 { last } else { say!("{last} ({count} changes)") };
     view! {
         <details class="incident">
             <summary>
@@ -161,7 +162,7 @@ fn steps(steps: Vec<Step>) -> impl IntoView {
                     <span class="sign" aria-hidden="true">{sign}</span>
                     <span class="text">
                         {step.text}
-                        {earlier.map(|ms| view! { <small>{format!(" or up to {} earlier", time::duration(ms))}</small> })}
+                        {earlier.map(|ms| view! { <small>{say!(" or up to {time} earlier", time = time::duration(ms))}</small> })}
                         {step.by_patroni.then(|| view! { <small class="by">" Patroni"</small> })}
                     </span>
                 </li>

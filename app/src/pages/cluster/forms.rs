@@ -9,6 +9,7 @@ use crate::pages::operate::{PlanProblem, Planning, Wanted, declarer, planner, re
 use crate::words::shell;
 use leptos::prelude::*;
 use paddock_events::{ClusterDeclared, NewClone, NewInstance, RevisionId};
+use paddock_tongue::{say, t, view};
 
 /// The frame of a form: closed it is one line, open it is the form, its commands, and what came of it.
 #[component]
@@ -45,12 +46,12 @@ pub fn FormFrame<T: Clone + Send + Sync + 'static>(
                 <div class="row">
                     <button class=if danger { "danger" } else { "primary" }
                         disabled=move || locked || missing.with(Option::is_some) || planning.pending().get()>
-                        {move || if planning.pending().get() { "Reading the nodes…" } else { button }}
+                        {move || if planning.pending().get() { t!("Reading the nodes…") } else { button }}
                     </button>
                     <div class="commands">{lines}</div>
                 </div>
                 {move || declared.get().map(|revision| view! {
-                    <p class="note" role="status">{format!("Declared in the inventory as revision {revision}.")}</p>
+                    <p class="note" role="status">{say!("Declared in the inventory as revision {revision}.")}</p>
                 })}
                 <PlanProblem planning/>
             </form>
@@ -100,10 +101,10 @@ pub fn AddReplica(shown: Shown, declared: ClusterDeclared, locked: bool) -> impl
     let commands = Memo::new(move |_| {
         let addr = addr.with(|addr| addr.trim().to_owned());
         if addr.is_empty() {
-            return Err("Choose a node.".to_owned());
+            return Err(t!("Choose a node.").to_owned());
         }
         if seq.with(|seq| seq.trim().parse::<u32>().is_err()) {
-            return Err("The number (pg_seq) is a whole number.".to_owned());
+            return Err(t!("The number (pg_seq) is a whole number.").to_owned());
         }
         Ok(vec![format!("bin/pgsql-add {} {addr}", name.get_value()), format!("pgsql.yml -l {addr}")])
     });
@@ -158,7 +159,7 @@ pub fn CloneStandby(shown: Shown, declared: ClusterDeclared, locked: bool) -> im
     let commands = Memo::new(move |_| {
         let new = new.with(|new| new.trim().to_owned());
         if new.is_empty() || upstream.with(|at| at.trim().is_empty()) || nodes.filled().is_empty() {
-            return Err("Name the new cluster, its nodes and its upstream.".to_owned());
+            return Err(t!("Name the new cluster, its nodes and its upstream.").to_owned());
         }
         Ok(vec![format!("bin/pgsql-add {new}"), format!("pgsql.yml -l {new}")])
     });
@@ -200,7 +201,7 @@ pub fn ChangeUpstream(shown: Shown, declared: ClusterDeclared, locked: bool) -> 
     };
     let commands = Memo::new(move |_| {
         if to.with(|to| to.trim().is_empty()) {
-            return Err("Name the new upstream.".to_owned());
+            return Err(t!("Name the new upstream.").to_owned());
         }
         Ok(vec![shell::line(&words())])
     });
@@ -208,7 +209,7 @@ pub fn ChangeUpstream(shown: Shown, declared: ClusterDeclared, locked: bool) -> 
         planning.dispatch(untrack(words).to_vec());
     });
     let now =
-        declared.upstream.map_or_else(String::new, |at| format!("The inventory has {at} as its upstream."));
+        declared.upstream.map_or_else(String::new, |at| say!("The inventory has {at} as its upstream."));
     view! {
         <FormFrame title="Change upstream" note="After the upstream cluster has switched over, or to follow another one."
             button="Change upstream" commands locked planning on_send=send>

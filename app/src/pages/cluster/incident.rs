@@ -3,6 +3,7 @@
 use crate::components::{Tone, state_words};
 use crate::words::{size, time};
 use paddock_events::{ClusterFailovers, Gone, Outage, Sighting, SightingRow, TimelineEnd, outages};
+use paddock_tongue::{say, t};
 
 /// What comes later than this after the last one is another incident.
 const APART_US: i64 = 90_000_000;
@@ -99,8 +100,9 @@ fn incident(rows: &[SightingRow], ends: &[TimelineEnd]) -> Incident {
         at_us: rows.first().map(|row| row.at_us),
         title: title(rows),
         leader: changes_leader(rows),
-        timeline: timelines
-            .map(|(first, last)| format!("timeline {} → {}", first.timeline, last.timeline + 1)),
+        timeline: timelines.map(|(first, last)| {
+            say!("timeline {from} → {to}", from = first.timeline, to = last.timeline + 1)
+        }),
         without: outages.last().map(without),
         outages,
         steps,
@@ -109,16 +111,16 @@ fn incident(rows: &[SightingRow], ends: &[TimelineEnd]) -> Incident {
 
 /// A change of the leader that the console did not see.
 fn by_patroni(end: &TimelineEnd, before: Option<String>) -> Incident {
-    let now = end.leader.clone().unwrap_or_else(|| "not told".to_owned());
+    let now = end.leader.clone().unwrap_or_else(|| t!("not told").to_owned());
     let title = match before {
         Some(before) if before != now => format!("{before} → {now}"),
-        _ => format!("{now} was promoted"),
+        _ => say!("{now} was promoted"),
     };
     Incident {
         at_us: end.at_us,
         title,
         leader: true,
-        timeline: Some(format!("timeline {} → {}", end.timeline, end.timeline + 1)),
+        timeline: Some(say!("timeline {from} → {to}", from = end.timeline, to = end.timeline + 1)),
         without: None,
         outages: Vec::new(),
         steps: ended(end).into_iter().collect(),
@@ -148,15 +150,15 @@ fn title(rows: &[SightingRow]) -> String {
         }
     }
     if headless {
-        chain.push("nobody");
+        chain.push(t!("nobody"));
     }
     chain.dedup();
     match chain[..] {
         [] => members(rows),
         [one] => match outages(rows).last() {
-            Some(outage) if !outage.certain => format!("{one} was out of sight"),
-            Some(_) => format!("{one} stopped and led again"),
-            None => format!("{one} leads"),
+            Some(outage) if !outage.certain => say!("{one} was out of sight"),
+            Some(_) => say!("{one} stopped and led again"),
+            None => say!("{one} leads"),
         },
         _ => chain.join(" → "),
     }
@@ -176,21 +178,23 @@ fn members(rows: &[SightingRow]) -> String {
     }
     match rows.first().map(|row| &row.what) {
         _ if !names.is_empty() => names.join(", "),
-        Some(Sighting::Began { .. }) => "The console began to look".to_owned(),
-        Some(Sighting::Paused { .. }) => "Automatic failover".to_owned(),
-        _ => "The cluster was out of sight".to_owned(),
+        Some(Sighting::Began { .. }) => t!("The console began to look").to_owned(),
+        Some(Sighting::Paused { .. }) => t!("Automatic failover").to_owned(),
+        _ => t!("The cluster was out of sight").to_owned(),
     }
 }
 
 fn without(outage: &Outage) -> (String, bool) {
-    let what = if outage.certain { "without writes" } else { "out of sight" };
+    let what = if outage.certain { t!("without writes") } else { t!("out of sight") };
     let said = match outage.lasted_ms() {
-        None if outage.certain => "nobody takes writes".to_owned(),
-        None => format!("{} is out of sight", outage.was),
-        Some((0, None)) => format!("{what} for an unknown time"),
-        Some((0, Some(most))) => format!("at most {} {what}", time::duration(most)),
-        Some((least, Some(most))) => format!("{} to {} {what}", time::duration(least), time::duration(most)),
-        Some((least, None)) => format!("at least {} {what}", time::duration(least)),
+        None if outage.certain => t!("nobody takes writes").to_owned(),
+        None => say!("{was} is out of sight", was = outage.was),
+        Some((0, None)) => say!("{what} for an unknown time"),
+        Some((0, Some(most))) => say!("at most {time} {what}", time = time::duration(most)),
+        Some((least, Some(most))) => {
+            say!("{least} to {most} {what}", least = time::duration(least), most = time::duration(most))
+        }
+        Some((least, None)) => say!("at least {time} {what}", time = time::duration(least)),
     };
     (said, outage.certain)
 }
@@ -198,23 +202,23 @@ fn without(outage: &Outage) -> (String, bool) {
 fn step(row: &SightingRow) -> Step {
     let (tone, text) = match &row.what {
         Sighting::Began { leader: Some(leader) } => {
-            (Tone::Quiet, format!("The console began to look: {leader} takes writes"))
+            (Tone::Quiet, say!("The console began to look: {leader} takes writes"))
         }
         Sighting::Began { leader: None } => {
-            (Tone::Quiet, "The console began to look: nobody takes writes".to_owned())
+            (Tone::Quiet, t!("The console began to look: nobody takes writes").to_owned())
         }
         Sighting::LeaderGone { was, gone, lags } => {
             let why = match gone {
-                Gone::NoLock => format!("Nobody holds the leader's lock; {was} did"),
-                Gone::NotReached => format!("{was} leads and is not reached; it may still take writes"),
-                Gone::NotRunning => format!("{was} leads and its PostgreSQL does not run"),
+                Gone::NoLock => say!("Nobody holds the leader's lock; {was} did"),
+                Gone::NotReached => say!("{was} leads and is not reached; it may still take writes"),
+                Gone::NotRunning => say!("{was} leads and its PostgreSQL does not run"),
             };
             let lag = |(name, lag): &(String, Option<u64>)| {
-                format!(
-                    "{name} was {}",
-                    lag.map_or("behind by an unknown amount".to_owned(), |lag| format!(
-                        "{} behind",
-                        size::bytes(lag)
+                say!(
+                    "{name} was {behind}",
+                    behind = lag.map_or(t!("behind by an unknown amount").to_owned(), |lag| say!(
+                        "{size} behind",
+                        size = size::bytes(lag)
                     ))
                 )
             };
@@ -223,32 +227,36 @@ fn step(row: &SightingRow) -> Step {
             (Tone::Bad, format!("{why}{lags}"))
         }
         Sighting::Leads { now, timeline, .. } => {
-            let timeline = timeline.map_or(String::new(), |timeline| format!(" on timeline {timeline}"));
-            (Tone::Good, format!("{now} takes writes{timeline}"))
+            let timeline = timeline.map_or(String::new(), |timeline| say!(" on timeline {timeline}"));
+            (Tone::Good, say!("{now} takes writes{timeline}"))
         }
         Sighting::Member { instance, role, state, unreachable } => {
             let (tone, words) = state_words(*role, state, *unreachable);
             (tone, format!("{instance}: {words}"))
         }
         Sighting::Lag { instance, bytes, behind: true } => {
-            (Tone::Warn, format!("{instance} has fallen behind: {}", size::bytes(*bytes)))
+            (Tone::Warn, say!("{instance} has fallen behind: {size}", size = size::bytes(*bytes)))
         }
         Sighting::Lag { instance, bytes, behind: false } => {
-            (Tone::Good, format!("{instance} has caught up: {} behind", size::bytes(*bytes)))
+            (Tone::Good, say!("{instance} has caught up: {size} behind", size = size::bytes(*bytes)))
         }
-        Sighting::Paused { paused: true } => (Tone::Warn, "Automatic failover was paused".to_owned()),
-        Sighting::Paused { paused: false } => (Tone::Good, "Automatic failover goes on".to_owned()),
-        Sighting::Silent => (Tone::Quiet, "No Patroni answers: what happens is not seen".to_owned()),
-        Sighting::Heard => (Tone::Quiet, "A Patroni answers again".to_owned()),
+        Sighting::Paused { paused: true } => (Tone::Warn, t!("Automatic failover was paused").to_owned()),
+        Sighting::Paused { paused: false } => (Tone::Good, t!("Automatic failover goes on").to_owned()),
+        Sighting::Silent => (Tone::Quiet, t!("No Patroni answers: what happens is not seen").to_owned()),
+        Sighting::Heard => (Tone::Quiet, t!("A Patroni answers again").to_owned()),
     };
     Step { at_us: row.at_us, since_us: row.since_us, tone, text, by_patroni: false }
 }
 
 fn ended(end: &TimelineEnd) -> Option<Step> {
     let next = end.timeline + 1;
-    let who = end.leader.as_ref().map_or(String::new(), |leader| format!(" by {leader}"));
-    let text =
-        format!("Timeline {} ended at {}; {next} was begun{who} ({})", end.timeline, end.lsn, end.reason);
+    let who = end.leader.as_ref().map_or(String::new(), |leader| say!(" by {leader}"));
+    let text = say!(
+        "Timeline {timeline} ended at {lsn}; {next} was begun{who} ({reason})",
+        timeline = end.timeline,
+        lsn = end.lsn,
+        reason = end.reason
+    );
     Some(Step { at_us: end.at_us?, since_us: None, tone: Tone::Busy, text, by_patroni: true })
 }
 

@@ -6,6 +6,7 @@ use crate::pages::operate::{Entry, Menu};
 use crate::words::{member, size};
 use leptos::prelude::*;
 use paddock_events::{ClusterTopology, MemberTopology};
+use paddock_tongue::{say, t, view};
 
 /// The table of members. Rows stay while their values change: an open menu is not closed by news.
 #[component]
@@ -59,7 +60,7 @@ fn Row(shown: Shown, name: String) -> impl IntoView {
             <td class="num">{cell(|one| one.timeline.map_or("unknown".to_owned(), |timeline| timeline.to_string()))}</td>
             <td class="num">{cell(|one| {
                 // A leader has no lag; that of anybody else is known or unknown.
-                if member::leads(one) { "–".to_owned() } else { one.lag_bytes.map_or("unknown".to_owned(), size::bytes) }
+                if member::leads(one) { "–".to_owned() } else { one.lag_bytes.map_or(t!("unknown").to_owned(), size::bytes) }
             })}</td>
             <td>{cell(|one| one.upstream.clone().unwrap_or("–".to_owned()))}</td>
             <td class="num">{move || now.with(|now| now.as_ref().and_then(|one| one.version.clone()).unwrap_or_else(unknown))}</td>
@@ -91,47 +92,47 @@ fn entries(shown: Shown, name: &str, now: Memo<Option<MemberTopology>>) -> Vec<E
     });
     vec![
         entry(
-            format!("Switch over to {name}"),
+            say!("Switch over to {name}"),
             "switchover",
             member::against_switchover,
-            note("Planned: the leader hands over, writes pause for a moment."),
+            note(t!("Planned: the leader hands over, writes pause for a moment.")),
             false,
         ),
         entry(
-            format!("Fail over to {name}"),
+            say!("Fail over to {name}"),
             "failover",
             member::against_failover,
-            note("While nobody leads."),
+            note(t!("While nobody leads.")),
             true,
         ),
         entry(
-            format!("Restart {name}"),
+            say!("Restart {name}"),
             "restart",
             |_, one| member::against_restart(one),
-            note("Restarts its PostgreSQL; its connections end."),
+            note(t!("Restarts its PostgreSQL; its connections end.")),
             false,
         ),
         entry(
-            format!("Reload {name}"),
+            say!("Reload {name}"),
             "reload",
             |_, one| member::against_restart(one),
-            note("Reads its configuration again; nothing is interrupted."),
+            note(t!("Reads its configuration again; nothing is interrupted.")),
             false,
         ),
         entry(
-            format!("Add {name}"),
+            say!("Add {name}"),
             "add",
             |_, one| member::against_adding(one),
-            note("Declared, not seen running: installs it and clones its data."),
+            note(t!("Declared, not seen running: installs it and clones its data.")),
             false,
         ),
         entry(
-            format!("Clone {name} anew"),
+            say!("Clone {name} anew"),
             "reinit",
             member::against_reinit,
-            note("Erases its data and copies them from the leader."),
+            note(t!("Erases its data and copies them from the leader.")),
             true,
         ),
-        entry(format!("Remove {name} from the cluster"), "remove", |_, _| None, removal, true),
+        entry(say!("Remove {name} from the cluster"), "remove", |_, _| None, removal, true),
     ]
 }

@@ -19,7 +19,7 @@ use super::title;
 use crate::api::ApiError;
 use crate::components::{Badge, ProblemBox, Tone, When, health, load, titled};
 use crate::live::{Live, follow_cluster, leave};
-use crate::words::{member, size};
+use crate::words::member;
 use crate::{api, paths};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -27,6 +27,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use paddock_events::{
     ClusterPage, ClusterRow, ClusterTopology, MemberRole, MemberState, MemberTopology, Offer, Problem,
 };
+use paddock_tongue::{count, say, t, view};
 use std::future::Future;
 
 /// A part of the page; its name is in the address.
@@ -42,13 +43,13 @@ enum Tab {
 }
 
 const TABS: [(Tab, &str, &str); 7] = [
-    (Tab::Overview, "", "Overview"),
-    (Tab::Operations, "operations", "Operations"),
-    (Tab::Config, "config", "Config"),
-    (Tab::Backups, "backups", "Backups"),
-    (Tab::Failovers, "failovers", "Failovers"),
-    (Tab::Accounts, "accounts", "Users & databases"),
-    (Tab::Jobs, "jobs", "Jobs"),
+    (Tab::Overview, "", t!("Overview")),
+    (Tab::Operations, "operations", t!("Operations")),
+    (Tab::Config, "config", t!("Config")),
+    (Tab::Backups, "backups", t!("Backups")),
+    (Tab::Failovers, "failovers", t!("Failovers")),
+    (Tab::Accounts, "accounts", t!("Users & databases")),
+    (Tab::Jobs, "jobs", t!("Jobs")),
 ];
 
 /// What a tab reads when it is shown; none while another one is.
@@ -238,17 +239,17 @@ fn Cluster(
         </nav>
         {move || match tab.get() {
             Tab::Overview => view! { <overview::Overview shown/> }.into_any(),
-            Tab::Operations => tab_load(declared, "Reading the inventory…", move |declared| {
+            Tab::Operations => tab_load(declared, t!("Reading the inventory…"), move |declared| {
                 view! { <operations::Operations shown declared/> }.into_any()
             }),
-            Tab::Config => tab_load(config, "Asking a member for its configuration…", move |config| {
+            Tab::Config => tab_load(config, t!("Asking a member for its configuration…"), move |config| {
                 view! { <config::Config shown config/> }.into_any()
             }),
-            Tab::Backups => tab_load(backups, "Asking the repository…", move |backups| {
+            Tab::Backups => tab_load(backups, t!("Asking the repository…"), move |backups| {
                 view! { <backups::Backups shown backups/> }.into_any()
             }),
             Tab::Failovers => failovers::tab(shown, failovers),
-            Tab::Accounts => tab_load(declared, "Reading the inventory…", move |declared| {
+            Tab::Accounts => tab_load(declared, t!("Reading the inventory…"), move |declared| {
                 view! { <accounts::Accounts shown declared/> }.into_any()
             }),
             Tab::Jobs => {
@@ -271,16 +272,16 @@ fn Head(shown: Shown) -> impl IntoView {
             {shown.is_standby().then(|| view! { <Badge tone=Tone::Quiet text="standby cluster"/> })}
             {paused.then(|| view! { <Badge tone=Tone::Warn text="Patroni is paused"/> })}
             {(!row.drift.is_empty()).then(|| view! {
-                <a href=paths::drift(&row.name)><Badge tone=Tone::Warn text=size::count(row.drift.len(), "difference")/></a>
+                <a href=paths::drift(&row.name)><Badge tone=Tone::Warn text=count!(row.drift.len(), "difference")/></a>
             })}
             {row.running_job.map(|job| view! {
-                <a href=paths::job(job)><Badge tone=Tone::Busy text=format!("job {job} runs")/></a>
+                <a href=paths::job(job)><Badge tone=Tone::Busy text=say!("job {job} runs")/></a>
             })}
         }
     };
     let seen = move || match shown.row.with(|row| row.seen_at_us) {
         Some(at_us) => view! { "Seen "<When at_us=at_us/> }.into_any(),
-        None => "Not looked at yet".into_any(),
+        None => t!("Not looked at yet").into_any(),
     };
     let reasons = move || {
         let reasons = shown.row.with(|row| row.reasons.clone());

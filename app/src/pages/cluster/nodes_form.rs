@@ -1,6 +1,7 @@
 //! Addresses and instance roles of a new cluster, as rows of a form.
 
 use leptos::prelude::*;
+use paddock_tongue::view;
 
 /// A row: a key that stays while rows come and go, address, instance role.
 type Line = (u32, RwSignal<String>, RwSignal<String>);

@@ -10,6 +10,7 @@ use crate::words::{member, shell};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use paddock_events::{ClusterDeclared, ClusterTopology, Problem, ProblemKind};
+use paddock_tongue::{say, t, view};
 
 /// The second tab.
 #[component]
@@ -25,7 +26,7 @@ pub fn Operations(shown: Shown, declared: ClusterDeclared) -> impl IntoView {
     let made_as_standby = declared.upstream.is_some();
     let standby = Memo::new(move |_| made_as_standby || shown.is_standby());
     let leaderless: fn(&ClusterTopology) -> Option<String> =
-        |seen| member::leader(seen).is_none().then(|| "Nobody leads.".to_owned());
+        |seen| member::leader(seen).is_none().then(|| t!("Nobody leads.").to_owned());
     let declared = StoredValue::new(declared);
     view! {
         {locked.map(|problem| view! { <RefusedNote problem id="operate-note"/> })}
@@ -35,7 +36,7 @@ pub fn Operations(shown: Shown, declared: ClusterDeclared) -> impl IntoView {
             <Create shown/>
             <AddReplica shown declared=declared.get_value() locked=stopped/>
             <Operate label="Prepare nodes" locked=stopped offer=shown.offer("add-nodes")
-                note=format!("Brings the nodes of {name} to what the node playbook declares: packages, certificates, HAProxy.")/>
+                note=say!("Brings the nodes of {name} to what the node playbook declares: packages, certificates, HAProxy.")/>
         </div>
         <h2>"Reload"</h2>
         <div class="card ops">
@@ -107,9 +108,9 @@ fn AfterRestore(shown: Shown, stopped: bool) -> impl IntoView {
 #[component]
 pub fn BackupNow(shown: Shown, stopped: bool) -> impl IntoView {
     [
-        ("full", "Back up (full)", "A complete copy. Later ones build on it."),
-        ("diff", "Back up (differential)", "What has changed since the last full backup."),
-        ("incr", "Back up (incremental)", "What has changed since the last backup of any kind."),
+        ("full", t!("Back up (full)"), t!("A complete copy. Later ones build on it.")),
+        ("diff", t!("Back up (differential)"), t!("What has changed since the last full backup.")),
+        ("incr", t!("Back up (incremental)"), t!("What has changed since the last backup of any kind.")),
     ]
     .map(|(kind, label, note)| {
         view! { <Operate label note locked=stopped offer=shown.offer(&format!("backup-{kind}"))/> }
@@ -121,7 +122,7 @@ pub fn BackupNow(shown: Shown, stopped: bool) -> impl IntoView {
 pub fn RestartPending(shown: Shown, stopped: bool) -> impl IntoView {
     let against = Signal::derive(move || {
         let waits = shown.seen().members.iter().any(|one| one.pending_restart);
-        (!waits).then(|| "No member waits for a restart.".to_owned())
+        (!waits).then(|| t!("No member waits for a restart.").to_owned())
     });
     view! {
         <Operate label="Restart pending members" locked=stopped offer=shown.offer("restart-pending") against
@@ -145,9 +146,9 @@ fn AnyCommand() -> impl IntoView {
         Err(why) => wrong.set(Some(Problem {
             code: "app/command-line".into(),
             kind: ProblemKind::Request,
-            what: "the command line cannot be read".into(),
+            what: t!("the command line cannot be read").into(),
             why,
-            fix: "write it as for a shell: pgsql.yml -l pg-test -t pg_hba".into(),
+            fix: t!("write it as for a shell: pgsql.yml -l pg-test -t pg_hba").into(),
         })),
     };
     view! {
@@ -159,7 +160,7 @@ fn AnyCommand() -> impl IntoView {
                     on:input:target=move |event| typed.set(event.target().value())/>
             </label>
             <button disabled=move || planning.pending().get()>
-                {move || if planning.pending().get() { "Reading the nodes…" } else { "Plan" }}
+                {move || if planning.pending().get() { t!("Reading the nodes…") } else { t!("Plan") }}
             </button>
             <div class="wide">
                 {move || wrong.get().map(|problem| view! { <ProblemBox problem/> })}

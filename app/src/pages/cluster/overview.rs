@@ -5,9 +5,9 @@ use super::members::Members;
 use crate::components::{Badge, Copyable, LinkedCluster, RefusedNote, Tone, TopologyPicture, health, routed};
 use crate::pages::operate::{PlanProblem, planner};
 use crate::paths;
-use crate::words::size;
 use leptos::prelude::*;
 use paddock_events::{ClusterLink, ClusterTopology, HealthLevel, LinkKind, ServiceTopology};
+use paddock_tongue::{count, say, t, view};
 use wasm_bindgen::JsCast as _;
 
 /// The first tab.
@@ -40,10 +40,10 @@ fn links(shown: Shown) -> Vec<LinkedCluster> {
         name: link.cluster.clone(),
         source: link.source,
         how: match (link.kind, link.source) {
-            (LinkKind::Standby, true) => "upstream",
-            (LinkKind::Standby, false) => "standby cluster",
-            (LinkKind::Clone, true) => "restored from",
-            (LinkKind::Clone, false) => "clone by PITR",
+            (LinkKind::Standby, true) => t!("upstream"),
+            (LinkKind::Standby, false) => t!("standby cluster"),
+            (LinkKind::Clone, true) => t!("restored from"),
+            (LinkKind::Clone, false) => t!("clone by PITR"),
         },
         health: health(link.health),
     };
@@ -106,7 +106,7 @@ pub fn Create(shown: Shown) -> impl IntoView {
                     aria-describedby="create-note"
                     on:click=move |_| { planning.dispatch(words.clone()); }
                 >
-                    {move || if planning.pending().get() { "Reading the nodes…" } else { "Create" }}
+                    {move || if planning.pending().get() { t!("Reading the nodes…") } else { t!("Create") }}
                 </button>
                 <Copyable text=offer.script/>
                 {offer.playbook.map(|playbook| view! { <Copyable text=playbook/> })}
@@ -139,11 +139,10 @@ fn Services(services: Vec<ServiceTopology>) -> impl IntoView {
                         down if down.starts_with("DOWN") => Tone::Quiet,
                         _ => Tone::Warn,
                     };
-                    let spare = if server.backup { " · spare" } else { "" };
-                    let (sessions, weight) =
-                        (size::count(server.sessions as usize, "session"), server.weight);
+                    let spare = if server.backup { t!(" · spare") } else { "" };
+                    let (sessions, weight) = (count!(server.sessions as usize, "session"), server.weight);
                     view! {
-                        <span class="server" title=format!("weight {weight}")>
+                        <span class="server" title=say!("weight {weight}")>
                             <Badge tone text=server.status/>{server.instance}
                             <small>{format!("{sessions}{spare}")}</small>
                         </span>

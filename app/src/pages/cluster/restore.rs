@@ -11,6 +11,7 @@ use crate::words::shell;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use paddock_events::{ClusterDeclared, NewClone};
+use paddock_tongue::{say, t, view};
 
 /// The form, for a clone or in place.
 #[component]
@@ -44,7 +45,7 @@ pub fn Restore(shown: Shown, declared: ClusterDeclared, locked: bool, in_place: 
     };
     let words = Memo::new(move |_| {
         if fresh.get() && (new.with(|new| new.trim().is_empty()) || nodes.filled().is_empty()) {
-            return Err("name the new cluster and its nodes".to_owned());
+            return Err(t!("name the new cluster and its nodes").to_owned());
         }
         pitr::words(&wish())
     });
@@ -69,14 +70,14 @@ pub fn Restore(shown: Shown, declared: ClusterDeclared, locked: bool, in_place: 
     let stopped = locked || edit_refused.is_some();
     let (title, note, hosts_id) = if in_place {
         (
-            "Restore in place",
-            "This cluster as it was. Its present data are kept aside until you confirm.",
+            t!("Restore in place"),
+            t!("This cluster as it was. Its present data are kept aside until you confirm."),
             "free-for-restore",
         )
     } else {
         (
-            "Clone to a point in time",
-            "Another cluster from the backups of this one; this one is not touched.",
+            t!("Clone to a point in time"),
+            t!("Another cluster from the backups of this one; this one is not touched."),
             "free-for-clone",
         )
     };
@@ -91,7 +92,7 @@ pub fn Restore(shown: Shown, declared: ClusterDeclared, locked: bool, in_place: 
                         <select prop:value=into on:change:target=move |event| into.set(event.target().value())>
                             <option value="">"a new cluster"</option>
                             {others.into_iter().map(|one| {
-                                let label = format!("{one}: its data are replaced");
+                                let label = say!("{one}: its data are replaced");
                                 view! { <option value=one>{label}</option> }
                             }).collect_view()}
                         </select>

@@ -5,6 +5,7 @@ use crate::words::span::{Span, replayed, serving};
 use crate::words::{size, time};
 use leptos::prelude::*;
 use paddock_events::ClusterBackups;
+use paddock_tongue::{say, t, view};
 
 /// The line, a slider on it, and what a restore to the picked moment would begin from. Nothing where nothing can be restored.
 #[component]
@@ -21,7 +22,12 @@ pub fn Timeline(cluster: String, backups: ClusterBackups) -> impl IntoView {
         .map(|one| {
             let class = if one.error { "mark bad".to_owned() } else { format!("mark {}", one.kind) };
             let left = format!("left:{:.3}%", span.percent(one.stop_us));
-            let title = format!("{} ({}), ended {}", one.label, one.kind, time::utc(one.stop_us));
+            let title = say!(
+                "{label} ({kind}), ended {end}",
+                label = one.label,
+                kind = one.kind,
+                end = time::utc(one.stop_us)
+            );
             view! { <span class=class style=left title=title></span> }
         })
         .collect_view();
@@ -31,8 +37,8 @@ pub fn Timeline(cluster: String, backups: ClusterBackups) -> impl IntoView {
         backups.with_value(|all| {
             let from = serving(&all.backups, at_us)?;
             let wal = replayed(all, from, at_us).map_or_else(
-                || "an unknown amount of WAL".to_owned(),
-                |bytes| format!("about {} of WAL", size::bytes(bytes)),
+                || t!("an unknown amount of WAL").to_owned(),
+                |bytes| say!("about {size} of WAL", size = size::bytes(bytes)),
             );
             Some((from.label.clone(), from.kind.clone(), from.size_bytes, wal))
         })
@@ -40,10 +46,10 @@ pub fn Timeline(cluster: String, backups: ClusterBackups) -> impl IntoView {
     let said = move || match served() {
         Some((label, kind, bytes, wal)) => view! {
             "From "<code>{label}</code>
-            {format!(" ({kind}): {} of files, then {wal} replayed", size::bytes(bytes))}
+            {say!(" ({kind}): {size} of files, then {wal} replayed", size = size::bytes(bytes))}
         }
         .into_any(),
-        None => "No backup had ended by then.".into_any(),
+        None => t!("No backup had ended by then.").into_any(),
     };
     let moment =
         move || format!("{} {}", time::date(picked.get() * 1_000_000), time::clock(picked.get() * 1_000_000));

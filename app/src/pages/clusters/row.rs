@@ -9,6 +9,7 @@ use crate::words::html::{Html, written};
 use crate::words::{size, spark, time};
 use leptos::prelude::*;
 use paddock_events::{ClusterRow, HealthLevel, MemberRole, RowBackup, RowMember};
+use paddock_tongue::{count, escaped, say, t, view};
 
 /// Members that are shown each by itself.
 const MEMBERS: usize = 7;
@@ -85,7 +86,7 @@ fn badge(html: Html, tone: Tone, text: &str) -> Html {
 fn job(row: &ClusterRow) -> Html {
     let Some(job) = row.running_job else { return Html::default() };
     let link = Html::default().tag("<a class=\"job-link\" href=\"").text(&paths::job(job)).tag("\">");
-    badge(link, Tone::Busy, &format!("job {job}")).tag("</a>")
+    badge(link, Tone::Busy, &say!("job {job}")).tag("</a>")
 }
 
 fn state(row: &ClusterRow) -> Html {
@@ -119,11 +120,13 @@ fn members(row: &ClusterRow) -> Html {
         // As it should be needs no sign: what has one catches the eye.
         let sign = if tone == Tone::Good { "" } else { sign };
         let role = role_word(member.role).map(str::to_owned);
-        let role =
-            role.or_else(|| declared(&member.instance).map(|(_, _, role)| format!("{role} (declared)")));
-        let lag = member.lag_bytes.map_or(String::new(), |lag| format!(", lag {}", size::bytes(lag)));
-        let whole =
-            format!("{}: {}, {state}{lag}", member.instance, role.unwrap_or_else(|| "not declared".into()));
+        let role = role.or_else(|| declared(&member.instance).map(|(_, _, role)| say!("{role} (declared)")));
+        let lag = member.lag_bytes.map_or(String::new(), |lag| say!(", lag {lag}", lag = size::bytes(lag)));
+        let whole = format!(
+            "{}: {}, {state}{lag}",
+            member.instance,
+            role.unwrap_or_else(|| t!("not declared").into())
+        );
         let html = html.tag("<span class=\"m ").tag(class).tag(if member.leads() { " leads" } else { "" });
         let html = html.tag("\" title=\"").text(&whole).tag("\"><span aria-hidden=\"true\">");
         let html = html.tag(letter).text(short).tag(sign).tag("</span><span class=\"sr\">");
@@ -145,7 +148,11 @@ fn lag(row: &ClusterRow) -> Html {
     if !line.is_empty() {
         let size = format!("0 0 {} {}", spark::WIDTH, spark::HEIGHT);
         html = html.tag("<svg class=\"spark\" viewBox=\"").text(&size);
-        html = html.tag("\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><title>The last 30 minutes</title><path d=\"");
+        html = html.tag(concat!(
+            "\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><title>",
+            escaped!("The last 30 minutes"),
+            "</title><path d=\""
+        ));
         html = html.text(&line).tag("\"></path></svg>");
     }
     html.tag("<span>").text(&row.max_lag_bytes.map_or("–".to_owned(), size::bytes)).tag("</span>")
@@ -153,13 +160,18 @@ fn lag(row: &ClusterRow) -> Html {
 
 fn backup(row: &ClusterRow, now_us: i64) -> Html {
     match row.backup {
-        None => {
-            Html::default().tag("<span class=\"quiet\" title=\"Its repository was not read yet.\">–</span>")
+        None => Html::default().tag(concat!(
+            "<span class=\"quiet\" title=\"",
+            escaped!("Its repository was not read yet."),
+            "\">–</span>"
+        )),
+        Some(RowBackup { stop_us: None, .. }) => {
+            Html::default().tag(concat!("<span class=\"warn\">", escaped!("none"), "</span>"))
         }
-        Some(RowBackup { stop_us: None, .. }) => Html::default().tag("<span class=\"warn\">none</span>"),
         Some(RowBackup { stop_us: Some(stop_us), read_us }) => {
             let old = if now_us - stop_us > OLD_BACKUP_US { " class=\"warn\"" } else { "" };
-            let title = format!("Ended {}; read {}.", time::utc(stop_us), time::utc(read_us));
+            let title =
+                say!("Ended {end}; read {read}.", end = time::utc(stop_us), read = time::utc(read_us));
             moment(Html::default().tag("<time").tag(old), stop_us, &title, now_us)
         }
     }
@@ -168,7 +180,7 @@ fn backup(row: &ClusterRow, now_us: i64) -> Html {
 fn seen(row: &ClusterRow, now_us: i64) -> Html {
     match row.seen_at_us {
         Some(at_us) => moment(Html::default().tag("<time"), at_us, &time::utc(at_us), now_us),
-        None => Html::default().tag("not yet"),
+        None => Html::default().tag(escaped!("not yet")),
     }
 }
 
@@ -182,11 +194,10 @@ fn drift(row: &ClusterRow) -> Html {
     if row.drift.is_empty() {
         // Without an answer there is nothing to compare.
         let compared = !matches!(row.health, HealthLevel::Unknown | HealthLevel::NotCreated);
-        return Html::default().tag(if compared { "none" } else { "–" });
+        return Html::default().tag(if compared { escaped!("none") } else { "–" });
     }
     let all = row.drift.join("; ");
     let html = Html::default().tag("<a class=\"warn\" href=\"").text(&paths::drift(&row.name));
-    let html =
-        html.tag("\" title=\"").text(&all).tag("\">").text(&size::count(row.drift.len(), "difference"));
+    let html = html.tag("\" title=\"").text(&all).tag("\">").text(&count!(row.drift.len(), "difference"));
     html.tag("<span class=\"sr\">: ").text(&all).tag("</span></a>")
 }

@@ -9,6 +9,7 @@ use crate::words::html::{Html, written};
 use leptos::ev;
 use leptos::html;
 use leptos::prelude::*;
+use paddock_tongue::{escaped, say, t, view};
 use web_sys::Element;
 
 /// Id of what scrolls.
@@ -211,13 +212,19 @@ fn pages(fleet: Fleet) -> Html {
     if !earlier && !later {
         return Html::default();
     }
-    let mut html = Html::default().tag("<nav class=\"pages\" aria-label=\"Pages\"><span class=\"note num\">");
-    html = html.text(&format!("Page {} of {}", wanted.page, all.div_ceil(PAGE))).tag("</span>");
+    let mut html = Html::default().tag(concat!(
+        "<nav class=\"pages\" aria-label=\"",
+        escaped!("Pages"),
+        "\"><span class=\"note num\">"
+    ));
+    html = html
+        .text(&say!("Page {page} of {pages}", page = wanted.page, pages = all.div_ceil(PAGE)))
+        .tag("</span>");
     if earlier {
-        html = page(html, wanted.page - 1, "Previous page");
+        html = page(html, wanted.page - 1, t!("Previous page"));
     }
     if later {
-        html = page(html, wanted.page + 1, "Next page");
+        html = page(html, wanted.page + 1, t!("Next page"));
     }
     html.tag("</nav>")
 }

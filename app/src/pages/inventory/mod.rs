@@ -9,13 +9,14 @@ use super::history::recalled;
 use crate::api::ApiError;
 use crate::components::{Badge, ProblemBox, RefusedNote, Tone, When, YamlEditor, load};
 use crate::words::change::{ChangedLine, Mark, change};
-use crate::words::{ends, size};
+use crate::words::ends;
 use crate::{api, paths};
 use leptos::ev;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
 use paddock_events::{FindingLevel, FindingRow, InventoryPage, RevisionId, Saved, Verdict};
+use paddock_tongue::{count, say, t, view};
 use std::time::Duration;
 use views::Views;
 
@@ -96,8 +97,8 @@ fn Inventory(page: InventoryPage) -> impl IntoView {
         }
     });
     let state = move || match draft.base.get() {
-        Some(revision) => format!("Revision {revision}"),
-        None => "Not saved yet".to_owned(),
+        Some(revision) => say!("Revision {revision}"),
+        None => t!("Not saved yet").to_owned(),
     };
     view! {
         <div class="head">
@@ -133,8 +134,8 @@ fn ToRestore(name: String, source: String) -> impl IntoView {
     let operations = paths::cluster_tab(&source, "operations");
     view! {
         <p class="told" role="status">
-            {format!("{name} is in the text. Save it and create the cluster; then restore into it from the ")}
-            <a href=operations>{format!("operations of {source}")}</a>
+            {say!("{name} is in the text. Save it and create the cluster; then restore into it from the ")}
+            <a href=operations>{say!("operations of {source}")}</a>
             ", with \"Clone to a point in time\"."
         </p>
     }
@@ -220,8 +221,8 @@ fn Findings(
             view! { <Badge tone=Tone::Good text="no findings"/> }.into_any()
         } else {
             view! {
-                {(errors > 0).then(|| view! { <Badge tone=Tone::Bad text=size::count(errors, "error")/> })}
-                {(warnings > 0).then(|| view! { <Badge tone=Tone::Warn text=size::count(warnings, "warning")/> })}
+                {(errors > 0).then(|| view! { <Badge tone=Tone::Bad text=count!(errors, "error")/> })}
+                {(warnings > 0).then(|| view! { <Badge tone=Tone::Warn text=count!(warnings, "warning")/> })}
             }
             .into_any()
         }
@@ -232,8 +233,8 @@ fn Findings(
             .into_iter()
             .map(|row| {
                 let (tone, word) = match row.level {
-                    FindingLevel::Error => (Tone::Bad, "error"),
-                    FindingLevel::Warning => (Tone::Warn, "warning"),
+                    FindingLevel::Error => (Tone::Bad, t!("error")),
+                    FindingLevel::Warning => (Tone::Warn, t!("warning")),
                 };
                 let (line, column) = (row.line, row.column);
                 let fix = row.fixed_text.filter(|_| !locked).map(|fixed| {
@@ -298,7 +299,7 @@ fn Save(draft: Draft, locked: bool) -> impl IntoView {
         save.value().get().map(|answer| match answer {
             Ok(Saved::Revision { revision }) => view! {
                 <p class="told good" role="status">
-                    {format!("Saved as revision {revision}. ")}<a href=paths::CLUSTERS>"To the clusters"</a>
+                    {say!("Saved as revision {revision}. ")}<a href=paths::CLUSTERS>"To the clusters"</a>
                 </p>
             }
             .into_any(),
@@ -315,7 +316,7 @@ fn Save(draft: Draft, locked: bool) -> impl IntoView {
                     on:input:target=move |event| message.set(event.target().value())/>
             </label>
             <button class="primary" disabled=move || locked || save.pending().get() || !draft.is_changed()>
-                {move || if save.pending().get() { "Saving…" } else { "Save" }}
+                {move || if save.pending().get() { t!("Saving…") } else { t!("Save") }}
             </button>
         </form>
         {told}
@@ -349,7 +350,7 @@ fn Conflict(
     };
     view! {
         <section class="told warn" role="alert" aria-label="Conflict">
-            <h2>{format!("Revision {newest} was saved while you were editing, in the same lines")}</h2>
+            <h2>{say!("Revision {newest} was saved while you were editing, in the same lines")}</h2>
             <p>"Your text is still in the editor. The difference from theirs to yours:"</p>
             {lines}
             <div class="row">

@@ -8,6 +8,7 @@ use crate::words::change::{Mark, change};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use paddock_events::{InventoryQuery, InventoryViews, RenderedText, ResolvedValue, TextProblem};
+use paddock_tongue::{say, t, view};
 use std::time::Duration;
 
 /// Where the editor shall go.
@@ -101,8 +102,8 @@ pub fn Views(draft: Draft, jump: Jump) -> impl IntoView {
         <section class="views" aria-labelledby="views-title">
             <div class="row">
                 <h2 id="views-title">"What the text means"</h2>
-                {button(View::Files, "Rendered files")}
-                {button(View::Values, "Resolved values")}
+                {button(View::Files, t!("Rendered files"))}
+                {button(View::Values, t!("Resolved values"))}
             </div>
             <Show when=move || open.get().is_some()>
                 <div class="row choose">
@@ -117,7 +118,7 @@ pub fn Views(draft: Draft, jump: Jump) -> impl IntoView {
                         "Member"
                         <select on:change:target=move |event| instance.set(event.target().value().parse().ok())>
                             <option value="" selected=move || instance.get().is_none()>
-                                {move || if open.get() == Some(View::Files) { "the primary" } else { "all members" }}
+                                {move || if open.get() == Some(View::Files) { t!("the primary") } else { t!("all members") }}
                             </option>
                             {options}
                         </select>
@@ -151,7 +152,7 @@ fn Placed(problem: TextProblem, jump: Jump) -> impl IntoView {
     let place = problem.place.map(|place| {
         view! {
             <p><button type="button" class="small" on:click=move |_| jump.set(Some(place))>
-                {format!("Go to line {}", place.0)}
+                {say!("Go to line {line}", line = place.0)}
             </button></p>
         }
     });
@@ -167,15 +168,15 @@ fn Placed(problem: TextProblem, jump: Jump) -> impl IntoView {
 /// What a file's badge says: what changes against the saved revision.
 pub fn standing(file: &RenderedText) -> (Tone, String) {
     let (now, saved) = match (&file.text, &file.saved) {
-        (Err(_), _) => return (Tone::Bad, "cannot be rendered".to_owned()),
+        (Err(_), _) => return (Tone::Bad, t!("cannot be rendered").to_owned()),
         (Ok(_), None) => return (Tone::Warn, "new".to_owned()),
-        (Ok(now), Some(_)) if now.is_empty() => return (Tone::Warn, "removed".to_owned()),
+        (Ok(now), Some(_)) if now.is_empty() => return (Tone::Warn, t!("removed").to_owned()),
         (Ok(now), Some(saved)) => (now, saved),
     };
     let lines = change(saved, now);
     let count = |mark| lines.iter().filter(|line| line.0 == mark).count();
     match (count(Mark::Added), count(Mark::Removed)) {
-        (0, 0) => (Tone::Quiet, "as saved".to_owned()),
+        (0, 0) => (Tone::Quiet, t!("as saved").to_owned()),
         (added, removed) => (Tone::Warn, format!("+{added} −{removed}")),
     }
 }
@@ -225,7 +226,7 @@ fn Files(seen: Memo<InventoryViews>, jump: Jump) -> impl IntoView {
         };
         Some(view! {
             <div class="file">
-                <p class="note"><code>{file.path}</code>{format!(" on {member}")}</p>
+                <p class="note"><code>{file.path}</code>{say!(" on {member}")}</p>
                 {difference}
                 {whole}
             </div>
@@ -261,7 +262,7 @@ fn Values(seen: Memo<InventoryViews>, jump: Jump) -> impl IntoView {
     });
     let count = move || {
         let all = seen.with(|seen| seen.values.len());
-        format!("{} of {all}", rows.with(Vec::len))
+        say!("{shown} of {all}", shown = rows.with(Vec::len))
     };
     let drawn = move || {
         let rows = rows.get().into_iter().map(|row| {
@@ -269,7 +270,7 @@ fn Values(seen: Memo<InventoryViews>, jump: Jump) -> impl IntoView {
                 view! {
                     " "
                     <button type="button" class="quiet small" on:click=move |_| jump.set(Some((line, column)))>
-                        {format!("line {line}")}
+                        {say!("line {line}")}
                     </button>
                 }
             });

@@ -12,6 +12,7 @@ use leptos::wasm_bindgen::JsValue;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_query_map};
 use paddock_events::{LogFilter, Stream};
+use paddock_tongue::{say, t, view};
 use std::time::Duration;
 
 /// How long after the last change the address follows.
@@ -93,11 +94,11 @@ pub fn Bar(log: Log, hosts: Vec<(String, String)>, steps: Vec<(String, String)>)
     let count = move || {
         log.changed.track();
         let (count, total) = log.with(|sheet| (sheet.count, sheet.total));
-        let lines = if total == 1 { "line" } else { "lines" };
+        let lines = if total == 1 { t!("line") } else { t!("lines") };
         if log.filter.with(LogFilter::is_all) {
             format!("{} {lines}", size::grouped(total))
         } else {
-            format!("{} of {} {lines}", size::grouped(count), size::grouped(total))
+            say!("{count} of {total} {lines}", count = size::grouped(count), total = size::grouped(total))
         }
     };
     let follow = log.follow;
@@ -152,7 +153,7 @@ pub fn Bar(log: Log, hosts: Vec<(String, String)>, steps: Vec<(String, String)>)
                     type="button" class="small" aria-pressed=move || follow.get().to_string()
                     on:click=move |_| { follow.update(|follow| *follow = !*follow); }
                 >
-                    {move || if follow.get() { "Pause" } else { "Follow" }}
+                    {move || if follow.get() { t!("Pause") } else { t!("Follow") }}
                 </button>
                 <Copy log/>
             </span>
@@ -173,10 +174,10 @@ fn Copy(log: Log) -> impl IntoView {
         Ok::<_, ApiError>(if write(&text).await { Some(lines) } else { None })
     });
     let said = move || match copy.value().get() {
-        Some(Ok(Some(COPIED..))) => format!("The last {} lines are copied", size::grouped(COPIED)),
-        Some(Ok(Some(1))) => "1 line is copied".to_owned(),
-        Some(Ok(Some(lines))) => format!("{} lines are copied", size::grouped(lines)),
-        Some(Ok(None)) => "The browser did not let the page copy. Download the lines instead.".to_owned(),
+        Some(Ok(Some(COPIED..))) => say!("The last {lines} lines are copied", lines = size::grouped(COPIED)),
+        Some(Ok(Some(1))) => t!("1 line is copied").to_owned(),
+        Some(Ok(Some(lines))) => say!("{lines} lines are copied", lines = size::grouped(lines)),
+        Some(Ok(None)) => t!("The browser did not let the page copy. Download the lines instead.").to_owned(),
         Some(Err(_)) | None => String::new(),
     };
     view! {
@@ -211,15 +212,20 @@ pub fn Pages(log: Log, address: Address) -> impl IntoView {
     let which = if count == 0 {
         String::new()
     } else {
-        format!("Lines {} to {} of {}", size::grouped(from + 1), size::grouped(to), size::grouped(count))
+        say!(
+            "Lines {from} to {to} of {all}",
+            from = size::grouped(from + 1),
+            to = size::grouped(to),
+            all = size::grouped(count)
+        )
     };
     view! {
         <nav class="no-script log-pages" aria-label="Pages of the output">
             <span class="note num">{which}</span>
-            {link(0, "First", from > 0)}
-            {link(from.saturating_sub(rows), "Previous", from > 0)}
-            {link(to, "Next", to < count)}
-            {link(count.saturating_sub(rows), "Last", to < count)}
+            {link(0, t!("First"), from > 0)}
+            {link(from.saturating_sub(rows), t!("Previous"), from > 0)}
+            {link(to, t!("Next"), to < count)}
+            {link(count.saturating_sub(rows), t!("Last"), to < count)}
         </nav>
     }
 }

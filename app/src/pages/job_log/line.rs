@@ -2,6 +2,7 @@
 
 use crate::words::{ansi, time};
 use paddock_events::{Event, EventKind, Stream};
+use paddock_tongue::t;
 
 /// One line of output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,9 +51,9 @@ impl LogLine {
 /// What a stream is called among the levels.
 pub fn level(stream: Stream) -> &'static str {
     match stream {
-        Stream::Out => "Output",
-        Stream::Err => "Warnings and errors",
-        Stream::Diff => "Differences",
-        Stream::Engine => "Words of Paddock",
+        Stream::Out => t!("Output"),
+        Stream::Err => t!("Warnings and errors"),
+        Stream::Diff => t!("Differences"),
+        Stream::Engine => t!("Words of Paddock"),
     }
 }

@@ -11,6 +11,7 @@ use leptos::ev;
 use leptos::html::Div;
 use leptos::prelude::*;
 use paddock_events::LogPlace;
+use paddock_tongue::{t, view};
 use std::time::Duration;
 
 /// New lines are drawn so often at most: nobody reads faster, and the page stays free for who uses it.
@@ -209,7 +210,7 @@ pub fn LogPane(
     };
     let empty = move || {
         let all = log.filter.with(|filter| filter.is_all());
-        (count.get() == 0).then_some(if all { "No lines yet." } else { "No line fits." })
+        (count.get() == 0).then_some(if all { t!("No lines yet.") } else { t!("No line fits.") })
     };
     view! {
         <section class="log-box" aria-label="Output">
