@@ -22,7 +22,11 @@ const SAME: &[(&str, &[&str])] = &[
             "bin/pgsql-add {} {addr}",
             "bin/pgsql-hba {only}",
             "bin/pgsql-svc {only}",
-            "import init,{{hydrate}} from {js:?};await init({{module_or_path:{wasm:?}}});await hydrate();performance.mark('hydrated');",
+            "for(const kind of['error','unhandledrejection'])addEventListener(kind,({{error,reason}})=>{{\
+             if((error??reason)instanceof WebAssembly.RuntimeError)document.getElementById('stopped').hidden=false}});\
+             await new Promise(go=>{{requestAnimationFrame(()=>setTimeout(go));setTimeout(go,{UNPAINTED_MS})}});\
+             const wasm=fetch({wasm:?}),[{{default:init,hydrate}}]=await Promise.all([import({js:?}),import({loader:?})]);\
+             await init({{module_or_path:wasm}});await hydrate();performance.mark('hydrated');",
             "paddock user grant",
             "paddock user revoke",
             "pgsql-rm.yml -l {}",
