@@ -1,15 +1,18 @@
 // What a browser loads before the landing page lives, how soon it does, and that pages whose code comes later live as well.
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { availableParallelism, loadavg } from 'node:os';
 import { after, before, test } from 'node:test';
-import { open, signedIn } from './browser.mjs';
+import { brotliCompressSync, constants } from 'node:zlib';
+import { lives, open, signedIn } from './browser.mjs';
 
+/** Milliseconds by a processor four times as slow, on loopback. */
+const HYDRATED_MS = 1000;
 /**
- * Milliseconds, on loopback by a processor four times as slow, with the unoptimised server of the tests. The goals are 200 and
- * 1000; these hold what has been reached where nothing else runs, and only ever fall.
+ * After a page of three bytes, which takes 110 to 150 of the goal's 200 ms here; our page without scripts, style of other pages and
+ * icon takes 210 to 320 (docs/decisions/0026). What ours takes more is our doing: it only ever falls.
  */
-const PAINTED_MS = 900;
-const HYDRATED_MS = 1500;
+const PAINT_MORE_MS = 300;
 const SLOWDOWN = 4;
 /** The machine runs other tests beside this one: the median of some loads counts, and of such rounds the best. */
 const LOADS = 7;
@@ -35,15 +38,21 @@ const PAGES = {
 let browser;
 let context;
 let bound;
+/** Serves the page of three bytes. */
+let tiny;
 
 before(async () => {
+  tiny = createServer((_, answer) => answer.setHeader('content-type', 'text/html').end('<p>'.padEnd(4, 'x'))).listen(0, '127.0.0.1');
   browser = await open();
   let page;
   ({ page, context } = await signedIn(browser));
   await declare(page, 'pg-test');
   ({ first_load: bound } = await (await fetch(new URL('/pkg/manifest.json', process.env.PADDOCK_URL))).json());
 });
-after(() => browser?.close());
+after(async () => {
+  await browser?.close();
+  tiny.close();
+});
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 const isCode = (url) => /\.(js|wasm|css)$/.test(new URL(url).pathname);
@@ -72,13 +81,31 @@ async function watched(of = context) {
   return { page, said };
 }
 
-/** Loads the landing page with nothing kept from before and tells what came and when. */
-async function firstLoad() {
+/** A new page of a browser that has kept nothing, on the slow processor. */
+async function fresh() {
   const { page, said } = await watched();
   const session = await context.newCDPSession(page);
   await session.send('Network.enable');
   await session.send('Network.setCacheDisabled', { cacheDisabled: true });
   await session.send('Emulation.setCPUThrottlingRate', { rate: SLOWDOWN });
+  return { page, said, session };
+}
+
+const paint = (page) => page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime);
+
+/** When the page of three bytes is painted. */
+async function least() {
+  const { page } = await fresh();
+  await page.goto(`http://127.0.0.1:${tiny.address().port}/`);
+  await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
+  const painted = await paint(page);
+  await page.close();
+  return painted;
+}
+
+/** Loads the landing page and tells what came and when. */
+async function firstLoad() {
+  const { page, said, session } = await fresh();
   const urls = new Map();
   const files = [];
   session.on('Network.requestWillBeSent', ({ requestId, request }) => urls.set(requestId, request.url));
@@ -99,35 +126,55 @@ async function firstLoad() {
   });
   await page.goto('/');
   await page.waitForLoadState('networkidle');
+  const style = await page.evaluate(() => document.querySelector('style').textContent);
+  // As the server compresses pages; it comes in this one.
+  const options = { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } };
+  files.push(['the style sheet', brotliCompressSync(style, options).length]);
+  const painted = await paint(page);
   const times = await page.evaluate(() => ({
-    painted: performance.getEntriesByName('first-contentful-paint')[0].startTime,
     hydrated: performance.getEntriesByName('hydrated')[0].startTime,
     shift: window.shift,
     moved: window.moved,
   }));
   await page.close();
   assert.deepEqual(said, []);
-  return { files, bytes: files.reduce((sum, [, bytes]) => sum + bytes, 0), ...times };
+  return { files, bytes: files.reduce((sum, [, bytes]) => sum + bytes, 0), painted, ...times };
 }
 
 test('the landing page loads little, shows itself at once and answers within a second', async (t) => {
-  const best = { painted: Infinity, hydrated: Infinity };
-  for (let round = 0; round < ROUNDS && (best.painted > PAINTED_MS || best.hydrated > HYDRATED_MS); round += 1) {
+  const best = { more: Infinity, hydrated: Infinity };
+  for (let round = 0; round < ROUNDS && (best.more > PAINT_MORE_MS || best.hydrated > HYDRATED_MS); round += 1) {
     const loads = [];
-    for (let n = 0; n < LOADS; n += 1) loads.push(await firstLoad());
-    for (const name of Object.keys(best)) best[name] = Math.min(best[name], median(loads.map((load) => load[name])));
+    for (let n = 0; n < LOADS; n += 1) loads.push({ least: await least(), ...await firstLoad() });
+    const middle = (name) => Math.round(median(loads.map((load) => load[name])));
+    best.more = Math.min(best.more, middle('painted') - middle('least'));
+    best.hydrated = Math.min(best.hydrated, middle('hydrated'));
     if (round === 0) loads[0].files.forEach(([name, bytes]) => t.diagnostic(`${bytes} bytes: ${name}`));
-    t.diagnostic(`${loads[0].bytes} bytes of ${bound}; ${loads.map(({ painted, hydrated }) => `${Math.round(painted)}/${Math.round(hydrated)}`).join(' ')} ms painted/hydrated`);
+    t.diagnostic(`${loads[0].bytes} bytes of ${bound}; painted after ${middle('painted')} ms, three bytes after ${middle('least')}; hydrated after ${middle('hydrated')} ms; load ${loadavg()[0].toFixed(1)}`);
     for (const { files, bytes, shift, moved } of loads) {
       assert.ok(files.some(([name]) => name.endsWith('.wasm')), 'the WASM is among what was counted');
       assert.ok(bytes <= bound, `${bytes} bytes, ${bound} at most: ${JSON.stringify(files)}`);
       assert.equal(shift.toFixed(2), '0.00', `nothing moves when the page comes to life: ${moved.join('; ')}`);
     }
   }
-  // A page of three bytes takes 400 ms to be painted where ten programs want two processors: times are told, not judged, there.
+  // Where ten programs want two processors, times are told, not judged.
   if (loadavg()[0] > availableParallelism()) return t.diagnostic('the machine is busy: its times are not judged');
-  assert.ok(best.painted <= PAINTED_MS, `painted after ${best.painted} ms`);
+  assert.ok(best.more <= PAINT_MORE_MS, `painted ${best.more} ms after a page of three bytes`);
   assert.ok(best.hydrated <= HYDRATED_MS, `hydrated after ${best.hydrated} ms`);
+});
+
+test('a page whose code has stopped says so', async () => {
+  const { page } = await watched();
+  await page.goto('/');
+  const told = page.getByRole('alert').filter({ hasText: 'This page has stopped' });
+  assert.ok(!await told.isVisible());
+  // What a trap of WASM throws, wherever it is thrown.
+  await page.evaluate(() => { setTimeout(() => { throw new WebAssembly.RuntimeError('unreachable'); }); });
+  await told.waitFor();
+  await told.getByRole('link', { name: 'Load the page anew' }).click();
+  await told.waitFor({ state: 'hidden' });
+  await lives(page);
+  await page.close();
 });
 
 test('every page comes to life when it is visited directly', async () => {

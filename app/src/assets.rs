@@ -20,6 +20,9 @@ pub struct Assets {
     pub wasm: String,
     /// All style sheets as one.
     pub css: String,
+    /// Their text, for whoever has read it: pages carry it then, and are painted without waiting for a second answer.
+    #[serde(skip)]
+    pub style: String,
     /// The files of each part that is loaded on demand.
     pub parts: BTreeMap<String, Vec<String>>,
 }
@@ -32,6 +35,7 @@ impl Default for Assets {
             loader: "paddock.loader.js".into(),
             wasm: "paddock.wasm".into(),
             css: "paddock.css".into(),
+            style: String::new(),
             parts: BTreeMap::new(),
         }
     }

@@ -9,6 +9,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 /// itself included.
 #[wasm_bindgen]
 pub async fn hydrate() {
+    // What a release loads has no words for it.
+    #[cfg(debug_assertions)]
     console_error_panic_hook::set_once();
     let Some(body) = document().body() else { return };
     hydrate_from_async(body, App).await.forget();

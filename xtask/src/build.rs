@@ -59,7 +59,7 @@ pub fn server(toolchain: &Toolchain, profile: Profile) -> Result<()> {
 }
 
 fn browser(toolchain: &Toolchain) -> Result<()> {
-    let mut wasm = toolchain.cargo();
+    let mut wasm = toolchain.lean();
     wasm.args(["build", "-p", "frontend", "--profile", "wasm", "--target", "wasm32-unknown-unknown"]);
     command::logged(&mut wasm, "frontend.log")
 }

@@ -1,8 +1,9 @@
-//! Which Rust toolchain builds the product: one that has the browser's standard library.
+//! Which Rust toolchain builds the product: one that has the browser's standard library, and its source.
 //!
 //! The server and the browser's half share one compiler and one target directory. rustup's toolchain is taken
-//! when it has, or can fetch, `wasm32-unknown-unknown`; where it cannot, Debian's compiler for browsers is
-//! (`rustc-web`), with a standard library built once from its own source. See docs/decisions/0008.
+//! when it has, or can fetch, both for `wasm32-unknown-unknown`; where it cannot, Debian's compiler for browsers is
+//! (`rustc-web`), with a standard library built once from its own source. What browsers load is built with that source once
+//! more, for size ([`Toolchain::lean`]); the library itself serves clippy. See docs/decisions/0026.
 
 use crate::rights::{self, Need, Rights};
 use crate::{command, place, report};
@@ -45,6 +46,20 @@ impl Toolchain {
         cargo
     }
 
+    /// cargo for what browsers load: the standard library is compiled with it, for size, and code that stops says nothing.
+    ///
+    /// The words of every possible stop, and what formats them, are a twelfth of what the landing page loads, for nobody but
+    /// whoever debugs: a build without this has them. Both are unstable, which the compiler's own switch lets through.
+    pub fn lean(&self) -> Command {
+        let mut cargo = self.cargo();
+        cargo.env("RUSTC_BOOTSTRAP", "1");
+        cargo.args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"]);
+        cargo.arg("--config").arg(format!(
+            "target.{WASM}.rustflags=[\"--cfg\", \"erase_components\", \"-Zunstable-options\", \"-Cpanic=immediate-abort\"]"
+        ));
+        cargo
+    }
+
     fn program(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(place::root()).env_remove("LD_LIBRARY_PATH").env_remove("CARGO");
@@ -63,7 +78,13 @@ impl Toolchain {
         Self { name: Some(DEBIAN.into()), linker: Some(DEBIAN_LINKER.into()) }
     }
 
-    /// Compiles and links a crate that uses `std` for the browser: the only proof that it can.
+    fn has_source(&self) -> bool {
+        let sysroot = command::output(self.program("rustc").args(["--print", "sysroot"]));
+        sysroot
+            .is_ok_and(|at| Path::new(at.trim()).join("lib/rustlib/src/rust/library/std/Cargo.toml").exists())
+    }
+
+    /// Has the standard library's source, compiles and links a crate that uses `std` for the browser: the only proof that it can.
     fn works(&self) -> bool {
         let folder = place::notes();
         let source = folder.join("probe.rs");
@@ -79,7 +100,7 @@ impl Toolchain {
         if let Some(linker) = &self.linker {
             rustc.arg("-C").arg(format!("linker={}", linker.display()));
         }
-        written && command::succeeds_within(&mut rustc, Duration::from_secs(60))
+        written && self.has_source() && command::succeeds_within(&mut rustc, Duration::from_secs(60))
     }
 }
 
@@ -91,11 +112,11 @@ pub fn choose() -> Result<Toolchain> {
             return Ok(candidate);
         }
     }
-    report::say("the toolchain has no standard library for the browser");
-    let mut add = present.program("rustup");
-    add.args(["target", "add", WASM]);
-    if report::step("rustup target add wasm32-unknown-unknown", || {
-        Ok(command::succeeds_within(&mut add, RUSTUP_BOUND) && present.works())
+    report::say("the toolchain has no standard library for the browser, or not its source");
+    let rustup =
+        |words: [&str; 3]| command::succeeds_within(present.program("rustup").args(words), RUSTUP_BOUND);
+    if report::step("rustup target add wasm32-unknown-unknown, and rust-src", || {
+        Ok(rustup(["target", "add", WASM]) && rustup(["component", "add", "rust-src"]) && present.works())
     })? {
         return Ok(present);
     }

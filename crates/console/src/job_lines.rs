@@ -173,8 +173,9 @@ fn too_large(id: JobId, lines: usize) -> Problem {
 
 impl Book {
     fn take(&mut self, batches: &[PackedEvents]) -> Result<(), Problem> {
+        let mut stored = String::new();
         for batch in batches {
-            let stored = batch.unpack().map_err(from_store)?;
+            batch.unpack(&mut stored).map_err(from_store)?;
             self.lines.take(&stored).map_err(|error| internal("the job's output cannot be read", &error))?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use crate::audit::{self, NewAudit};
 use crate::database::{Asking as _, to_i64, to_u64};
 use crate::jobs::JobState;
 use crate::leases;
-use crate::pack::{pack_lines, unpack_lines, unpack_text};
+use crate::pack::{pack_lines, unpack_lines, unpack_text_into};
 use crate::{Store, StoreError};
 use paddock_events::{Event, EventKind, JobId, JobOutcome};
 
@@ -34,9 +34,11 @@ pub struct PackedEvents {
 }
 
 impl PackedEvents {
-    /// One event per line, as JSON. It takes the processor for a while, so it is not done by whoever reads the database.
-    pub fn unpack(&self) -> Result<String, StoreError> {
-        unpack_text(&self.bytes, &format!("events of job {}", self.job))
+    /// Replaces what is in `text` by one event per line, as JSON: whoever unpacks many gives the same `text` each time, since
+    /// clean memory for each took as long as unpacking. It takes the processor for a while, so it is not done by whoever reads
+    /// the database.
+    pub fn unpack(&self, text: &mut String) -> Result<(), StoreError> {
+        unpack_text_into(&self.bytes, &format!("events of job {}", self.job), text)
     }
 }
 

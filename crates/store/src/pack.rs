@@ -19,8 +19,14 @@ pub(crate) fn pack_text(text: &str) -> Result<Vec<u8>, StoreError> {
 
 pub(crate) fn unpack_text(bytes: &[u8], what: &str) -> Result<String, StoreError> {
     let mut text = String::new();
-    ZlibDecoder::new(bytes).read_to_string(&mut text).map_err(|error| damaged(what, error))?;
+    unpack_text_into(bytes, what, &mut text)?;
     Ok(text)
+}
+
+/// Replaces what is in `text`; its room is used again.
+pub(crate) fn unpack_text_into(bytes: &[u8], what: &str, text: &mut String) -> Result<(), StoreError> {
+    text.clear();
+    ZlibDecoder::new(bytes).read_to_string(text).map(drop).map_err(|error| damaged(what, error))
 }
 
 pub(crate) fn pack<T: Serialize>(value: &T, what: &str) -> Result<Vec<u8>, StoreError> {

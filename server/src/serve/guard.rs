@@ -10,12 +10,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use paddock_app::paths;
 
-/// What a page may load: our own files, and the inline scripts that carry the answer's nonce (Leptos' hydration data, the
-/// start of the WASM). Style elements come from files; attributes place marks and pictures.
+/// What a page may load: our own files, and what carries the answer's nonce (Leptos' hydration data, the start of the WASM, the
+/// style sheet). Attributes place marks and pictures.
 pub(super) fn policy(nonce: Option<&str>) -> String {
-    let scripts = nonce.map_or_else(String::new, |nonce| format!(" 'nonce-{nonce}' 'wasm-unsafe-eval'"));
+    let ours = nonce.map_or_else(String::new, |nonce| format!(" 'nonce-{nonce}'"));
+    let wasm = if nonce.is_some() { " 'wasm-unsafe-eval'" } else { "" };
     format!(
-        "default-src 'self'; script-src 'self'{scripts}; style-src 'self'; style-src-attr 'unsafe-inline'; \
+        "default-src 'self'; script-src 'self'{ours}{wasm}; style-src 'self'{ours}; style-src-attr 'unsafe-inline'; \
          img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
          frame-ancestors 'none'"
     )

@@ -155,10 +155,16 @@ fn cookie_name(secure: bool) -> &'static str {
 }
 
 fn assets(config: &Config) -> Result<Assets> {
-    let path = config.site_root.join("pkg/manifest.json");
+    let pkg = config.site_root.join("pkg");
+    let path = pkg.join("manifest.json");
     match std::fs::read_to_string(&path) {
         Ok(text) => {
-            serde_json::from_str(&text).with_context(|| format!("{} is not a list of assets", path.display()))
+            let mut assets: Assets = serde_json::from_str(&text)
+                .with_context(|| format!("{} is not a list of assets", path.display()))?;
+            let style = pkg.join(&assets.css);
+            assets.style = std::fs::read_to_string(&style)
+                .with_context(|| format!("cannot read the style sheet {}", style.display()))?;
+            Ok(assets)
         }
         Err(error) => {
             tracing::warn!(path = %path.display(), %error, "no browser files: pages show, but are not live");

@@ -39,8 +39,19 @@ pub(super) async fn house_of(secure: bool, provider: Option<OidcSettings>) -> Ho
     console.add_person("ann", PersonRole::Admin, PASSWORD).await.unwrap();
     let mut config = Config::read(ServeArgs::default()).unwrap();
     config.secure_cookies = secure;
+    config.site_root = dir.path().join("site");
+    site(&config.site_root);
     let app = router::router(console.clone(), &config, CancellationToken::new()).unwrap();
     House { dir, console, app }
+}
+
+/// A style sheet, and names of files that no test asks for.
+fn site(root: &Path) {
+    let pkg = root.join("pkg");
+    std::fs::create_dir_all(&pkg).unwrap();
+    std::fs::write(pkg.join("a.css"), "main > p { color: red }").unwrap();
+    let names = r#"{"js": "a.js", "loader": "l.js", "wasm": "a.wasm", "css": "a.css", "parts": {}}"#;
+    std::fs::write(pkg.join("manifest.json"), names).unwrap();
 }
 
 pub(super) type Answer = (StatusCode, HeaderMap, String);
@@ -190,7 +201,7 @@ fn directive<'a>(policy: &'a str, name: &str) -> BTreeSet<&'a str> {
 }
 
 #[tokio::test]
-async fn every_inline_script_carries_the_nonce_of_its_answer_and_nothing_else_runs() {
+async fn every_inline_script_and_style_carries_the_nonce_of_its_answer_and_nothing_else_runs() {
     let house = house(false).await;
     let (cookie, _) = house.signed_in(PASSWORD).await;
     let mut nonces = BTreeSet::new();
@@ -204,25 +215,28 @@ async fn every_inline_script_carries_the_nonce_of_its_answer_and_nothing_else_ru
         let nonce = nonce.unwrap_or_else(|| panic!("{path}: {policy}")).to_owned();
         let expected = format!("'nonce-{nonce}'");
         assert_eq!(scripts, BTreeSet::from(["'self'", "'wasm-unsafe-eval'", expected.as_str()]), "{path}");
-        let tags: Vec<&str> =
-            text.split("<script").skip(1).map(|rest| rest.split('>').next().unwrap()).collect();
-        assert!(tags.len() >= 2, "{path} has scripts: {text}");
-        for tag in tags {
-            assert!(tag.contains(&format!("nonce=\"{nonce}\"")), "{path}: <script{tag}>");
+        assert_eq!(directive(&policy, "style-src"), BTreeSet::from(["'self'", expected.as_str()]), "{path}");
+        for (element, least) in [("<script", 2), ("<style", 1)] {
+            let tags = text.split(element).skip(1).map(|rest| rest.split('>').next().unwrap());
+            assert!(tags.clone().count() >= least, "{path} has no {element}: {text}");
+            for tag in tags {
+                assert!(tag.contains(&format!("nonce=\"{nonce}\"")), "{path}: {element}{tag}>");
+            }
         }
+        assert!(text.contains(">main > p { color: red }</style>"), "{path}: the sheet as it is: {text}");
         assert!(!text.contains(" onclick=") && !text.contains("javascript:"), "{path}");
-        assert!(!text.contains("<style"), "{path}: style elements come from files");
         assert!(nonces.insert(nonce), "a nonce is used once");
     }
     for path in ["/healthz", "/nothing", "/api/v1/clusters"] {
         let (_, headers, _) = house.get(path, "").await;
-        assert_eq!(directive(&policy(&headers), "script-src"), BTreeSet::from(["'self'"]), "{path}");
+        for name in ["script-src", "style-src"] {
+            assert_eq!(directive(&policy(&headers), name), BTreeSet::from(["'self'"]), "{name} of {path}");
+        }
     }
     let (_, headers, _) = house.get("/", &cookie).await;
     let policy = policy(&headers);
     for (name, expected) in [
         ("default-src", "'self'"),
-        ("style-src", "'self'"),
         ("object-src", "'none'"),
         ("base-uri", "'none'"),
         ("form-action", "'self'"),
