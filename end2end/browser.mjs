@@ -93,6 +93,10 @@ const TALLEST = 1500;
  * is given: what is far down a long page.
  */
 export async function pictures(page, name, part) {
+  // What is shown once is nobody else's, not even of a console that is gone: a bar in its place.
+  await page.evaluate(() => document.querySelectorAll('.once').forEach((one) => {
+    one.style.cssText = 'color: transparent; background: var(--line); border-radius: 3px';
+  }));
   for (const scheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme: scheme });
     for (const [width, height] of [[1440, 900], [360, 740]]) {

@@ -177,6 +177,21 @@ test('a page whose code has stopped says so', async () => {
   await page.close();
 });
 
+test('a page whose code does not come is visited whole', async () => {
+  const { page } = await watched();
+  await page.goto('/');
+  await page.evaluate(() => { window.stays = true; });
+  await page.route('**/pkg/*.wasm', (route) => route.abort());
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Inventory' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Inventory' }).waitFor();
+  assert.ok(!await page.evaluate(() => window.stays), 'it came as a document of its own, as the server writes it');
+  await page.unrouteAll();
+  await page.reload();
+  await page.getByRole('button', { name: 'Add cluster' }).click();
+  await page.getByRole('form', { name: 'Add cluster' }).waitFor();
+  await page.close();
+});
+
 test('every page comes to life when it is visited directly', async () => {
   for (const [path, text] of Object.entries(PAGES)) {
     const { page, said } = await watched();

@@ -194,6 +194,10 @@ test('a node unplugged while it clones fails the job in time; mended, a second r
 
 test('without etcd the job fails and says so; with etcd the same operation succeeds', async () => {
   await on(10, 'systemctl stop etcd && systemctl mask --runtime etcd');
+  // The cluster goes on by Patroni's failsafe; who looks at it is told what it is without.
+  await page.goto('/clusters/pg-test');
+  await page.getByText(/Patroni has not reached etcd since \d\d:\d\d:\d\d UTC, so nobody can take over/).first().waitFor({ timeout: 120_000 });
+  await pictures(page, 'cluster-without-etcd');
   await page.goto('/clusters/pg-test?tab=operations');
   await hydrated();
   await page.getByRole('button', { name: 'Create' }).click();

@@ -5,9 +5,12 @@ use leptos::prelude::*;
 use paddock_tongue::{say, view};
 use std::time::Duration;
 
-/// Now, in microseconds since the epoch; none before the page lives.
+/// Now, and whether the page lives.
 #[derive(Clone, Copy)]
-pub struct Clock(RwSignal<Option<i64>>);
+pub struct Clock {
+    now: RwSignal<Option<i64>>,
+    lives: Memo<bool>,
+}
 
 impl Clock {
     /// Puts a ticking clock into context.
@@ -18,7 +21,7 @@ impl Clock {
             read();
             set_interval(read, Duration::from_secs(1));
         });
-        provide_context(Self(now));
+        provide_context(Self { now, lives: Memo::new(move |_| now.with(Option::is_some)) });
     }
 
     /// The one from context.
@@ -26,9 +29,19 @@ impl Clock {
         expect_context()
     }
 
-    /// Now; none before the page lives.
+    /// Now, in microseconds since the epoch; none before the page lives.
     pub fn now_us(self) -> Option<i64> {
-        self.0.get()
+        self.now.get()
+    }
+
+    /// How many minutes east of UTC the viewer was, or will be, at a moment: zones change with the seasons. None before the page
+    /// lives, so that it begins as the server wrote it.
+    fn east_min(self, at_us: i64) -> i32 {
+        if !self.lives.get() {
+            return 0;
+        }
+        let date = web_sys::js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at_us as f64 / 1_000.0));
+        -date.get_timezone_offset() as i32
     }
 }
 
@@ -58,10 +71,20 @@ pub fn Until(at_us: i64) -> impl IntoView {
     view! { <time datetime=time::iso(at_us) title=time::utc(at_us)>{text}</time> }
 }
 
-/// A moment that people agreed on, in UTC.
+/// A moment by the viewer's clock, with its zone; in UTC at first and in its tooltip.
 #[component]
 pub fn Moment(at_us: i64) -> impl IntoView {
-    view! { <time datetime=time::iso(at_us)>{time::utc(at_us)}</time> }
+    let clock = Clock::get();
+    let text = move || time::zoned(at_us, clock.east_min(at_us));
+    view! { <time class="num" datetime=time::iso(at_us) title=time::utc(at_us)>{text}</time> }
+}
+
+/// The time of day of a moment, beside one that names day and zone.
+#[component]
+pub fn TimeOfDay(at_us: i64) -> impl IntoView {
+    let clock = Clock::get();
+    let text = move || time::clock(time::shifted(at_us, clock.east_min(at_us)));
+    view! { <time class="num" datetime=time::iso(at_us) title=time::utc(at_us)>{text}</time> }
 }
 
 /// How long something has been going on; a dash before the page lives.

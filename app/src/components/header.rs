@@ -1,6 +1,6 @@
 //! The head of every page: where one is, who one is, and whether what is shown is live.
 
-use super::load::{Loaded, later};
+use super::load::later;
 use crate::live::{Link, Live};
 use crate::palette::Palette;
 use crate::{api, notices, paths};
@@ -31,8 +31,23 @@ pub fn Header() -> impl IntoView {
             here.then_some("page")
         }
     };
-    let link = move |href: &'static str, text: &'static str| {
-        view! { <a href=href aria-current=current(href)>{text}</a> }.into_any()
+    let links = move |me: Me| {
+        let link = |shown: bool, href: &'static str, text: &'static str| {
+            shown.then(|| view! { <a href=href aria-current=current(href)>{text}</a> })
+        };
+        view! {
+            {link(true, paths::CLUSTERS, t!("Clusters"))}
+            {link(me.reads_inventory, paths::INVENTORY, t!("Inventory"))}
+            {link(true, paths::NODES, t!("Nodes"))}
+            {link(true, paths::DRIFT, t!("Drift"))}
+            {link(true, paths::JOBS, t!("Jobs"))}
+            <a href=paths::APPROVALS aria-current=current(paths::APPROVALS)>"Approvals"<Waiting/></a>
+            {link(me.reads_inventory, paths::POLICY, t!("Policy"))}
+            {link(me.reads_audit, paths::AUDIT, t!("Audit"))}
+            {link(me.reads_people, paths::PEOPLE, t!("People"))}
+            {link(me.reads_people, paths::SETTINGS, t!("Settings"))}
+        }
+        .into_any()
     };
     view! {
         <header class="top">
@@ -43,16 +58,8 @@ pub fn Header() -> impl IntoView {
                 "Paddock"
             </A>
             <nav aria-label="Main">
-                {link(paths::CLUSTERS, t!("Clusters"))}
-                <Reserved me may=|me| me.reads_inventory href=paths::INVENTORY text="Inventory" link/>
-                {link(paths::NODES, t!("Nodes"))}
-                {link(paths::DRIFT, t!("Drift"))}
-                {link(paths::JOBS, t!("Jobs"))}
-                <a href=paths::APPROVALS aria-current=current(paths::APPROVALS)>"Approvals"<Waiting/></a>
-                <Reserved me may=|me| me.reads_inventory href=paths::POLICY text="Policy" link/>
-                <Reserved me may=|me| me.reads_audit href=paths::AUDIT text="Audit" link/>
-                <Reserved me may=|me| me.reads_people href=paths::PEOPLE text="People" link/>
-                <Reserved me may=|me| me.reads_people href=paths::SETTINGS text="Settings" link/>
+                // Who may not read a page, or is not signed in, is not led there.
+                {later(nothing, move || async move { me.await.ok().flatten().map(links).into_any() })}
             </nav>
             <div class="end">
                 {later(nothing, move || async move { me.await.ok().flatten().map(|me| view! { <Palette me/> }).into_any() })}
@@ -70,21 +77,6 @@ pub fn Header() -> impl IntoView {
             </div>
         </header>
     }
-}
-
-/// A page that not everybody may read; who may not is not led there.
-#[component]
-fn Reserved(
-    me: Loaded<Option<Me>>,
-    may: fn(&Me) -> bool,
-    href: &'static str,
-    text: &'static str,
-    link: impl Fn(&'static str, &'static str) -> AnyView + Copy + Send + Sync + 'static,
-) -> impl IntoView {
-    later(nothing, move || async move {
-        let reads = me.await.ok().flatten().is_some_and(|me| may(&me));
-        if reads { link(href, text) } else { nothing() }
-    })
 }
 
 /// How many requests wait for an approver; nothing when none does.

@@ -9,7 +9,7 @@ mod topology;
 mod yaml_editor;
 
 pub use badge::{Badge, Tone, approval, health, outcome, step_state};
-pub use clock::{Clock, Moment, Since, Until, When};
+pub use clock::{Clock, Moment, Since, TimeOfDay, Until, When};
 pub use header::Header;
 pub use load::{Loaded, later, load, titled};
 pub use problem::{Copyable, ProblemBox, RefusedNote, ticked};

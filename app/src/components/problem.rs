@@ -33,10 +33,17 @@ pub fn ProblemBox(problem: Problem) -> impl IntoView {
     }
 }
 
-/// Why a control is disabled, beside it.
+/// Why a control is disabled, and what to do about it, beside it.
 #[component]
 pub fn RefusedNote(problem: Problem, #[prop(into)] id: String) -> impl IntoView {
-    view! { <p class="refused" id=id>{ticked(&problem.to_string())}</p> }
+    let Problem { what, why, fix, .. } = problem;
+    let told = if why.is_empty() { what } else { format!("{what}: {why}") };
+    view! {
+        <p class="refused" id=id>
+            {ticked(&told)}"."
+            {(!fix.is_empty()).then(|| view! { " "<b>"What to do: "</b>{ticked(&fix)}"." })}
+        </p>
+    }
 }
 
 /// A command line with a button that copies it.

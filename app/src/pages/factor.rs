@@ -20,7 +20,7 @@ pub fn Factor() -> impl IntoView {
             (!codes.is_empty()).then(|| view! {
                 <section class="card" aria-label="Recovery codes">
                     <p><b>"Keep these recovery codes. "</b>"They are shown this once; each signs you in once without your app."</p>
-                    <ul>{codes.into_iter().map(|code| view! { <li><code>{code}</code></li> }).collect_view()}</ul>
+                    <ul>{codes.into_iter().map(|code| view! { <li><code class="once">{code}</code></li> }).collect_view()}</ul>
                 </section>
             })
         }}
@@ -86,7 +86,7 @@ fn Make(state: Loaded<FactorState>, codes: RwSignal<Vec<String>>) -> impl IntoVi
                 <form class="card account" aria-label="Confirm the second factor"
                     on:submit=move |event| { event.prevent_default(); confirm.dispatch(()); }>
                     <p>"Add this key to your app (time-based, 6 digits, 30 seconds):"</p>
-                    <p><code>{key}</code></p>
+                    <p><code class="once">{key}</code></p>
                     <p><a href=uri rel="external">"Open in an app on this device"</a></p>
                     <label>
                         "Code that the app shows"

@@ -121,7 +121,7 @@ fn Make(rows: Loaded<Vec<TokenRow>>) -> impl IntoView {
             Ok(MadeToken { id, token }) => view! {
                 <section class="card" aria-label="New token">
                     <p><b>{say!("Token {id} is shown this once. ")}</b>"Keep it as PADDOCK_TOKEN."</p>
-                    <p><code>{token}</code></p>
+                    <p><code class="once">{token}</code></p>
                 </section>
             }.into_any(),
             Err(ApiError(problem)) => view! { <ProblemBox problem/> }.into_any(),

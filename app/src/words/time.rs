@@ -25,6 +25,21 @@ pub fn utc(at_us: i64) -> String {
     format!("{} {} UTC", date(at_us), clock(at_us))
 }
 
+/// `2026-11-24 13:02:03 +02:00`: by a clock that many minutes east of UTC, which is what it says where there are none.
+pub fn zoned(at_us: i64, east_min: i32) -> String {
+    if east_min == 0 {
+        return utc(at_us);
+    }
+    let there = shifted(at_us, east_min);
+    let (sign, minutes) = (if east_min < 0 { '-' } else { '+' }, east_min.unsigned_abs());
+    format!("{} {} {sign}{:02}:{:02}", date(there), clock(there), minutes / 60, minutes % 60)
+}
+
+/// What UTC must be for its clocks to show what those show that many minutes east of it.
+pub fn shifted(at_us: i64, east_min: i32) -> i64 {
+    at_us + i64::from(east_min) * 60_000_000
+}
+
 /// `2026-11-24T11:02:03Z`, for `<time datetime>`.
 pub fn iso(at_us: i64) -> String {
     utc(at_us).replacen(' ', "T", 1).replace(" UTC", "Z")
@@ -96,6 +111,15 @@ mod tests {
             assert_eq!(utc(given), expect);
         }
         assert_eq!(iso(0), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn another_zone_has_its_own_day_and_says_which_it_is() {
+        let late = 1_795_563_000_000_000;
+        assert_eq!(utc(late), "2026-11-24 23:30:00 UTC");
+        assert_eq!(zoned(late, 0), "2026-11-24 23:30:00 UTC");
+        assert_eq!(zoned(late, 345), "2026-11-25 05:15:00 +05:45");
+        assert_eq!(zoned(late, -210), "2026-11-24 20:00:00 -03:30");
     }
 
     #[test]

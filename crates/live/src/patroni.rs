@@ -57,13 +57,27 @@ fn member(value: &Value) -> Option<Seen> {
     })
 }
 
-/// `GET /patroni`: PostgreSQL's version, and whether a restart is pending.
-pub(crate) fn instance(text: &str) -> (Option<String>, bool) {
-    let Ok(value) = serde_json::from_str::<Value>(text) else { return (None, false) };
+/// What a Patroni says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Own {
+    /// PostgreSQL's version.
+    pub(crate) version: Option<String>,
+    pub(crate) pending_restart: bool,
+    /// When it reached its DCS last, by the node's clock, in seconds since the epoch.
+    pub(crate) dcs_seen: Option<i64>,
+}
+
+/// `GET /patroni`; nothing is known from what is not Patroni's JSON.
+pub(crate) fn own(text: &str) -> Own {
+    let Ok(value) = serde_json::from_str::<Value>(text) else { return Own::default() };
     let version = value.get("server_version").and_then(Value::as_u64);
-    // 150020 is 15.20
-    let version = version.filter(|v| *v >= 100_000).map(|v| format!("{}.{}", v / 10_000, v % 10_000));
-    (version, value.get("pending_restart").and_then(Value::as_bool).unwrap_or(false))
+    Own {
+        // 150020 is 15.20
+        version: version.filter(|v| *v >= 100_000).map(|v| format!("{}.{}", v / 10_000, v % 10_000)),
+        pending_restart: value.get("pending_restart").and_then(Value::as_bool).unwrap_or(false),
+        // 0 until it reached it once.
+        dcs_seen: value.get("dcs_last_seen").and_then(Value::as_i64).filter(|seen| *seen > 0),
+    }
 }
 
 /// `GET /history`: a row for each timeline that has ended, `[timeline, lsn, reason, when, new leader]`; the last two are there
@@ -124,7 +138,11 @@ mod tests {
             (members[2].lag_bytes, members[2].state.clone()),
             (None, MemberState::Busy("creating replica".into()))
         );
-        assert_eq!(instance(r#"{"server_version": 150020}"#), (Some("15.20".into()), false));
+        let text = r#"{"server_version": 150020, "dcs_last_seen": 1795518123}"#;
+        let seen =
+            Own { version: Some("15.20".into()), pending_restart: false, dcs_seen: Some(1_795_518_123) };
+        assert_eq!(own(text), seen);
+        assert_eq!((own(r#"{"dcs_last_seen": 0}"#), own("<html>")), (Own::default(), Own::default()));
         assert_eq!(cluster("<html>"), None);
     }
 }

@@ -1,10 +1,12 @@
 //! One look at a cluster: every member asked at once, then the answers joined with what is declared.
 
 use crate::get::{NoAnswer, get};
-use crate::patroni::{self, Seen};
+use crate::patroni::{self, Own, Seen};
 use crate::{haproxy, judge};
 use paddock_engine::{Pool, Target, Targets};
-use paddock_events::{ClusterTopology, MemberRole, MemberState, MemberTopology, ServiceTopology};
+use paddock_events::{
+    ClusterTopology, HealthLevel, MemberRole, MemberState, MemberTopology, ServiceTopology,
+};
 use paddock_inventory::{Cluster, ClusterName, Instance, Inventory, Value, Vars};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,13 +19,16 @@ const REACH: Duration = Duration::from_secs(5);
 const LATE: Duration = Duration::from_secs(1);
 const GONE: Duration = Duration::from_millis(300);
 
+/// A Patroni that has not reached its DCS for so long has lost its lock, or leads by the failsafe alone: in seconds, above every
+/// usual `ttl`.
+const DCS_SILENT: i64 = 45;
+
 /// What one node said.
 #[derive(Debug)]
 struct Answer {
     instance: String,
     cluster: Option<(Vec<Seen>, bool)>,
-    version: Option<String>,
-    pending_restart: bool,
+    own: Own,
     services: Vec<ServiceTopology>,
     /// Why nothing is known of the node, or of its Patroni.
     unreachable: Option<String>,
@@ -152,8 +157,7 @@ impl Question {
         let mut answer = Answer {
             instance: self.instance.clone(),
             cluster: None,
-            version: None,
-            pending_restart: false,
+            own: Own::default(),
             services: Vec::new(),
             unreachable: None,
             late: false,
@@ -192,7 +196,7 @@ impl Question {
             Err(NoAnswer::Unknown(why)) => answer.unreachable = Some(why),
         }
         if let Ok((_, text)) = instance {
-            (answer.version, answer.pending_restart) = patroni::instance(&text);
+            answer.own = patroni::own(&text);
         }
         if let Ok((200, csv)) = stats {
             answer.services = haproxy::services(&csv, &self.cluster, &self.ports, &self.ip);
@@ -218,9 +222,15 @@ fn join(cluster: &Cluster, answers: &[&Answer], at_us: i64) -> ClusterTopology {
             let mut out = topology(member, &name, &instance.addr.to_string(), leader.as_deref());
             out.declared_role = Some(instance.role.to_string());
             if let Some(answer) = answer {
-                out.version.clone_from(&answer.version);
-                out.pending_restart |= answer.pending_restart;
+                out.version.clone_from(&answer.own.version);
+                out.pending_restart |= answer.own.pending_restart;
                 out.unreachable.clone_from(&answer.unreachable);
+                // It answers for itself, and for the cluster it cannot: what is in the way is the DCS.
+                if answer.cluster.is_none()
+                    && let Some(cut_off) = cut_off(answer, at_us)
+                {
+                    out.unreachable = Some(cut_off);
+                }
             }
             out
         })
@@ -233,7 +243,15 @@ fn join(cluster: &Cluster, answers: &[&Answer], at_us: i64) -> ClusterTopology {
     let answered = fresh().any(|answer| answer.cluster.is_some());
     let all_known =
         answers.len() == cluster.instances.len() && answers.iter().all(|answer| answer.unreachable.is_none());
-    let (health, reasons) = judge(&members, paused, answered, all_known);
+    let (mut health, mut reasons) = judge(&members, paused, answered, all_known);
+    for answer in fresh().filter(|answer| answer.cluster.is_some()) {
+        if let Some(cut_off) = cut_off(answer, at_us) {
+            reasons.push(format!("{}: {cut_off}", answer.instance));
+            if health == HealthLevel::Healthy {
+                health = HealthLevel::Degraded;
+            }
+        }
+    }
     let services = fresh().map(|answer| &answer.services).find(|services| !services.is_empty());
     ClusterTopology {
         cluster: cluster.name.to_string(),
@@ -244,6 +262,16 @@ fn join(cluster: &Cluster, answers: &[&Answer], at_us: i64) -> ClusterTopology {
         paused,
         at_us,
     }
+}
+
+/// That a Patroni does not reach its DCS, in words; the time is the node's, and stays the same from look to look.
+fn cut_off(answer: &Answer, at_us: i64) -> Option<String> {
+    let seen = answer.own.dcs_seen.filter(|seen| at_us / 1_000_000 - seen > DCS_SILENT)?;
+    let time = seen.rem_euclid(86_400);
+    let (hour, minute, second) = (time / 3_600, time / 60 % 60, time % 60);
+    Some(format!(
+        "Patroni has not reached etcd since {hour:02}:{minute:02}:{second:02} UTC, so nobody can take over"
+    ))
 }
 
 fn topology(seen: Option<&Seen>, name: &str, host: &str, leader: Option<&str>) -> MemberTopology {
@@ -290,4 +318,46 @@ fn service_ports(vars: &Vars) -> Vec<(String, u16)> {
     }
     out.extend(listed("pg_services"));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(instance: &str, cluster: bool, dcs_seen: i64) -> Answer {
+        let member = |name: &str, role: &str| {
+            format!(r#"{{"name": "{name}", "role": "{role}", "state": "running", "timeline": 1, "lag": 0}}"#)
+        };
+        let text = format!(r#"{{"members": [{}, {}]}}"#, member("a-1", "leader"), member("a-2", "replica"));
+        Answer {
+            instance: instance.into(),
+            cluster: cluster.then(|| patroni::cluster(&text)).flatten(),
+            own: Own { dcs_seen: Some(dcs_seen), ..Own::default() },
+            services: Vec::new(),
+            unreachable: (!cluster).then(|| "the connection was closed".to_owned()),
+            late: false,
+        }
+    }
+
+    #[test]
+    fn a_dcs_that_is_not_reached_is_said_whether_patroni_tells_the_cluster_or_not() {
+        let text = "all:\n  children:\n    a:\n      hosts:\n        10.0.0.1: { pg_seq: 1, pg_role: primary }\n        10.0.0.2: { pg_seq: 2, pg_role: replica }\n      vars: { pg_cluster: a }\n";
+        let (inventory, _) = Inventory::read(text);
+        let cluster = inventory.cluster(&"a".parse().unwrap()).unwrap();
+        let at_us = 1_795_518_123_000_000;
+        let look = |answers: [(bool, i64); 2]| {
+            let [first, second] = answers.map(|(cluster, age)| (cluster, at_us / 1_000_000 - age));
+            let answers = [answer("a-1", first.0, first.1), answer("a-2", second.0, second.1)];
+            let seen = join(cluster, &answers.iter().collect::<Vec<_>>(), at_us);
+            (seen.health, seen.reasons)
+        };
+        assert_eq!(look([(true, 3), (true, DCS_SILENT)]), (HealthLevel::Healthy, vec![]));
+        let lost = "Patroni has not reached etcd since 11:00:23 UTC, so nobody can take over";
+        assert_eq!(look([(true, 3), (true, 100)]), (HealthLevel::Degraded, vec![format!("a-2: {lost}")]));
+        assert_eq!(
+            look([(false, 100), (false, 100)]),
+            (HealthLevel::Unknown, vec![format!("a-1: {lost}"), format!("a-2: {lost}")])
+        );
+        assert_eq!(look([(false, 3), (false, 3)]).1[0], "a-1: the connection was closed");
+    }
 }

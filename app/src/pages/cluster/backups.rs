@@ -3,7 +3,7 @@
 use super::Shown;
 use super::operations::BackupNow;
 use super::timeline::Timeline;
-use crate::components::{Badge, RefusedNote, Tone, When};
+use crate::components::{Badge, Moment, RefusedNote, Tone, When};
 use crate::words::{size, time};
 use leptos::prelude::*;
 use paddock_events::{BackupRow, ClusterBackups};
@@ -75,7 +75,7 @@ fn Table(backups: Vec<BackupRow>, unread: Option<String>) -> impl IntoView {
                     } else {
                         view! { <Badge tone=Tone::Good text="good"/> }.into_any()
                     }}</td>
-                    <td class="num">{time::utc(one.stop_us)}<span class="why">{say!("took {took}")}</span></td>
+                    <td class="num"><Moment at_us=one.stop_us/><span class="why">{say!("took {took}")}</span></td>
                     <td class="num"><When at_us=one.stop_us/></td>
                     <td class="num">{size::bytes(one.size_bytes)}</td>
                     <td class="num">{size::bytes(one.stored_bytes)}</td>

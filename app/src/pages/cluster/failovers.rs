@@ -3,7 +3,7 @@
 use super::incident::{Incident, Step, incidents};
 use super::{Shown, TabData};
 use crate::api::ApiError;
-use crate::components::{Badge, Moment, ProblemBox, Tone, When, later};
+use crate::components::{Badge, Moment, ProblemBox, TimeOfDay, Tone, When, later};
 use crate::paths;
 use crate::words::time;
 use leptos::prelude::*;
@@ -157,7 +157,7 @@ fn steps(steps: Vec<Step>) -> impl IntoView {
             let earlier = step.since_us.map(|since_us| time::between_ms(since_us, step.at_us)).filter(|ms| *ms > 2_500);
             view! {
                 <li class=class>
-                    <time class="num" datetime=time::iso(step.at_us) title=time::utc(step.at_us)>{time::clock(step.at_us)}</time>
+                    <TimeOfDay at_us=step.at_us/>
                     <span class="num after">{format!("+{after}")}</span>
                     <span class="sign" aria-hidden="true">{sign}</span>
                     <span class="text">
@@ -215,6 +215,6 @@ fn bar(one: &Incident) -> Option<impl IntoView + use<>> {
         .collect_view();
     Some(view! {
         <div class="track" aria-hidden="true">{spans}{marks}</div>
-        <div class="ends num" aria-hidden="true"><span>{time::clock(from)}</span><span>{time::clock(to)}</span></div>
+        <div class="ends num" aria-hidden="true"><TimeOfDay at_us=from/><TimeOfDay at_us=to/></div>
     })
 }

@@ -31,14 +31,24 @@ pub fn Operations(shown: Shown, declared: ClusterDeclared) -> impl IntoView {
     view! {
         {locked.map(|problem| view! { <RefusedNote problem id="operate-note"/> })}
         <AnyCommand/>
-        <h2>"Members"</h2>
+        <nav class="contents" aria-label="Operations">
+            <a href="#members">"Members"</a>
+            <a href="#reload">"Reload"</a>
+            <a href="#availability">"Availability"</a>
+            <a href="#backup">"Backup and restore"</a>
+            <a href="#restored">"After a restore"</a>
+            <a href="#clone">"Clone"</a>
+            {move || standby.get().then(|| view! { <a href="#standby">"Standby cluster"</a> })}
+            <a href="#remove">"Remove"</a>
+        </nav>
+        <h2 id="members">"Members"</h2>
         <div class="card ops">
             <Create shown/>
             <AddReplica shown declared=declared.get_value() locked=stopped/>
             <Operate label="Prepare nodes" locked=stopped offer=shown.offer("add-nodes")
                 note=say!("Brings the nodes of {name} to what the node playbook declares: packages, certificates, HAProxy.")/>
         </div>
-        <h2>"Reload"</h2>
+        <h2 id="reload">"Reload"</h2>
         <div class="card ops">
             <Operate label="Reload services" locked=stopped offer=shown.offer("reload-service")
                 note="After service definitions, weights or members have changed: HAProxy is written anew, checked, reloaded."/>
@@ -47,7 +57,7 @@ pub fn Operations(shown: Shown, declared: ClusterDeclared) -> impl IntoView {
             <Operate label="Reload configuration" locked=stopped offer=shown.offer("reload")
                 note="Has every Patroni and PostgreSQL read their configuration again. Nothing is interrupted."/>
         </div>
-        <h2>"Availability"</h2>
+        <h2 id="availability">"Availability"</h2>
         <div class="card ops">
             <Operate label="Switch over" locked=stopped offer=shown.offer("switchover") against=against(leaderless)
                 note="To the replica that lags least. To choose one, use its actions in the table of members."/>
@@ -66,27 +76,27 @@ pub fn Operations(shown: Shown, declared: ClusterDeclared) -> impl IntoView {
             <Operate label="Restart all members" locked=stopped offer=shown.offer("restart") danger=true
                 note="One after the other, replicas first. Connections end."/>
         </div>
-        <h2>"Backup and restore"</h2>
+        <h2 id="backup">"Backup and restore"</h2>
         <div class="card ops">
             <BackupNow shown stopped/>
             <Restore shown declared=declared.get_value() locked=stopped in_place=true/>
         </div>
-        <h2>"After a restore"</h2>
+        <h2 id="restored">"After a restore"</h2>
         <div class="card ops"><AfterRestore shown stopped/></div>
-        <h2>"Clone"</h2>
+        <h2 id="clone">"Clone"</h2>
         <div class="card ops">
             <CloneStandby shown declared=declared.get_value() locked=stopped/>
             <Restore shown declared=declared.get_value() locked=stopped in_place=false/>
         </div>
         {move || standby.get().then(|| view! {
-            <h2>"Standby cluster"</h2>
+            <h2 id="standby">"Standby cluster"</h2>
             <div class="card ops">
                 <Operate label="Promote" locked=stopped offer=shown.offer("promote")
                     note="Makes it independent: it takes writes and follows nobody any more. Its upstream leaves the inventory."/>
                 <ChangeUpstream shown declared=declared.get_value() locked=stopped/>
             </div>
         })}
-        <h2>"Remove"</h2>
+        <h2 id="remove">"Remove"</h2>
         <div class="card ops"><RemoveCluster shown declared=declared.get_value() locked=stopped/></div>
     }
 }

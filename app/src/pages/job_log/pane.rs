@@ -11,7 +11,7 @@ use leptos::ev;
 use leptos::html::Div;
 use leptos::prelude::*;
 use paddock_events::LogPlace;
-use paddock_tongue::{t, view};
+use paddock_tongue::{say, t, view};
 use std::time::Duration;
 
 /// New lines are drawn so often at most: nobody reads faster, and the page stays free for who uses it.
@@ -198,7 +198,8 @@ pub fn LogPane(
             let pieces = find.with_untracked(|(_, find)| line.pieces(find));
             view! {
                 <div class=class data-seq=line.seq>
-                    <a class="at" href=paths::job_line(log.job(), line.seq) data-noscroll="" title="Link to this line">
+                    <a class="at" href=paths::job_line(log.job(), line.seq) data-noscroll=""
+                        title=say!("{at}: a link to this line", at = time::utc(line.at_us))>
                         {time::clock(line.at_us)}
                     </a>
                     <span class="on">{name_of(&line.host)}</span>
