@@ -11,7 +11,7 @@ const SAME: &[(&str, &[&str])] = &[
     ("what stands on keys", &["Ctrl K", "Enter", "Esc", "Tab"]),
     ("English plurals, behind count!", &["{n} {one}s"]),
     (
-        "typed or read by a machine: commands, queries, scripts, inventory text, names of browser features",
+        "typed or read by a machine: commands, queries, inventory text, names of browser features",
         &[
             "(prefers-color-scheme: dark)",
             "ArrowDown",
@@ -22,7 +22,6 @@ const SAME: &[(&str, &[&str])] = &[
             "bin/pgsql-add {} {addr}",
             "bin/pgsql-hba {only}",
             "bin/pgsql-svc {only}",
-            "import init,{{hydrate}} from {js:?};await init({{module_or_path:{wasm:?}}});await hydrate();performance.mark('hydrated');",
             "paddock user grant",
             "paddock user revoke",
             "pgsql-rm.yml -l {}",
