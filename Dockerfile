@@ -6,6 +6,8 @@ RUN rustup target add wasm32-unknown-unknown
 WORKDIR /src
 COPY . .
 ENV CARGO_TARGET_DIR=/target
+# The language of the pages: docs/decisions/0033-strings-for-translation.md.
+ARG PADDOCK_LANGUAGE=
 RUN cargo xtask build
 
 FROM debian:bookworm-slim

@@ -3,7 +3,7 @@
 use crate::place;
 use anyhow::{Context, Result, bail};
 use paddock_catalogue::{Catalogue, Found, Way, pseudo, rule, strings};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,6 +25,7 @@ pub fn words(rest: &[String]) -> Result<ExitCode> {
         }
         [code] if code == PSEUDO => {
             let path = catalogue(&app, code);
+            fs::create_dir_all(app.join("languages"))?;
             fs::write(&path, made(&all)?)?;
             println!("{} is made: PADDOCK_LANGUAGE={PSEUDO} cargo xtask build", path.display());
             Ok(ExitCode::SUCCESS)
@@ -71,27 +72,36 @@ fn catalogue(app: &Path, code: &str) -> PathBuf {
 fn compare(app: &Path, code: &str, all: &Keys) -> Result<ExitCode> {
     let path = catalogue(app, code);
     let json = fs::read_to_string(&path).with_context(|| format!("no catalogue {}", path.display()))?;
-    let catalogue = Catalogue::parse(code, &json)?;
-    let mut bad = 0;
-    for (text, (place, way)) in all {
+    let read = Catalogue::parse(code, &json)?;
+    let (lacks, stale) = (lacks(&read, all), stale(&read, all));
+    for line in lacks.iter().chain(&stale) {
+        println!("{line}");
+    }
+    println!("{code}: {} of {} translated, {} stale", all.len() - lacks.len(), all.len(), stale.len());
+    Ok(if lacks.is_empty() && stale.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A line for each string that has no translation, or one that does not fit.
+fn lacks(catalogue: &Catalogue, all: &Keys) -> Vec<String> {
+    let lack = |(text, (place, way)): (&String, &(String, Way))| {
         let checked = match way {
             Way::Count => catalogue.count(text).map(|forms| forms.is_some()),
             Way::Format => catalogue.format(text).map(|text| text.is_some()),
             Way::Text | Way::Bare => catalogue.text(text).map(|text| text.is_some()),
         };
         match checked {
-            Ok(true) => continue,
-            Ok(false) => println!("missing  {place}: {text:?}"),
-            Err(error) => println!("wrong    {place}: {error}"),
+            Ok(true) => None,
+            Ok(false) => Some(format!("missing  {place}: {text:?}")),
+            Err(error) => Some(format!("wrong    {place}: {error}")),
         }
-        bad += 1;
-    }
-    let stale: BTreeSet<_> = catalogue.entries.keys().filter(|text| !all.contains_key(*text)).collect();
-    for text in &stale {
-        println!("stale    {text:?}");
-    }
-    println!("{code}: {} of {} translated, {} stale", all.len() - bad, all.len(), stale.len());
-    Ok(if bad + stale.len() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    };
+    all.iter().filter_map(lack).collect()
+}
+
+/// A line for each translation of what no page says any more.
+fn stale(catalogue: &Catalogue, all: &Keys) -> Vec<String> {
+    let old = catalogue.entries.keys().filter(|text| !all.contains_key(*text));
+    old.map(|text| format!("stale    {text:?}")).collect()
 }
 
 /// The catalogue of the language that nobody speaks.
@@ -107,4 +117,33 @@ fn made(all: &Keys) -> Result<String> {
     };
     let entries: serde_json::Map<String, serde_json::Value> = all.iter().map(entry).collect();
     Ok(serde_json::to_string_pretty(&entries)? + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Keys {
+        let texts = [("Jobs", Way::Text), ("{a} of {b}", Way::Format), ("{n} step", Way::Count)];
+        texts.map(|(text, way)| (text.to_owned(), ("page.rs:1".to_owned(), way))).into()
+    }
+
+    #[test]
+    fn a_made_catalogue_lacks_nothing() {
+        let json = made(&keys()).unwrap();
+        let catalogue = Catalogue::parse(PSEUDO, &json).unwrap();
+        assert_eq!((lacks(&catalogue, &keys()), stale(&catalogue, &keys())), (vec![], vec![]));
+    }
+
+    #[test]
+    fn what_is_missing_wrong_or_stale_is_named() {
+        let catalogue = Catalogue::parse("de", r#"{"{a} of {b}": "{a}", "Job": "Auftrag"}"#).unwrap();
+        let expect = [
+            r#"missing  page.rs:1: "Jobs""#,
+            r#"wrong    page.rs:1: languages/de.json, entry "{a} of {b}": {b} is lost"#,
+            r#"missing  page.rs:1: "{n} step""#,
+        ];
+        assert_eq!(lacks(&catalogue, &keys()), expect);
+        assert_eq!(stale(&catalogue, &keys()), [r#"stale    "Job""#]);
+    }
 }

@@ -11,7 +11,7 @@ const SAME: &[(&str, &[&str])] = &[
     ("what stands on keys", &["Ctrl K", "Enter", "Esc", "Tab"]),
     ("English plurals, behind count!", &["{n} {one}s"]),
     (
-        "typed or read by a machine: commands, queries, scripts, inventory text, names of browser features",
+        "typed or read by a machine: commands, queries, inventory text, names of browser features",
         &[
             "(prefers-color-scheme: dark)",
             "ArrowDown",
@@ -22,11 +22,6 @@ const SAME: &[(&str, &[&str])] = &[
             "bin/pgsql-add {} {addr}",
             "bin/pgsql-hba {only}",
             "bin/pgsql-svc {only}",
-            "for(const kind of['error','unhandledrejection'])addEventListener(kind,({{error,reason}})=>{{\
-             if((error??reason)instanceof WebAssembly.RuntimeError)document.getElementById('stopped').hidden=false}});\
-             await new Promise(go=>{{requestAnimationFrame(()=>setTimeout(go));setTimeout(go,{UNPAINTED_MS})}});\
-             const wasm=fetch({wasm:?}),[{{default:init,hydrate}}]=await Promise.all([import({js:?}),import({loader:?})]);\
-             await init({{module_or_path:wasm}});await hydrate();performance.mark('hydrated');",
             "paddock user grant",
             "paddock user revoke",
             "pgsql-rm.yml -l {}",

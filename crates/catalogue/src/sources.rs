@@ -165,9 +165,11 @@ fn view(inner: &[Tree], found: &mut Vec<Found>) {
     }
 }
 
-/// Whether a text looks as if people read it: two words, or one that begins as a sentence does.
+/// Whether a text looks as if people read it: two words, or one that begins as a sentence does. Addresses, paths and scripts
+/// do not.
 fn is_prose(text: &str) -> bool {
-    if !is_read(text) || text.starts_with(['/', '#', '.', '&']) || text.contains("://") {
+    if !is_read(text) || text.starts_with(['/', '#', '.', '&']) || text.contains("://") || text.contains(");")
+    {
         return false;
     }
     if text.contains(['<', '>', '"']) && text.contains(['<', '=', '/']) {
@@ -259,7 +261,7 @@ mod tests {
             r#"match key { "Escape" | "Enter" => 1, "Home" if x => 2, _ if a == "Not so" => 2, _ if a != "Not so" => 3 }"#,
             r#"panic!("Not so")"#,
             r#"view! { <p class="Quiet small" id="x" d=format!("M0 {x}")>{f("key")}</p> }"#,
-            r#"f("/clusters/{name} x", "pg-test", "a_b", "kB")"#,
+            r#"f("/clusters/{name} x", "await f(); g()", "pg-test", "a_b", "kB")"#,
             "#[doc = \"Some text\"] // \"Some text\"\nfn f() {}",
             "#[cfg(test)] mod tests { const A: &str = \"Some text\"; }",
         ];
