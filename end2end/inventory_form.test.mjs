@@ -39,6 +39,7 @@ all:
         pg_hba_rules:
           # The default rules admit replicas from private networks, and loopback is none.
           - { title: replicas, user: '\${repl}', db: replication, addr: 127.65.0.0/16, auth: pwd, order: 1 }
+          - { title: and their rewinds, user: '\${repl}', db: postgres, addr: 127.65.0.0/16, auth: pwd, order: 1 }
           - { title: the shop, user: shop, db: shop, addr: 10.9.0.0/16, auth: ssl }
     pg-two:
       hosts: { 127.65.2.3: { pg_seq: 1, pg_role: primary } }
@@ -126,9 +127,12 @@ test('instances are edited, added and removed in their lines', async () => {
   await table('Instances').getByText('127.65.2.11').waitFor();
   await press('Remove instance 127.65.2.2');
   await done('Instance 127.65.2.2 removed');
-  await became(['        127.65.2.2: { pg_seq: 2, pg_role: replica, pg_weight: 50 }   # slower\n', '        127.65.2.11: { pg_seq: 3, pg_role: offline }\n']);
   await press('Undo');
+  await table('Instances').getByText('127.65.2.2', { exact: true }).waitFor();
   await became(edited, added);
+  await press('Remove instance 127.65.2.2');
+  await done('Instance 127.65.2.2 removed');
+  await became(['        127.65.2.2: { pg_seq: 2, pg_role: replica, pg_weight: 50 }   # slower\n', '        127.65.2.11: { pg_seq: 3, pg_role: offline }\n']);
 });
 
 test('a user is edited key by key, and its password is neither shown nor lost', async () => {

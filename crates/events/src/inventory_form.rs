@@ -56,7 +56,9 @@ pub struct Field {
     pub label: &'static str,
     /// What it holds.
     pub kind: FieldKind,
-    /// What it is when it is left out, or how it is written; may be empty.
+    /// What it is when it is left out; may be empty.
+    pub unset: &'static str,
+    /// How it is written; may be empty.
     pub hint: &'static str,
     /// It is a column of the table, not in the dialog only.
     pub column: bool,
@@ -64,16 +66,28 @@ pub struct Field {
     pub required: bool,
 }
 
-const fn column(key: &'static str, label: &'static str, kind: FieldKind, hint: &'static str) -> Field {
-    Field { key, label, kind, hint, column: true, required: false }
+const fn column(
+    key: &'static str,
+    label: &'static str,
+    kind: FieldKind,
+    unset: &'static str,
+    hint: &'static str,
+) -> Field {
+    Field { key, label, kind, unset, hint, column: true, required: false }
 }
 
-const fn further(key: &'static str, label: &'static str, kind: FieldKind, hint: &'static str) -> Field {
-    Field { column: false, ..column(key, label, kind, hint) }
+const fn further(
+    key: &'static str,
+    label: &'static str,
+    kind: FieldKind,
+    unset: &'static str,
+    hint: &'static str,
+) -> Field {
+    Field { column: false, ..column(key, label, kind, unset, hint) }
 }
 
 const fn required(key: &'static str, label: &'static str, kind: FieldKind, hint: &'static str) -> Field {
-    Field { required: true, ..column(key, label, kind, hint) }
+    Field { required: true, ..column(key, label, kind, "", hint) }
 }
 
 use FieldKind::{Bool, Choice, Int, Lines, List, Map, Number, Secret, Suggest, Text};
@@ -84,77 +98,77 @@ const POOL_MODES: FieldKind = Choice(&["transaction", "session", "statement"]);
 const INSTANCES: &[Field] = &[
     required("pg_seq", "Number", Int, "unique in the cluster, never changed"),
     required("pg_role", "Instance role", ROLES, ""),
-    column("pg_weight", "Weight", Int, "100; from 0 to 255, 0 drains"),
-    column("pg_offline_query", "Offline queries", Bool, "false"),
-    column("pg_upstream", "Follows", Text, "the leader; an address"),
-    further("pg_delay", "Replay delay", Text, "none; 1h, on the primary of a standby cluster"),
-    further("nodename", "Node name", Text, "as the instance"),
+    column("pg_weight", "Weight", Int, "100", "from 0 to 255, 0 drains"),
+    column("pg_offline_query", "Offline queries", Bool, "false", ""),
+    column("pg_upstream", "Follows", Text, "the leader", "an address"),
+    further("pg_delay", "Replay delay", Text, "none", "such as 1h, on the primary of a standby cluster"),
+    further("nodename", "Node name", Text, "as the instance", ""),
 ];
 const USERS: &[Field] = &[
     required("name", "Name", Text, "lower case, at most 63 bytes"),
-    column("password", "Password", Secret, ""),
-    column("roles", "Roles", List, "none; dbrole_readonly, dbrole_readwrite"),
-    column("pgbouncer", "Through PgBouncer", Bool, "false"),
-    column("comment", "Comment", Text, ""),
-    further("login", "May log in", Bool, "true"),
-    further("superuser", "Superuser", Bool, "false"),
-    further("createdb", "May create databases", Bool, "false"),
-    further("createrole", "May create roles", Bool, "false"),
-    further("inherit", "Inherits its roles' rights", Bool, "true"),
-    further("replication", "May replicate", Bool, "false"),
-    further("bypassrls", "Bypasses row security", Bool, "false"),
-    further("connlimit", "Connections at most", Int, "-1: no limit"),
-    further("expire_in", "Expires in days", Int, "never; counted from each run"),
-    further("expire_at", "Expires on", Text, "never; 2030-12-31"),
-    further("pool_mode", "Pool mode", POOL_MODES, "as PgBouncer is set"),
-    further("pool_connlimit", "Pool connections at most", Int, "as PgBouncer is set"),
-    further("parameters", "Parameters", Map, "none; search_path: app"),
-    further("state", "State", Choice(&["create", "absent"]), "create"),
+    column("password", "Password", Secret, "", ""),
+    column("roles", "Roles", List, "none", "such as dbrole_readonly, dbrole_readwrite"),
+    column("pgbouncer", "Through PgBouncer", Bool, "false", ""),
+    column("comment", "Comment", Text, "", ""),
+    further("login", "May log in", Bool, "true", ""),
+    further("superuser", "Superuser", Bool, "false", ""),
+    further("createdb", "May create databases", Bool, "false", ""),
+    further("createrole", "May create roles", Bool, "false", ""),
+    further("inherit", "Inherits its roles' rights", Bool, "true", ""),
+    further("replication", "May replicate", Bool, "false", ""),
+    further("bypassrls", "Bypasses row security", Bool, "false", ""),
+    further("connlimit", "Connections at most", Int, "-1: no limit", ""),
+    further("expire_in", "Expires in days", Int, "never", "counted from each run"),
+    further("expire_at", "Expires on", Text, "never", "such as 2030-12-31"),
+    further("pool_mode", "Pool mode", POOL_MODES, "as PgBouncer is set", ""),
+    further("pool_connlimit", "Pool connections at most", Int, "as PgBouncer is set", ""),
+    further("parameters", "Parameters", Map, "none", "such as search_path: app"),
+    further("state", "State", Choice(&["create", "absent"]), "create", ""),
 ];
 const DATABASES: &[Field] = &[
     required("name", "Name", Text, ""),
-    column("owner", "Owner", Text, "the superuser"),
-    column("extensions", "Extensions", List, "none; postgis, { name: vector }"),
-    column("schemas", "Schemas", List, "none; app, reports"),
-    column("comment", "Comment", Text, ""),
-    further("baseline", "Baseline", Text, "none; an SQL file, executed at every run"),
-    further("pgbouncer", "Through PgBouncer", Bool, "true"),
-    further("template", "Template", Text, "template1"),
-    further("strategy", "Strategy", Choice(&["FILE_COPY", "WAL_LOG"]), "as PostgreSQL does"),
-    further("encoding", "Encoding", Text, "of the template"),
-    further("locale", "Locale", Text, "of the template"),
-    further("lc_collate", "Collation", Text, "of the template"),
-    further("lc_ctype", "Character classes", Text, "of the template"),
-    further("locale_provider", "Locale provider", Choice(&["libc", "icu", "builtin"]), "of the template"),
-    further("icu_locale", "ICU locale", Text, ""),
-    further("icu_rules", "ICU rules", Text, ""),
-    further("builtin_locale", "Built-in locale", Text, ""),
-    further("tablespace", "Tablespace", Text, "pg_default"),
-    further("is_template", "Is a template", Bool, "false"),
-    further("allowconn", "Allows connections", Bool, "true"),
-    further("revokeconn", "Revokes the public's connections", Bool, "as it is"),
-    further("connlimit", "Connections at most", Int, "-1: no limit"),
-    further("parameters", "Parameters", Map, "none; search_path: app"),
-    further("pool_mode", "Pool mode", POOL_MODES, "as PgBouncer is set"),
-    further("pool_size", "Pool size", Int, "as PgBouncer is set"),
-    further("pool_size_min", "Pool size at least", Int, "as PgBouncer is set"),
-    further("pool_reserve", "Pool reserve", Int, "as PgBouncer is set"),
-    further("pool_connlimit", "Pool connections at most", Int, "as PgBouncer is set"),
-    further("pool_auth_user", "Pool's login role", Text, ""),
-    further("register_datasource", "Registered in Grafana", Bool, "true"),
-    further("state", "State", Choice(&["create", "absent", "recreate"]), "create"),
+    column("owner", "Owner", Text, "the superuser", ""),
+    column("extensions", "Extensions", List, "none", "such as postgis, { name: vector }"),
+    column("schemas", "Schemas", List, "none", "such as app, reports"),
+    column("comment", "Comment", Text, "", ""),
+    further("baseline", "Baseline", Text, "none", "an SQL file, executed at every run"),
+    further("pgbouncer", "Through PgBouncer", Bool, "true", ""),
+    further("template", "Template", Text, "template1", ""),
+    further("strategy", "Strategy", Choice(&["FILE_COPY", "WAL_LOG"]), "as PostgreSQL does", ""),
+    further("encoding", "Encoding", Text, "of the template", ""),
+    further("locale", "Locale", Text, "of the template", ""),
+    further("lc_collate", "Collation", Text, "of the template", ""),
+    further("lc_ctype", "Character classes", Text, "of the template", ""),
+    further("locale_provider", "Locale provider", Choice(&["libc", "icu", "builtin"]), "of the template", ""),
+    further("icu_locale", "ICU locale", Text, "", ""),
+    further("icu_rules", "ICU rules", Text, "", ""),
+    further("builtin_locale", "Built-in locale", Text, "", ""),
+    further("tablespace", "Tablespace", Text, "pg_default", ""),
+    further("is_template", "Is a template", Bool, "false", ""),
+    further("allowconn", "Allows connections", Bool, "true", ""),
+    further("revokeconn", "Revokes the public's connections", Bool, "as it is", ""),
+    further("connlimit", "Connections at most", Int, "-1: no limit", ""),
+    further("parameters", "Parameters", Map, "none", "such as search_path: app"),
+    further("pool_mode", "Pool mode", POOL_MODES, "as PgBouncer is set", ""),
+    further("pool_size", "Pool size", Int, "as PgBouncer is set", ""),
+    further("pool_size_min", "Pool size at least", Int, "as PgBouncer is set", ""),
+    further("pool_reserve", "Pool reserve", Int, "as PgBouncer is set", ""),
+    further("pool_connlimit", "Pool connections at most", Int, "as PgBouncer is set", ""),
+    further("pool_auth_user", "Pool's login role", Text, "", ""),
+    further("register_datasource", "Registered in Grafana", Bool, "true", ""),
+    further("state", "State", Choice(&["create", "absent", "recreate"]), "create", ""),
 ];
 const SERVICES: &[Field] = &[
     required("name", "Name", Text, "the listener is named after cluster and service"),
     required("port", "Port", Int, "one that nothing else on the node uses"),
-    column("dest", "Goes to", Suggest(&["default", "postgres", "pgbouncer"]), "default; or a port"),
-    column("check", "Health check", Suggest(&["/primary", "/replica", "/read-only", "/read-write"]), "/"),
-    Field { required: true, ..column("selector", "Members", Text, "[] takes all") },
-    column("backup", "Backup members", Text, "none; [? pg_role == `primary` ]"),
-    further("ip", "Listens on", Text, "*"),
-    further("maxconn", "Connections at most", Int, "5000"),
-    further("balance", "Balance", Choice(&["roundrobin", "leastconn"]), "roundrobin"),
-    further("options", "Server options", Text, "from pg_rto"),
+    column("dest", "Goes to", Suggest(&["default", "postgres", "pgbouncer"]), "default", "or a port"),
+    column("check", "Health check", Suggest(&["/primary", "/replica", "/read-only", "/read-write"]), "/", ""),
+    required("selector", "Members", Text, "[] takes all"),
+    column("backup", "Backup members", Text, "none", "such as [? pg_role == `primary` ]"),
+    further("ip", "Listens on", Text, "*", ""),
+    further("maxconn", "Connections at most", Int, "5000", ""),
+    further("balance", "Balance", Choice(&["roundrobin", "leastconn"]), "roundrobin", ""),
+    further("options", "Server options", Text, "from pg_rto", ""),
 ];
 const AUTH: FieldKind = Suggest(&[
     "pwd",
@@ -174,19 +188,20 @@ const ADDR: FieldKind =
 const HBA_ROLES: FieldKind =
     Choice(&["common", "default", "primary", "replica", "offline", "standby", "delayed"]);
 const HBA: &[Field] = &[
-    column("title", "Title", Text, "what the rule is for, in one line"),
+    column("title", "Title", Text, "", "what the rule is for, in one line"),
     column(
         "user",
         "User",
         Suggest(&["all", "${dbsu}", "${repl}", "${monitor}", "${admin}", "+dbrole_readonly"]),
         "all",
+        "",
     ),
-    column("db", "Database", Suggest(&["all", "replication"]), "all"),
-    column("addr", "From", ADDR, "an alias or a.b.c.d/nn"),
-    column("auth", "Authentication", AUTH, "pwd"),
-    column("role", "On members with role", HBA_ROLES, "common: on all"),
-    column("order", "Order", Number, "after all that have one"),
-    further("rules", "Raw lines", Lines, "instead of user, database, address and authentication"),
+    column("db", "Database", Suggest(&["all", "replication"]), "all", ""),
+    column("addr", "From", ADDR, "", "an alias or a.b.c.d/nn"),
+    column("auth", "Authentication", AUTH, "pwd", ""),
+    column("role", "On members with role", HBA_ROLES, "common: on all", ""),
+    column("order", "Order", Number, "after all that have one", ""),
+    further("rules", "Raw lines", Lines, "", "instead of user, database, address and authentication"),
 ];
 
 impl FormTable {

@@ -4,7 +4,7 @@ use super::asked::answer_of;
 use super::{Draft, changed_lines};
 use crate::api;
 use crate::api::ApiError;
-use crate::components::{Badge, ProblemBox, Tone};
+use crate::components::{Badge, ProblemBox, Tone, ticked};
 use crate::words::change::{Mark, change};
 use leptos::prelude::*;
 use paddock_events::{InventoryQuery, InventoryViews, RenderedText, ResolvedValue, TextProblem};
@@ -168,8 +168,8 @@ pub fn Placed(problem: TextProblem, jump: Jump) -> impl IntoView {
     });
     view! {
         <div class="problem" role="status">
-            <p class="what">{problem.what}</p>
-            <p class="why">{problem.why}</p>
+            <p class="what">{ticked(&problem.what)}</p>
+            <p class="why">{ticked(&problem.why)}</p>
             {place}
         </div>
     }

@@ -28,7 +28,7 @@ pub fn RowDialog(sheet: Sheet) -> impl IntoView {
         }
     });
     view! {
-        <dialog node_ref=dialog class="row-dialog" aria-labelledby="row-title" on:close=move |_| sheet.open.set(None)>
+        <dialog node_ref=dialog class="row-dialog" aria-labelledby="row-dialog-title" on:close=move |_| sheet.open.set(None)>
             {move || sheet.open.get().map(|open| view! { <Content sheet open/> })}
         </dialog>
     }
@@ -110,7 +110,7 @@ fn Content(sheet: Sheet, open: Open) -> impl IntoView {
     let first = (is_new && table == FormTable::Instances).then(|| view! { <Address address free/> });
     view! {
         <form on:submit=move |event| { event.prevent_default(); submit(); }>
-            <h2 id="row-title">{title}</h2>
+            <h2 id="row-dialog-title">{title}</h2>
             {why.map(|why| view! { <p class="refused">{ticked(&why)}</p> })}
             <div class="row-fields">{first}{draw(usual)}</div>
             {(!further.is_empty()).then(|| view! {

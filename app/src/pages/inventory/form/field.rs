@@ -60,12 +60,15 @@ pub fn EntryField(entry: Entry, locked: bool) -> impl IntoView {
         Some(FieldValue::Text(_) | FieldValue::Secret) | None => None,
     });
     let secret = held.with_value(|held| *held == Some(FieldValue::Secret));
-    let hint = match (&raw, secret, field.hint, field.required) {
-        (Some(_), ..) => "written in a way that only the text can change".to_owned(),
-        (None, true, ..) => "set and not shown; empty keeps it".to_owned(),
-        (None, false, hint, true) => hint.to_owned(),
-        (None, false, "", false) => String::new(),
-        (None, false, hint, false) => format!("left out: {hint}"),
+    let hint = match (&raw, secret) {
+        (Some(_), _) => "written in a way that only the text can change".to_owned(),
+        (None, true) if locked => "set and not shown".to_owned(),
+        (None, true) => "set and not shown; empty keeps it".to_owned(),
+        (None, false) => match (field.unset, field.hint) {
+            ("", hint) => hint.to_owned(),
+            (unset, "") => format!("left out: {unset}"),
+            (unset, hint) => format!("left out: {unset} · {hint}"),
+        },
     };
     let described = (!hint.is_empty()).then(|| hint_id.clone());
     let control = control(entry, id.clone(), described, raw, locked);

@@ -136,7 +136,7 @@ pub fn Form(
         view! {
             <a href=move || paths::inventory_form(&wanted.get(), one.word()) data-noscroll=""
                 aria-current=move || (shown.get() == one).then_some("page")>
-                {title(one)}" "<span class="count">{count}</span>
+                {title(one)}" "<span class="rows">{count}</span>
             </a>
         }
     });
