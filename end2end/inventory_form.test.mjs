@@ -201,7 +201,7 @@ test('databases, services and rules are edited, added and removed', async () => 
   await became(database, service, rule, raw);
   await page.getByRole('region', { name: 'HBA rules' }).getByRole('button', { name: 'Show what is rendered' }).click();
   await page.getByText('/pg/data/pg_hba.conf', { exact: false }).first().waitFor();
-  assert.match(await page.getByLabel('File', { exact: true }).innerText(), /10\.1\.0\.0\/16\s+reject/);
+  await page.getByLabel('File', { exact: true }).filter({ hasText: /10\.1\.0\.0\/16\s+reject/ }).waitFor();
   await press('Remove HBA rule raw');
   await done('HBA rule raw removed');
   await became(database, service, rule);
@@ -235,9 +235,9 @@ test('what cannot be is said beside the fields, and a finding at its row with it
   await row.getByText('is not a known authentication alias').waitFor({ state: 'detached' });
   await became(['auth: ssl }', 'auth: scram-sha-256 }']);
   await row.getByRole('button', { name: /in the text, line/ }).click();
-  const field = page.getByRole('textbox', { name: 'Inventory text' });
-  await field.waitFor();
-  assert.match(await field.evaluate((one) => one.value.slice(one.selectionStart).split('\n', 1)[0]), /title: the shop/);
+  await page.getByRole('textbox', { name: 'Inventory text' }).and(page.locator(':focus')).waitFor();
+  const caretLine = () => document.activeElement.value?.slice(document.activeElement.selectionStart).split('\n', 1)[0];
+  assert.match(await page.evaluate(caretLine), /title: the shop/);
 });
 
 test('the form is used by keyboard alone, and the address names the table', async () => {
