@@ -70,7 +70,7 @@ after(async () => {
 async function show(table, cluster = 'pg-main') {
   await page.goto(`/inventory?cluster=${cluster}&table=${table}`);
   await tables().waitFor();
-  await page.getByRole('combobox', { name: 'Cluster' }).and(page.locator('.form-view select')).waitFor();
+  await page.getByRole('combobox', { name: 'Cluster' }).and(page.locator('.form-view > .choose select')).waitFor();
   await page.locator('.form-list').first().waitFor();
 }
 const tables = () => page.getByRole('navigation', { name: 'Tables' });
@@ -253,7 +253,7 @@ test('the form is used by keyboard alone, and the address names the table', asyn
   await press('Edit user key');
   await page.keyboard.press('Escape');
   await dialog().waitFor({ state: 'hidden' });
-  await page.locator('.form-view select').selectOption('pg-main');
+  await page.locator('.form-view > .choose select').selectOption('pg-main');
   await page.waitForURL('**/inventory?cluster=pg-main&table=users');
   await table('Users').getByText('report').first().waitFor();
   await page.goBack();

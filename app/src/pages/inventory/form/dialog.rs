@@ -120,16 +120,18 @@ fn Content(sheet: Sheet, open: Open) -> impl IntoView {
                 </details>
             })}
             {others}
-            {move || refused().map(|ApiError(problem)| view! { <ProblemBox problem/> })}
-            <div class="row end">
-                <button type="button" class="quiet" on:click=move |_| sheet.open.set(None)>
-                    {if locked { "Close" } else { "Cancel" }}
-                </button>
-                {(!locked).then(|| view! {
-                    <button class="primary" disabled=move || sheet.change.pending().get()>
-                        {if is_new { "Add to the text" } else { "Change the text" }}
+            <div class="foot">
+                {move || refused().map(|ApiError(problem)| view! { <ProblemBox problem/> })}
+                <div class="row">
+                    <button type="button" class="quiet" on:click=move |_| sheet.open.set(None)>
+                        {if locked { "Close" } else { "Cancel" }}
                     </button>
-                })}
+                    {(!locked).then(|| view! {
+                        <button class="primary" disabled=move || sheet.change.pending().get()>
+                            {if is_new { "Add to the text" } else { "Change the text" }}
+                        </button>
+                    })}
+                </div>
             </div>
         </form>
     }
