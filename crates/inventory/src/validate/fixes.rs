@@ -1,7 +1,7 @@
 //! Fixes that more than one rule offers: each touches the words it is about, and only where one answer is obvious.
 
 use crate::document::{Kind, Node};
-use crate::splice::{end_of, end_of_line, line_end};
+use crate::splice::{end_of, end_of_line};
 use crate::write::scalar;
 use crate::{Edit, Value};
 use std::collections::BTreeSet;
@@ -97,8 +97,10 @@ pub(super) fn append(text: &str, map: &Node, pairs: &[(&str, Value)]) -> Option<
     let line = text[..key.span.start].rfind('\n').map_or(0, |newline| newline + 1);
     let before =
         text.get(line..key.span.start).filter(|before| before.chars().all(|c| c == ' ' || c == '-'))?;
-    let lead = format!("{}{}", line_end(text), " ".repeat(before.len()));
     let at = end_of_line(text, end);
+    // As this line ends: to look through the whole text for each finding would take its length times their number.
+    let eol = if text[at..].starts_with('\r') { "\r\n" } else { "\n" };
+    let lead = format!("{eol}{}", " ".repeat(before.len()));
     Some(Edit::one(at, at, pairs.iter().map(|pair| format!("{lead}{pair}")).collect::<String>()))
 }
 
