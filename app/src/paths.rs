@@ -114,6 +114,13 @@ pub fn recall(how: Recall, id: RevisionId) -> String {
     }
 }
 
+/// A table of a cluster in the inventory's form; without a cluster, of its first.
+pub fn inventory_form(cluster: &str, table: &str) -> String {
+    let cluster = (!cluster.is_empty()).then(|| ("cluster", cluster.to_owned()));
+    let query: Vec<_> = cluster.into_iter().chain([("table", table.to_owned())]).collect();
+    with_query(INVENTORY.to_owned(), &query)
+}
+
 /// A plan's page.
 pub fn plan(id: PlanId) -> String {
     format!("/plans/{id}")
@@ -233,6 +240,8 @@ mod tests {
             command("pg-test", "bin/pgsql-add pg-test 10.0.0.2"),
             drift("pg-test"),
             nodes("10.0.0.1"),
+            inventory_form("", "users"),
+            inventory_form("pg-test", "hba"),
             plan(PlanId(3)),
             job(JobId(12)),
             recording(JobId(12)),
@@ -264,6 +273,8 @@ mod tests {
                 "/clusters/pg-test?tab=operations&run=bin/pgsql-add%20pg-test%2010.0.0.2",
                 "/drift?cluster=pg-test",
                 "/nodes?q=10.0.0.1",
+                "/inventory?table=users",
+                "/inventory?cluster=pg-test&table=hba",
                 "/plans/3",
                 "/jobs/12",
                 "/jobs/12/recording.cast",

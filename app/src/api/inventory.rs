@@ -6,8 +6,8 @@ use super::{actor, answer, console};
 use leptos::prelude::*;
 use leptos::server_fn::codec::{GetUrl, Json};
 use paddock_events::{
-    BlamePage, CheckedText, HistoryPage, InventoryDraft, InventoryPage, InventoryQuery, InventoryViews,
-    NewCluster, Recall, RevisionId, RevisionPage, Saved,
+    BlamePage, CheckedText, FormChange, HistoryPage, InventoryDraft, InventoryForm, InventoryPage,
+    InventoryQuery, InventoryViews, NewCluster, Recall, RevisionId, RevisionPage, Saved,
 };
 
 /// The newest inventory with its findings.
@@ -26,6 +26,18 @@ pub async fn check_inventory(text: String) -> Result<CheckedText, ApiError> {
 #[server(name = CallInventoryViews, prefix = "/api/app", endpoint = "inventory-views", input = Json)]
 pub async fn view_inventory(text: String, query: InventoryQuery) -> Result<InventoryViews, ApiError> {
     answer(console().view_inventory(&actor()?, text, query).await)
+}
+
+/// The tables of one cluster of a text that is being typed.
+#[server(name = CallInventoryForm, prefix = "/api/app", endpoint = "inventory-form", input = Json)]
+pub async fn inventory_form(text: String, cluster: String) -> Result<InventoryForm, ApiError> {
+    answer(console().inventory_form(&actor()?, text, cluster).await)
+}
+
+/// The text with one change of a table made, not saved.
+#[server(name = CallInventoryFormChange, prefix = "/api/app", endpoint = "inventory-form-change", input = Json)]
+pub async fn change_inventory_form(text: String, change: FormChange) -> Result<String, ApiError> {
+    answer(console().change_inventory_form(&actor()?, text, change).await)
 }
 
 /// The text with the form's cluster added, not saved.

@@ -29,8 +29,8 @@ pub use error::ApiError;
 pub use factor::{begin_factor, confirm_factor, factor, remove_factor};
 pub use first::{approvals_waiting, fleet, me};
 pub use inventory::{
-    blame, check_inventory, history, inventory, preview_new_cluster, recall, revision, save_inventory,
-    view_inventory,
+    blame, change_inventory_form, check_inventory, history, inventory, inventory_form, preview_new_cluster,
+    recall, revision, save_inventory, view_inventory,
 };
 pub use jobs::{cancel, job, job_events, job_lines, jobs, resume};
 pub use operations::{

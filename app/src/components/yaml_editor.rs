@@ -45,7 +45,13 @@ pub fn YamlEditor(
         let Some((line, column)) = jump.get() else { return };
         jump.set(None);
         let (Some(pane), Some(field)) = (pane.get_untracked(), field.get_untracked()) else { return };
-        let at = text.with_untracked(|text| offset(text, line, column));
+        let at = text.with_untracked(|text| {
+            // A field that has just come gets its text a moment later, which would take the caret to its end.
+            if field.value() != *text {
+                field.set_value(text);
+            }
+            offset(text, line, column)
+        });
         field.focus().ok();
         field.set_selection_range(at, at).ok();
         let wanted = f64::from(line.saturating_sub(1)) * ROW - height.get_untracked() / 3.0;

@@ -19,8 +19,10 @@ use std::sync::Arc;
 const MAX_TEXT: usize = 16 << 20;
 /// Characters of a revision's message.
 const LONGEST_MESSAGE: usize = 1_000;
-/// Each fix is a whole text: beyond this many, findings come without one.
+/// Each fix is a whole text: beyond this many, or as many as have this many bytes together, findings come without one. The
+/// next ones come when those are made.
 const MAX_FIXES: usize = 20;
+const MAX_FIXED_BYTES: usize = 4 << 20;
 
 /// The revision in force, read once.
 #[derive(Clone, Debug)]
@@ -43,13 +45,14 @@ pub(crate) async fn read(text: String) -> Result<(Inventory, Vec<FindingRow>), P
 
 fn rows(text: &str, findings: &[Finding]) -> Vec<FindingRow> {
     let mut fixes = 0;
+    let most = MAX_FIXES.min(MAX_FIXED_BYTES / text.len().max(1));
     let row = |finding: &Finding| {
         let span = finding.span;
         let covered = text.get(span.start..span.end).unwrap_or_default();
         let further = u32::try_from(covered.matches('\n').count()).unwrap_or(0);
         let last_line = covered.rsplit('\n').next().unwrap_or_default();
         let width = u32::try_from(last_line.chars().count()).unwrap_or(0);
-        let fix = finding.fix.as_ref().filter(|_| fixes < MAX_FIXES);
+        let fix = finding.fix.as_ref().filter(|_| fixes < most);
         fixes += usize::from(fix.is_some());
         FindingRow {
             code: finding.code.to_owned(),
@@ -320,5 +323,18 @@ mod tests {
         for row in rows {
             assert!((row.line, row.column) <= (row.end_line, row.end_column), "{row:?}");
         }
+    }
+
+    #[test]
+    fn fixes_are_few_where_the_text_is_long() {
+        let text = format!(
+            "all:\n  vars: {{ admin_ip: 10.0.0.1, pg_user: [] }}\n  children: {{}}\n{}",
+            "# long\n".repeat(300_000)
+        );
+        let fixed = |text: &str| {
+            let rows = rows(text, &Inventory::read(text).1);
+            rows.iter().filter(|row| row.fixed_text.is_some()).count()
+        };
+        assert_eq!((fixed(&text), fixed(&text[..200])), (1, 3));
     }
 }

@@ -11,7 +11,7 @@ use paddock_events::{
     DeclaredCluster, InventoryQuery, InventoryViews, Problem, RenderedText, ResolvedValue, TextProblem,
 };
 use paddock_inventory::{
-    Cluster, Instance, InstanceRole, Inventory, Level, NodeAddr, Resolved, flow, masked,
+    Cluster, Finding, Instance, InstanceRole, Inventory, Level, NodeAddr, Resolved, flow, masked,
 };
 use paddock_playbooks::{DEFAULTS, Refusal, RenderedFile, rendered_files};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,13 +33,7 @@ impl Console {
         let task = tokio::task::spawn_blocking(move || {
             let (inventory, findings) = Inventory::read(text);
             if inventory.is_broken() {
-                let first = findings.first();
-                let broken = TextProblem {
-                    what: "the text cannot be read as YAML".into(),
-                    why: first.map_or_else(String::new, |first| first.message.clone()),
-                    place: first.map(|first| (first.span.line, first.span.column)),
-                };
-                return InventoryViews { broken: Some(broken), ..InventoryViews::default() };
+                return InventoryViews { broken: Some(broken(&findings)), ..InventoryViews::default() };
             }
             match masked {
                 Some(masked) => views(&inventory, Some(&Inventory::read(masked).0), &query),
@@ -184,15 +178,30 @@ fn row(name: &str, resolved: &Resolved) -> ResolvedValue {
     ResolvedValue {
         name: name.to_owned(),
         value: flow(&masked(name, &resolved.value)),
-        origin: match &resolved.level {
-            Level::Default => "built-in default".into(),
-            Level::Global => "all.vars".into(),
-            Level::Group(group) => format!("group {}", group.0),
-            Level::Host(group) => format!("host in {}", group.0),
-            Level::Extra => "extra vars".into(),
-        },
+        origin: origin(&resolved.level),
         place: resolved.span.map(|span| (span.line, span.column)),
         member: None,
+    }
+}
+
+/// A level as a person reads it.
+pub(crate) fn origin(level: &Level) -> String {
+    match level {
+        Level::Default => "built-in default".into(),
+        Level::Global => "all.vars".into(),
+        Level::Group(group) => format!("group {}", group.0),
+        Level::Host(group) => format!("host in {}", group.0),
+        Level::Extra => "extra vars".into(),
+    }
+}
+
+/// Why a text cannot be looked into: it is not YAML.
+pub(crate) fn broken(findings: &[Finding]) -> TextProblem {
+    let first = findings.first();
+    TextProblem {
+        what: "the text cannot be read as YAML".into(),
+        why: first.map_or_else(String::new, |first| first.message.clone()),
+        place: first.map(|first| (first.span.line, first.span.column)),
     }
 }
 

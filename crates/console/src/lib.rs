@@ -24,9 +24,12 @@ mod factors;
 mod failovers;
 mod feed;
 mod fleet;
+mod form_change;
+mod form_fields;
 mod handover;
 mod history;
 mod inventory;
+mod inventory_form;
 mod inventory_views;
 mod job_lines;
 #[cfg(test)]

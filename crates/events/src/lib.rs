@@ -12,6 +12,7 @@ mod failovers;
 mod fleet;
 mod history;
 mod ids;
+mod inventory_form;
 mod inventory_views;
 mod log;
 mod outline;
@@ -42,6 +43,10 @@ pub use history::{
     BlameLine, BlamePage, DiffLine, DiffMark, HistoryPage, InventoryDraft, Recall, RevisionPage, RevisionRow,
 };
 pub use ids::{ApprovalId, JobId, PersonId, PlanId, RevisionId, TokenId};
+pub use inventory_form::{
+    Field, FieldKind, FieldValue, FormChange, FormEdit, FormList, FormRow, FormTable, FormTarget,
+    InventoryForm,
+};
 pub use inventory_views::{
     DeclaredCluster, InventoryQuery, InventoryViews, RenderedText, ResolvedValue, TextProblem,
 };

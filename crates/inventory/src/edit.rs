@@ -3,6 +3,10 @@
 //! Each edit says what it means as a change of the values, re-reads its result, and refuses when the values are not
 //! exactly that: nothing else may have changed, so a text is never broken and an alias never carries an edit elsewhere.
 
+mod items;
+
+pub use items::{Item, ItemChange, Items, change_item};
+
 use crate::document::{self, Kind, Node};
 use crate::splice::{self, Place};
 use crate::typing;
@@ -280,18 +284,30 @@ fn exactly(
     path: &[&str],
     change: impl FnOnce(&mut Map),
 ) -> Result<String, EditError> {
-    let mut meant = typing::value(before);
-    let mut place = Some(&mut meant);
-    for key in path {
-        place = place.and_then(|value| child(value, key));
-    }
-    if let Some(place) = place {
+    exactly_there(before, edited, path, |place| {
         if !matches!(place, Value::Map(_)) {
             *place = Value::Map(Map::default());
         }
         if let Value::Map(map) = place {
             change(map);
         }
+    })
+}
+
+/// The same for the value at the path, whatever it is; null where nothing is.
+fn exactly_there(
+    before: &Node,
+    edited: String,
+    path: &[&str],
+    change: impl FnOnce(&mut Value),
+) -> Result<String, EditError> {
+    let mut meant = typing::value(before);
+    let mut place = Some(&mut meant);
+    for key in path {
+        place = place.and_then(|value| child(value, key));
+    }
+    if let Some(place) = place {
+        change(place);
     }
     let read = document::parse(&edited).ok().map(|root| typing::value(&root));
     if read.is_some_and(|read| same(&read, &meant)) {
@@ -301,8 +317,11 @@ fn exactly(
     }
 }
 
-/// The value of a key; a key that is missing is made.
+/// The value of a key; a key that is missing is made, and a mapping for it where there is nothing.
 fn child<'a>(value: &'a mut Value, key: &str) -> Option<&'a mut Value> {
+    if matches!(value, Value::Null) {
+        *value = Value::Map(Map::default());
+    }
     let Value::Map(map) = value else { return None };
     let at = map.0.iter().position(|(known, _)| known.to_text() == key);
     let at = at.unwrap_or_else(|| {

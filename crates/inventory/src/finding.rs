@@ -77,8 +77,8 @@ impl Finding {
         self
     }
 
-    pub(crate) fn fix(mut self, fix: Edit) -> Self {
-        self.fix = Some(fix);
+    pub(crate) fn fix(mut self, fix: impl Into<Option<Edit>>) -> Self {
+        self.fix = fix.into();
         self
     }
 }

@@ -20,8 +20,8 @@ mod vars_text;
 mod write;
 
 pub use edit::{
-    EditError, NewGroup, VarTarget, add_cluster, add_instance, remove_cluster, remove_instance, set_var,
-    unset_var,
+    EditError, Item, ItemChange, Items, NewGroup, VarTarget, add_cluster, add_instance, change_item,
+    remove_cluster, remove_instance, set_var, unset_var,
 };
 pub use finding::{Edit, Finding, Severity, render_findings};
 pub use ids::{ClusterName, GroupName, InstanceId, InstanceRole, NameError, NodeAddr};

@@ -48,13 +48,10 @@ impl Inventory {
                 return (Self { text, broken: true, ..Self::default() }, findings);
             }
         };
-        let mut inventory = Self::default();
-        {
-            let raw = raw_groups(&root, &mut findings);
-            inventory.resolve(&root, &raw);
-            validate::check(&inventory, &root, &raw, &mut findings);
-        }
-        inventory.text = text;
+        let mut inventory = Self { text, ..Self::default() };
+        let raw = raw_groups(&root, &mut findings);
+        inventory.resolve(&root, &raw);
+        validate::check(&inventory, &root, &raw, &mut findings);
         findings.sort_by(|a, b| (a.span.start, a.code, &a.message).cmp(&(b.span.start, b.code, &b.message)));
         // What an alias repeats is said once.
         findings.dedup();

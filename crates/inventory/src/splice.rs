@@ -1,5 +1,7 @@
 //! Splices of a text by the spans of its nodes. They do not judge what the result means: [`crate::edit`] does.
 
+pub(crate) mod list;
+
 use crate::document::{Kind, Node};
 
 /// Where an entry is added.
@@ -26,11 +28,14 @@ pub(crate) fn add(text: &str, place: Place<'_>, key: &str, written: &str) -> Res
         return Ok(spliced(text, end, end, &format!(", {key}: {written}")));
     }
     let line = &text[line_start(text, last_key.span.start)..last_key.span.start];
-    if !line.chars().all(|c| c == ' ') {
+    // The one entry of a list's item stands behind its dash.
+    if !line.chars().all(|c| c == ' ' || c == '-') {
         return Err("its last entry does not begin its line".to_owned());
     }
+    let pad = " ".repeat(line.len());
+    let gap = if written.starts_with(['\n', '\r']) { "" } else { " " };
     let at = end_of_line(text, end);
-    Ok(spliced(text, at, at, &format!("{}{line}{key}: {written}", line_end(text))))
+    Ok(spliced(text, at, at, &format!("{}{pad}{key}:{gap}{written}", line_end(text))))
 }
 
 /// The text with another value for a key.
@@ -61,25 +66,28 @@ pub(crate) fn cut(text: &str, map: &Node, name: &str) -> Result<String, String> 
     if matches!(map.kind, Kind::Map { flow: false, .. }) {
         return cut_lines(text, key.span.start, end);
     }
+    let before = at.checked_sub(1).and_then(|at| entries.get(at));
+    cut_part(text, key.span.start, end, before.map(|(key, value)| end_of(text, key, value)))
+}
+
+/// The text without a part of a flow collection, with the comma that goes with it. `before`: where the part before ends.
+fn cut_part(text: &str, start: usize, end: usize, before: Option<usize>) -> Result<String, String> {
     let rest = &text[end..];
     let blanks = rest.len() - rest.trim_start().len();
     if rest[blanks..].starts_with(',') {
         let after = end + blanks + 1;
         let more = text[after..].len() - text[after..].trim_start_matches([' ', '\t']).len();
-        // An entry that has its lines to itself takes them with it.
-        let alone = text[line_start(text, key.span.start)..key.span.start].trim().is_empty();
-        return if alone && text[after + more..].starts_with(['\n', '\r']) {
-            cut_lines(text, key.span.start, after)
+        // A part that has its lines to itself takes them with it.
+        let alone = text[line_start(text, start)..start].trim().is_empty();
+        return if alone && text[after + more..].starts_with(['\n', '\r', '#']) {
+            cut_lines(text, start, after)
         } else {
-            Ok(spliced(text, key.span.start, after + more, ""))
+            Ok(spliced(text, start, after + more, ""))
         };
     }
-    // The last entry: from the comma before it, wherever that is.
-    let before = at.checked_sub(1).and_then(|at| entries.get(at));
-    let Some((before_key, before_value)) = before else { return Err("it is the only entry".to_owned()) };
-    let from = end_of(text, before_key, before_value);
-    let between = text[from..key.span.start].trim();
-    if between != "," {
+    // The last part: from the comma before it, wherever that is.
+    let Some(from) = before else { return Err("it is the only entry".to_owned()) };
+    if text[from..start].trim() != "," {
         return Err("there is a comment before it".to_owned());
     }
     Ok(spliced(text, from, end, ""))

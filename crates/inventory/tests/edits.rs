@@ -6,9 +6,9 @@ mod common;
 
 use common::{Group, dress, groups, render};
 use paddock_inventory::{
-    ClusterName, EditError, HostPattern, InstanceRole, Inventory, Map, NewGroup, NodeAddr, Value, VarTarget,
-    add_cluster, add_instance, diff, merge3, remove_cluster, remove_instance, render_findings, set_var,
-    unset_var,
+    ClusterName, EditError, HostPattern, InstanceRole, Inventory, ItemChange, Map, NewGroup, NodeAddr, Value,
+    VarTarget, add_cluster, add_instance, change_item, diff, merge3, remove_cluster, remove_instance,
+    render_findings, set_var, unset_var,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -377,6 +377,13 @@ fn survives(text: &str) -> Result<(), TestCaseError> {
         if let Ok(edited) = set_var(&inventory, &VarTarget::Group(cluster.to_string()), "k", &Value::Int(1)) {
             let after = read(&edited);
             prop_assert_eq!(after.group(cluster.as_str()).unwrap().vars.get("k"), Some(&Value::Int(1)));
+        }
+        let group = VarTarget::Group(cluster.to_string());
+        let new = ItemChange::Add(Map(vec![(t("name"), t("n"))]));
+        for change in [new, ItemChange::Set(0, vec![("name".into(), Some(t("n")))]), ItemChange::Remove(0)] {
+            if let Ok(edited) = change_item(&inventory, &group, "pg_users", &change) {
+                prop_assert!(!read(&edited).is_broken());
+            }
         }
     }
     Ok(())

@@ -416,22 +416,136 @@ fn virtual_addresses() {
     node("vip_address: 10.0.0.101, vip_vrid: 1, vip_role: slave", &["error vip/bad-role @slave"]);
 }
 
-/// A fix rights what it is for and brings nothing new.
+#[test]
+fn misspelt_variables() {
+    var("pg_user: []", &["warning pgsql/unknown-variable @pg_user"]);
+    var("pg_hba_rule: []", &["warning pgsql/unknown-variable @pg_hba_rule"]);
+    check(
+        "pg_role: replica",
+        "pg_role: replica, pg_wieght: 5",
+        &["warning pgsql/unknown-variable @pg_wieght"],
+    );
+    // A name of one's own is nobody's business.
+    for own in ["pg_my_own: 1", "my_pg_users: []", "pg_x: 1"] {
+        var(own, &[]);
+    }
+}
+
+/// A fix rights what it is for, brings nothing new, and changes its own lines only.
 #[test]
 fn fixes_right_their_finding() {
-    for (from, to) in [
-        ("pg_seq: 3", "pg_seq: 2"),
-        ("region: default", "region: europe\n    x: 2030-01-01"),
-        ("        # more", "        pg_vip_address: 10.0.0.100"),
+    let list = |name: &str, item: &str| ("        # more", format!("        {name}: [{{ {item} }}]"));
+    let rule = |item: &str| list("pg_hba_rules", item);
+    let lines = "        pg_services:\n          - name: s # why\n            port: 5435\n";
+    let mut cases: Vec<(&str, String, &str)> = vec![
+        ("pg_seq: 3", "pg_seq: 2".into(), "pg_seq: 3"),
+        ("region: default", "region: europe\n    x: 2030-01-01".into(), "x: '2030-01-01'"),
+        ("        # more", "        pg_vip_address: 10.0.0.100".into(), "10.0.0.100/24"),
+        ("    version: v4.5.0\n", String::new(), "    region: default\n    version: v4.5.0\n"),
+        ("    region: default\n", String::new(), "    version: v4.5.0\n    region: default\n"),
+        ("region: default", "region: defualt".into(), "region: default"),
+        ("region: default", "region: default\n    minio_type: minio".into(), "minio_type: silo"),
+        (
+            "      vars:\n        pg_cluster: pg-b",
+            "      vasr:\n        pg_cluster: pg-b".into(),
+            "      vars:",
+        ),
+        (
+            "        pg_cluster: pg-a\n",
+            "        pg_port: 5433\n".into(),
+            "pg_port: 5433\n        pg_cluster: pg-a\n",
+        ),
+        ("{ pg_seq: 2, pg_role: replica }", "{ pg_role: replica }".into(), "{ pg_role: replica, pg_seq: 4 }"),
+        ("{ pg_seq: 2, pg_role: replica }", "{ pg_seq: 2 }".into(), "{ pg_seq: 2, pg_role: replica }"),
+        (
+            "{ pg_seq: 1, pg_role: primary }\n      vars:\n        pg_cluster: pg-b",
+            "{ pg_seq: 1 }\n      vars:\n        pg_cluster: pg-b".into(),
+            "pg_role: primary",
+        ),
+        ("pg_role: replica", "pg_role: repilca".into(), "pg_role: replica"),
+        (
+            "{ etcd_seq: 1 }",
+            "{ etcd_seq: 1 }, 10.0.0.8: { etcd_seq: 1 }, 10.0.0.7: { etcd_seq: 2 }".into(),
+            "10.0.0.8: { etcd_seq: 3 }",
+        ),
+        ("        # more", "        pg_hba_rule: []".into(), "pg_hba_rules: []"),
+        ("        # more", lines.trim_end().into(), "            port: 5435\n            selector: '[]'\n"),
+    ];
+    let user = "name: a, password: b";
+    let service = "name: s, selector: '[]'";
+    let good = "title: t, user: all, db: all, addr: intra, auth: pwd";
+    for ((from, to), fixed) in [
+        (list("pg_users", "name: a, passwort: b, login: no"), "password: b"),
+        (list("pg_users", &format!("{user}, roles: dbrole_admin")), "roles: [dbrole_admin]"),
+        (list("pg_users", &format!("{user}, pgbouncer: ture")), "pgbouncer: true"),
+        (list("pg_users", &format!("{user}, pool_mode: sesion")), "pool_mode: session"),
+        (list("pg_users", &format!("{user}, state: abesnt")), "state: absent"),
+        (list("pg_databases", "name: a, owner: 5"), "owner: '5'"),
+        (list("pg_databases", "name: a, ownr: b"), "owner: b"),
+        (list("pg_databases", "name: a, extensions: postgis"), "extensions: [postgis]"),
+        (list("pg_services", &format!("{service}, port: 9630")), "port: 5435"),
+        (list("pg_services", service), "selector: '[]', port: 5435"),
+        (list("pg_services", "name: s, port: 5435"), "port: 5435, selector: '[]'"),
+        (list("pg_services", &format!("{service}, port: 5435, chekc: /x")), "check: /x"),
+        (
+            list("pg_services", &format!("{service}, port: 5435 }}, {{ name: t, port: 5435, selector: '[]'")),
+            "name: t, port: 5437",
+        ),
+        (rule(&good.replace("intra", "intar")), "addr: intra"),
+        (rule(&good.replace("pwd", "scram-sha256")), "auth: scram-sha-256"),
+        (rule(&format!("{good}, role: ofline")), "role: offline"),
+        (rule(&format!("{good}, order: '50'")), "order: 50"),
+        (rule(&format!("{good}, oder: 50")), "order: 50"),
+        (rule("title: t, user: app, addr: intra"), "addr: intra, auth: pwd, db: all"),
+        (
+            rule(&format!("{good}, rules: 'host all all 10.0.0.0/8 md5'")),
+            "rules: ['host all all 10.0.0.0/8 md5']",
+        ),
     ] {
-        let text = GOOD.replacen(from, to, 1);
+        cases.push((from, to, fixed));
+    }
+    for (from, to, expected) in cases {
+        assert!(GOOD.contains(from), "`{from}`");
+        for crlf in [false, true] {
+            let mut text = GOOD.replacen(from, &to, 1);
+            let mut expected = expected.to_owned();
+            if crlf {
+                (text, expected) = (text.replace('\n', "\r\n"), expected.replace('\n', "\r\n"));
+            }
+            let (_, findings) = Inventory::read(text.as_str());
+            let fixes: Vec<_> = findings.iter().filter_map(|finding| finding.fix.as_ref()).collect();
+            let [fix] = fixes.as_slice() else { panic!("{to}: {findings:?}") };
+            let fixed = fix.apply(&text);
+            assert_eq!(found(&fixed), [""; 0], "{fixed}");
+            assert!(fixed.contains(&expected), "{expected:?} is not in:\n{fixed}");
+            // All other lines are as they were, a comment beside the change included.
+            let old: Vec<&str> = text.split('\n').collect();
+            let new: Vec<&str> = fixed.split('\n').collect();
+            let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+            let tail = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
+            assert!(new.len() - new.len().min(head + tail) <= 1, "one line changes: {fixed}");
+        }
+    }
+}
+
+/// What has no obvious answer has no fix.
+#[test]
+fn what_may_be_meant_in_two_ways_is_not_fixed() {
+    let good = "title: t, user: all, db: all, addr: intra, auth: pwd";
+    for (from, to) in [
+        ("pg_role: replica", "pg_role: primary".to_owned()),
+        ("pg_role: replica", "pg_role: slave".to_owned()),
+        ("pg_seq: 2", "pg_seq: two".to_owned()),
+        ("        # more", format!("        pg_hba_rules: [{{ {} }}]", good.replace("pwd", "ldap"))),
+        ("        # more", format!("        pg_hba_rules: [{{ {} }}]", good.replace("intra", "10.0.0.0/33"))),
+        ("        # more", "        pg_users: [{ name: a, password: b, passwort: c }]".to_owned()),
+    ] {
+        let text = GOOD.replacen(from, &to, 1);
         let (_, findings) = Inventory::read(text.as_str());
-        let [finding] = findings.as_slice() else { panic!("{findings:?}") };
-        let fixed = finding.fix.as_ref().unwrap().apply(&text);
-        assert_eq!(found(&fixed), [""; 0], "{fixed}");
-        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-        let differ = lines(&text).iter().zip(lines(&fixed)).filter(|(a, b)| *a != b).count();
-        assert_eq!((differ, lines(&text).len()), (1, lines(&fixed).len()), "one line changes");
+        assert!(
+            !findings.is_empty() && findings.iter().all(|finding| finding.fix.is_none()),
+            "{to}: {findings:?}"
+        );
     }
 }
 

@@ -101,7 +101,7 @@ const BROWSER: [Row; 12] = [
     ("POST", "/sign-out", "", Nothing),
 ];
 
-const FUNCTIONS: [Row; 55] = [
+const FUNCTIONS: [Row; 57] = [
     ("GET", "/api/app/me", "", Nothing),
     ("GET", "/api/app/sign-in-ways", "", Nothing),
     ("GET", "/api/app/factor", "", SignIn),
@@ -154,6 +154,13 @@ const FUNCTIONS: [Row; 55] = [
         "/api/app/inventory-views",
         r#"{"text":"all: {}","query":{"cluster":"","instance":null}}"#,
         Everything(Viewer),
+    ),
+    ("POST", "/api/app/inventory-form", r#"{"text":"all: {}","cluster":""}"#, Everything(Viewer)),
+    (
+        "POST",
+        "/api/app/inventory-form-change",
+        r#"{"text":"all: {}","change":{"cluster":"pg-test","table":"users","target":"global","edit":{"add":[["name","x"]]}}}"#,
+        Cluster(Operator),
     ),
     (
         "POST",

@@ -1,5 +1,7 @@
 //! The inventory: its text with findings in place, what it means, the form for a new cluster, and saving as a revision.
 
+mod asked;
+mod form;
 mod views;
 
 pub use views::views_of;
@@ -7,18 +9,21 @@ pub use views::views_of;
 use super::add_cluster::AddCluster;
 use super::history::recalled;
 use crate::api::ApiError;
-use crate::components::{Badge, ProblemBox, RefusedNote, Tone, When, YamlEditor, load};
+use crate::components::{Badge, ProblemBox, RefusedNote, Tone, When, YamlEditor, load, ticked};
 use crate::words::change::{ChangedLine, Mark, change};
 use crate::words::ends;
 use crate::{api, paths};
+use form::{Form, wanted_cluster, wanted_table};
 use leptos::ev;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
-use paddock_events::{FindingLevel, FindingRow, InventoryPage, RevisionId, Saved, Verdict};
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::use_navigate;
+use paddock_events::{FindingLevel, FindingRow, FormTable, InventoryPage, RevisionId, Saved, Verdict};
 use paddock_tongue::{count, say, t, view};
 use std::time::Duration;
-use views::Views;
+use views::{Look, Views};
 
 /// Typing rests this long before the text is checked.
 const REST: Duration = Duration::from_millis(350);
@@ -90,6 +95,16 @@ fn Inventory(page: InventoryPage) -> impl IntoView {
     warn_before_leaving(draft);
     let adding = RwSignal::new(false);
     let to_restore = RwSignal::new(None);
+    let look = Look::new();
+    let table = wanted_table();
+    let cluster = wanted_cluster();
+    let navigate = use_navigate();
+    Effect::new(move |_| {
+        // The editor is where a place of the text is shown; it goes there once it is there itself.
+        if jump.with(Option::is_some) && table.with_untracked(Option::is_some) {
+            navigate(paths::INVENTORY, NavigateOptions { scroll: false, ..NavigateOptions::default() });
+        }
+    });
     Effect::new(move |_| {
         // Links to "Add cluster" lead here with this fragment.
         if !locked && window().location().hash().is_ok_and(|hash| hash == "#add") {
@@ -117,14 +132,22 @@ fn Inventory(page: InventoryPage) -> impl IntoView {
         {move || recall_problem.get().map(|ApiError(problem)| view! { <ProblemBox problem/> })}
         <Show when=move || adding.get()><AddCluster draft adding to_restore/></Show>
         {move || to_restore.get().map(|(name, source)| view! { <ToRestore name source/> })}
+        <nav class="tabs" aria-label="Views of the inventory">
+            <a href=paths::INVENTORY data-noscroll="" aria-current=move || table.with(Option::is_none).then_some("page")>"Text"</a>
+            <a href=move || paths::inventory_form(&cluster.get(), table.get().unwrap_or(FormTable::Instances).word()) data-noscroll=""
+                aria-current=move || table.with(Option::is_some).then_some("page")>"Form"</a>
+        </nav>
         <div class="inventory">
-            <YamlEditor text=draft.text findings=findings locked=locked jump/>
+            <Show when=move || table.with(Option::is_some)
+                fallback=move || view! { <YamlEditor text=draft.text findings=findings locked=locked jump/> }>
+                <Form draft findings jump look locked table/>
+            </Show>
             <Findings draft findings jump locked/>
         </div>
         {move || check_problem.get().map(|ApiError(problem)| view! { <ProblemBox problem/> })}
         {refused.map(|problem| view! { <RefusedNote problem id="save-note"/> })}
         <Save draft locked/>
-        <Views draft jump/>
+        <Views draft jump look/>
     }
 }
 
@@ -246,8 +269,8 @@ fn Findings(
                             {format!("{line}:{column}")}
                         </button>
                         <div>
-                            <p><Badge tone text=word/>" "{row.message}</p>
-                            {row.help.map(|help| view! { <p class="note">{help}</p> })}
+                            <p><Badge tone text=word/>" "{ticked(&row.message)}</p>
+                            {row.help.map(|help| view! { <p class="note">{ticked(&help)}</p> })}
                             <p><code>{row.code}</code>" "{fix}</p>
                         </div>
                     </li>

@@ -1,64 +1,75 @@
 //! What the text in the editor means: the files of a member, and each value with its origin.
 
-use super::{Draft, REST, changed_lines};
+use super::asked::answer_of;
+use super::{Draft, changed_lines};
 use crate::api;
 use crate::api::ApiError;
-use crate::components::{Badge, ProblemBox, Tone};
+use crate::components::{Badge, ProblemBox, Tone, ticked};
 use crate::words::change::{Mark, change};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use paddock_events::{InventoryQuery, InventoryViews, RenderedText, ResolvedValue, TextProblem};
 use paddock_tongue::{say, t, view};
-use std::time::Duration;
 
 /// Where the editor shall go.
-type Jump = RwSignal<Option<(u32, u32)>>;
+pub type Jump = RwSignal<Option<(u32, u32)>>;
 
 /// Which of the two views is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum View {
+pub enum View {
+    /// What is rendered from the text.
     Files,
+    /// Parameters and where they are from.
     Values,
 }
+
+/// Where the panel below looks: which view is open, of which cluster and member, and which file.
+#[derive(Clone, Copy)]
+pub struct Look {
+    open: RwSignal<Option<View>>,
+    cluster: RwSignal<String>,
+    instance: RwSignal<Option<u32>>,
+    /// How the file's path ends; the first file, when none ends so.
+    file: RwSignal<String>,
+}
+
+impl Look {
+    /// Nothing is open.
+    pub fn new() -> Self {
+        Self {
+            open: RwSignal::new(None),
+            cluster: RwSignal::new(String::new()),
+            instance: RwSignal::new(None),
+            file: RwSignal::new(String::new()),
+        }
+    }
+
+    /// Shows the file of a cluster whose path ends so; an empty end shows its files.
+    pub fn at(self, cluster: String, file: String) {
+        self.instance.set(None);
+        self.cluster.set(cluster);
+        self.file.set(file);
+        self.open.set(Some(View::Files));
+        if let Some(panel) = document().get_element_by_id(PANEL) {
+            panel.scroll_into_view();
+        }
+    }
+}
+
+/// The panel's heading.
+const PANEL: &str = "views-title";
 
 /// What the last answer was; an answer to an older question is dropped.
 pub fn views_of(
     draft: Draft,
     query: impl Fn() -> Option<InventoryQuery> + Copy + 'static,
 ) -> RwSignal<Option<Result<InventoryViews, ApiError>>> {
-    let answer = RwSignal::new(None);
-    let asked = StoredValue::new(0_u32);
-    Effect::new(move |before: Option<()>| {
-        draft.text.track();
-        let Some(query) = query() else { return };
-        asked.update_value(|asked| *asked += 1);
-        let this = asked.get_value();
-        let current = move || asked.try_get_value() == Some(this);
-        let rest = if before.is_none() { Duration::ZERO } else { REST };
-        set_timeout(
-            move || {
-                if !current() {
-                    return;
-                }
-                spawn_local(async move {
-                    let seen = api::view_inventory(draft.outgoing(), query).await;
-                    if current() {
-                        answer.set(Some(seen));
-                    }
-                });
-            },
-            rest,
-        );
-    });
-    answer
+    answer_of(draft, query, api::view_inventory)
 }
 
 /// The panel below the editor. It asks for nothing before a view is opened.
 #[component]
-pub fn Views(draft: Draft, jump: Jump) -> impl IntoView {
-    let open = RwSignal::new(None::<View>);
-    let cluster = RwSignal::new(String::new());
-    let instance = RwSignal::new(None::<u32>);
+pub fn Views(draft: Draft, jump: Jump, look: Look) -> impl IntoView {
+    let Look { open, cluster, instance, file } = look;
     let answer = views_of(draft, move || {
         // A saved text is the one to compare with from then on.
         draft.base.track();
@@ -95,13 +106,13 @@ pub fn Views(draft: Draft, jump: Jump) -> impl IntoView {
         Some(match answer.with(|answer| answer.as_ref().map(|answer| answer.as_ref().err().cloned())) {
             None => view! { <p class="note" role="status">"Reading the text…"</p> }.into_any(),
             Some(Some(ApiError(problem))) => view! { <ProblemBox problem/> }.into_any(),
-            Some(None) => view! { <Seen view seen jump/> }.into_any(),
+            Some(None) => view! { <Seen view seen jump file/> }.into_any(),
         })
     };
     view! {
-        <section class="views" aria-labelledby="views-title">
+        <section class="views" aria-labelledby=PANEL>
             <div class="row">
-                <h2 id="views-title">"What the text means"</h2>
+                <h2 id=PANEL>"What the text means"</h2>
                 {button(View::Files, t!("Rendered files"))}
                 {button(View::Values, t!("Resolved values"))}
             </div>
@@ -131,7 +142,7 @@ pub fn Views(draft: Draft, jump: Jump) -> impl IntoView {
 }
 
 #[component]
-fn Seen(view: View, seen: Memo<InventoryViews>, jump: Jump) -> impl IntoView {
+fn Seen(view: View, seen: Memo<InventoryViews>, jump: Jump, file: RwSignal<String>) -> impl IntoView {
     let none = Memo::new(move |_| seen.with(|seen| seen.cluster.is_empty()));
     let broken = Memo::new(move |_| seen.with(|seen| seen.broken.clone()));
     move || {
@@ -140,7 +151,7 @@ fn Seen(view: View, seen: Memo<InventoryViews>, jump: Jump) -> impl IntoView {
         }
         match view {
             _ if none.get() => view! { <p class="empty">"The text declares no cluster."</p> }.into_any(),
-            View::Files => view! { <Files seen jump/> }.into_any(),
+            View::Files => view! { <Files seen jump chosen=file/> }.into_any(),
             View::Values => view! { <Values seen jump/> }.into_any(),
         }
     }
@@ -148,7 +159,7 @@ fn Seen(view: View, seen: Memo<InventoryViews>, jump: Jump) -> impl IntoView {
 
 /// A problem with the place in the text as a jump into the editor.
 #[component]
-fn Placed(problem: TextProblem, jump: Jump) -> impl IntoView {
+pub fn Placed(problem: TextProblem, jump: Jump) -> impl IntoView {
     let place = problem.place.map(|place| {
         view! {
             <p><button type="button" class="small" on:click=move |_| jump.set(Some(place))>
@@ -158,8 +169,8 @@ fn Placed(problem: TextProblem, jump: Jump) -> impl IntoView {
     });
     view! {
         <div class="problem" role="status">
-            <p class="what">{problem.what}</p>
-            <p class="why">{problem.why}</p>
+            <p class="what">{ticked(&problem.what)}</p>
+            <p class="why">{ticked(&problem.why)}</p>
             {place}
         </div>
     }
@@ -182,11 +193,12 @@ pub fn standing(file: &RenderedText) -> (Tone, String) {
 }
 
 #[component]
-fn Files(seen: Memo<InventoryViews>, jump: Jump) -> impl IntoView {
-    let chosen = RwSignal::new(String::new());
+fn Files(seen: Memo<InventoryViews>, jump: Jump, chosen: RwSignal<String>) -> impl IntoView {
     let shown = Memo::new(move |_| {
         seen.with(|seen| {
-            let wanted = seen.files.iter().find(|file| chosen.with(|chosen| file.path == *chosen));
+            let wanted = seen.files.iter().find(|file| {
+                chosen.with(|chosen| !chosen.is_empty() && file.path.ends_with(chosen.as_str()))
+            });
             wanted.or(seen.files.first()).cloned()
         })
     });

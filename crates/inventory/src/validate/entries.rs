@@ -1,5 +1,6 @@
 //! Users and databases, wherever they are declared.
 
+use super::fixes;
 use crate::document::{Kind, Node};
 use crate::read::typed;
 use crate::{Finding, Value};
@@ -183,7 +184,7 @@ fn keys(item: &Node, what: &str, known: &[(&str, Kinds)], findings: &mut Vec<Fin
             continue;
         }
         let Some((_, kind)) = known.iter().find(|(known, _)| *known == name) else {
-            findings.push(unknown_key(key, what));
+            findings.push(unknown_key(item, key, what, known.iter().map(|(known, _)| *known)));
             continue;
         };
         let value = typed(node);
@@ -211,9 +212,19 @@ fn keys(item: &Node, what: &str, known: &[(&str, Kinds)], findings: &mut Vec<Fin
                 List => "a list",
                 Map => "a mapping",
             };
+            let fix = match (kind, &value) {
+                (Text | Word, Value::Int(_) | Value::Float(_) | Value::Bool(_)) => fixes::quote(node),
+                (List, Value::Text(_)) => fixes::list_of(node),
+                (Bool, Value::Text(text)) => {
+                    let word = fixes::near(text, ["true", "false"]);
+                    word.map(|word| fixes::write(node, &Value::Bool(word == "true")))
+                }
+                (Text | Word | Int | Bool | List | Map | Any, _) => None,
+            };
             findings.push(
                 Finding::error("list/bad-type", node.span, format!("`{name}` of a {what} is {wanted}"))
-                    .help(format!("write {wanted}")),
+                    .help(format!("write {wanted}"))
+                    .fix(fix),
             );
             continue;
         }
@@ -229,16 +240,25 @@ fn keys(item: &Node, what: &str, known: &[(&str, Kinds)], findings: &mut Vec<Fin
                 words.iter().copied().filter(|word| what != "user" || *word != "recreate").collect();
             let message = format!("`{name}: {text}` of a {what} means nothing");
             findings.push(
-                Finding::error("list/bad-word", node.span, message).help(format!("use {}", words.join(", "))),
+                Finding::error("list/bad-word", node.span, message)
+                    .help(format!("use {}", words.join(", ")))
+                    .fix(fixes::respell(node, words)),
             );
         }
     }
 }
 
-pub(super) fn unknown_key(key: &Node, what: &str) -> Finding {
+/// A key of an item that means nothing, with the known one that it is near to.
+pub(super) fn unknown_key<'a>(
+    item: &Node,
+    key: &Node,
+    what: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Finding {
     let name = key.text().unwrap_or("…");
     Finding::warning("list/unknown-key", key.span, format!("`{name}` has no meaning in a {what}"))
         .help("look at its spelling; it is kept, and nothing comes of it")
+        .fix(fixes::rename(item, key, known))
 }
 
 fn is_user_name(name: &str) -> bool {

@@ -1,9 +1,17 @@
 //! Rules of each host that belongs to a cluster, or looks as if it should.
 
-use super::{bad_cluster_name, is_number, place};
+use super::{bad_cluster_name, fixes, is_number, place};
 use crate::read::{RawGroup, RawHost};
-use crate::{Finding, InstanceRole, Inventory, NodeAddr, Value, Vars};
+use crate::{Edit, Finding, InstanceRole, Inventory, NodeAddr, Value, Vars};
 use std::collections::BTreeSet;
+
+const ROLES: [InstanceRole; 5] = [
+    InstanceRole::Primary,
+    InstanceRole::Replica,
+    InstanceRole::Offline,
+    InstanceRole::Standby,
+    InstanceRole::Delayed,
+];
 
 pub(super) fn check(inventory: &Inventory, raw: &[RawGroup<'_>], findings: &mut Vec<Finding>) {
     let mut seen = BTreeSet::new();
@@ -26,7 +34,7 @@ pub(super) fn check(inventory: &Inventory, raw: &[RawGroup<'_>], findings: &mut 
                     findings.push(bad_cluster_name(&name, place(vars, "pg_cluster", host.key)));
                 }
             }
-            identity(host, vars, findings);
+            identity(inventory, host, vars, findings);
             upstream(inventory, host, vars, findings);
             numbers(host, vars, findings);
         }
@@ -37,13 +45,23 @@ pub(super) fn check(inventory: &Inventory, raw: &[RawGroup<'_>], findings: &mut 
             );
             findings.push(
                 Finding::error("pgsql/no-cluster", group.key, message)
-                    .help(format!("add `pg_cluster: {}` to the group's `vars`", group.name)),
+                    .help(format!("add `pg_cluster: {}` to the group's `vars`", group.name))
+                    .fix(name_group(inventory.text(), group)),
             );
         }
     }
 }
 
-fn identity(host: &RawHost<'_>, vars: &Vars, findings: &mut Vec<Finding>) {
+/// The group's own name as its cluster's, where it can be one.
+fn name_group(text: &str, group: &RawGroup<'_>) -> Option<Edit> {
+    group.name.parse::<crate::ClusterName>().ok()?;
+    fixes::append(text, group.vars?, &[("pg_cluster", Value::Text(group.name.to_owned()))])
+}
+
+fn identity(inventory: &Inventory, host: &RawHost<'_>, vars: &Vars, findings: &mut Vec<Finding>) {
+    let text = inventory.text();
+    let name = vars.text("pg_cluster").and_then(|name| name.parse().ok());
+    let cluster = name.and_then(|name| inventory.cluster(&name));
     let seq = vars.value("pg_seq");
     if !is_number(seq) {
         let what = if seq.is_some() { "not a whole number from 0" } else { "missing" };
@@ -53,18 +71,35 @@ fn identity(host: &RawHost<'_>, vars: &Vars, findings: &mut Vec<Finding>) {
                 place(vars, "pg_seq", host.key),
                 format!("`pg_seq` of {} is {what}", host.addr),
             )
-            .help("give each instance a number that is unique in its cluster and never changes"),
+            .help("give each instance a number that is unique in its cluster and never changes")
+            .fix(host.vars.filter(|_| seq.is_none()).and_then(|vars| {
+                let last = cluster.and_then(|cluster| cluster.instances.iter().map(|one| one.id.seq).max());
+                let next = Value::Int(i64::from(last.unwrap_or(0)) + 1);
+                fixes::append(text, vars, &[("pg_seq", next)])
+            })),
         );
     }
     let role = vars.text("pg_role");
     if role.as_deref().is_none_or(|role| role.parse::<InstanceRole>().is_err()) {
-        let message = match role {
+        let message = match &role {
             Some(role) => format!("`{role}` is not an instance role"),
             None => format!("`pg_role` of {} is missing", host.addr),
         };
+        let led = cluster
+            .is_some_and(|cluster| cluster.instances.iter().any(|one| one.role == InstanceRole::Primary));
+        let usual = if led { InstanceRole::Replica } else { InstanceRole::Primary };
+        let own = host.vars.and_then(|vars| vars.get("pg_role"));
+        let fix = match (&role, own) {
+            (Some(_), Some(node)) => fixes::respell(node, ROLES.map(InstanceRole::as_str)),
+            (None, None) => host
+                .vars
+                .and_then(|vars| fixes::append(text, vars, &[("pg_role", Value::Text(usual.to_string()))])),
+            (Some(_), None) | (None, Some(_)) => None,
+        };
         findings.push(
             Finding::error("pgsql/bad-role", place(vars, "pg_role", host.key), message)
-                .help("use primary, replica, offline, standby or delayed"),
+                .help("use primary, replica, offline, standby or delayed")
+                .fix(fix),
         );
     }
 }

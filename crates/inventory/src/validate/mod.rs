@@ -3,9 +3,11 @@
 
 mod clusters;
 mod entries;
+mod fixes;
 mod instances;
 mod modules;
 mod rules;
+mod variables;
 mod vip;
 
 use crate::document::{Kind, Node};
@@ -18,18 +20,19 @@ use std::collections::BTreeMap;
 pub(crate) fn check(inventory: &Inventory, root: &Node, raw: &[RawGroup<'_>], findings: &mut Vec<Finding>) {
     duplicates(root, findings);
     timestamps(root, findings);
-    globals(root, findings);
+    let text = inventory.text();
+    globals(text, root, findings);
     groups(raw, findings);
     for group in raw {
         if let Some(vars) = group.vars {
-            written(vars, findings);
+            written(text, vars, findings);
         }
         for vars in group.hosts.iter().filter_map(|host| host.vars) {
-            written(vars, findings);
+            written(text, vars, findings);
         }
     }
     if let Some(vars) = root.get("all").and_then(|all| all.get("vars")) {
-        written(vars, findings);
+        written(text, vars, findings);
     }
     modules::check(inventory, raw, findings);
     instances::check(inventory, raw, findings);
@@ -38,9 +41,10 @@ pub(crate) fn check(inventory: &Inventory, root: &Node, raw: &[RawGroup<'_>], fi
 }
 
 /// Rules of lists where they are written, whoever they are for.
-fn written(vars: &Node, findings: &mut Vec<Finding>) {
+fn written(text: &str, vars: &Node, findings: &mut Vec<Finding>) {
+    variables::check(vars, findings);
     entries::check(vars, findings);
-    rules::check(vars, findings);
+    rules::check(text, vars, findings);
 }
 
 fn duplicates(node: &Node, findings: &mut Vec<Finding>) {
@@ -84,7 +88,7 @@ fn timestamps(node: &Node, findings: &mut Vec<Finding>) {
     }
 }
 
-fn globals(root: &Node, findings: &mut Vec<Finding>) {
+fn globals(text: &str, root: &Node, findings: &mut Vec<Finding>) {
     let Some((all_key, all)) = root.entry("all").filter(|(_, all)| all.is_map()) else { return };
     let Some((key, vars)) = all.entry("vars") else {
         findings.push(
@@ -115,17 +119,26 @@ fn globals(root: &Node, findings: &mut Vec<Finding>) {
             );
         }
     }
-    for (name, code, help) in [
-        ("version", "global/no-version", "add `version: v4.5.0`: Pigsty's own tools ask for it"),
+    for (name, usual, code, help) in [
+        ("version", "v4.5.0", "global/no-version", "add `version: v4.5.0`: Pigsty's own tools ask for it"),
         (
             "region",
+            "default",
             "global/no-region",
             "add `region: default` (or china, europe): Pigsty's own tools ask for it",
         ),
     ] {
         if vars.get(name).is_none_or(Node::is_null) {
             findings.push(
-                Finding::warning(code, key.span, format!("`{name}` is missing in `all.vars`")).help(help),
+                Finding::warning(code, key.span, format!("`{name}` is missing in `all.vars`"))
+                    .help(help)
+                    .fix(
+                        // A key without a value is there, and a second one would be lost.
+                        vars.get(name)
+                            .is_none()
+                            .then(|| fixes::append(text, vars, &[(name, Value::Text(usual.to_owned()))]))
+                            .flatten(),
+                    ),
             );
         }
     }
@@ -134,7 +147,9 @@ fn globals(root: &Node, findings: &mut Vec<Finding>) {
     {
         let message = format!("region `{}` is not known", region.text().unwrap_or("…"));
         findings.push(
-            Finding::warning("global/bad-region", region.span, message).help("use default, china or europe"),
+            Finding::warning("global/bad-region", region.span, message)
+                .help("use `default`, `china` or `europe`")
+                .fix(fixes::respell(region, ["default", "china", "europe"])),
         );
     }
     if let Some((key, value)) = vars.entry("pg_cluster") {
@@ -158,7 +173,8 @@ fn globals(root: &Node, findings: &mut Vec<Finding>) {
     if let Some(kind) = vars.get("minio_type").filter(|kind| kind.text() != Some("silo")) {
         findings.push(
             Finding::error("global/minio-type", kind.span, "`minio_type` can only be `silo`")
-                .help("write `minio_type: silo`, or remove the line"),
+                .help("write `minio_type: silo`, or remove the line")
+                .fix(kind.text().map(|_| fixes::write(kind, &Value::Text("silo".to_owned())))),
         );
     }
 }
@@ -198,9 +214,9 @@ fn groups(raw: &[RawGroup<'_>], findings: &mut Vec<Finding>) {
                         group.name
                     );
                     findings.push(
-                        Finding::warning("group/unknown-key", key.span, message).help(
-                            "a group has `hosts`, `vars` and `children`; variables belong under `vars`",
-                        ),
+                        Finding::warning("group/unknown-key", key.span, message)
+                            .help("a group has `hosts`, `vars` and `children`; variables belong under `vars`")
+                            .fix(fixes::rename(group.node, key, ["hosts", "vars", "children"])),
                     );
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::is_number;
 use crate::read::{RawGroup, typed};
-use crate::{Finding, Inventory, NodeAddr};
+use crate::{Finding, Inventory, NodeAddr, Value};
 use std::collections::BTreeMap;
 
 /// Variables that make a group one of a module's, and the module's name.
@@ -101,15 +101,20 @@ fn etcd(inventory: &Inventory, raw: &[RawGroup<'_>], findings: &mut Vec<Finding>
     let Some(group) = group else { return };
     numbered(inventory, group, "etcd_seq", "etcd/bad-seq", findings);
     let mut seqs: BTreeMap<i64, NodeAddr> = BTreeMap::new();
+    let given = group.hosts.iter().filter_map(|host| inventory.vars_of(host.addr).int("etcd_seq"));
+    let mut next = given.max().unwrap_or(0);
     for host in &group.hosts {
         let vars = inventory.vars_of(host.addr);
         if let Some(seq) = vars.int("etcd_seq")
             && let Some(first) = seqs.insert(seq, host.addr)
         {
             let message = format!("`etcd_seq: {seq}` of {} is taken by {first}", host.addr);
+            next = next.saturating_add(1);
+            let own = host.vars.and_then(|vars| vars.get("etcd_seq"));
             findings.push(
                 Finding::error("etcd/duplicate-seq", super::place(vars, "etcd_seq", host.key), message)
-                    .help("give each etcd member its own number: it is part of its name"),
+                    .help("give each etcd member its own number: it is part of its name")
+                    .fix(own.map(|node| super::fixes::write(node, &Value::Int(next)))),
             );
         }
     }

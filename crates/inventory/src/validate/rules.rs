@@ -1,6 +1,7 @@
 //! Services and HBA rules, wherever they are declared.
 
 use super::entries::{items, unknown_key};
+use super::fixes;
 use crate::document::{Kind, Node};
 use crate::read::typed;
 use crate::{Finding, InstanceRole, NodeAddr, Value};
@@ -27,28 +28,35 @@ const AUTH: [&str; 16] = [
 const ADDR: [&str; 9] =
     ["local", "localhost", "admin", "infra", "cluster", "intra", "intranet", "world", "all"];
 const HBA_KEYS: [&str; 8] = ["title", "role", "order", "rules", "addr", "auth", "user", "db"];
+const RULE_ROLES: [&str; 7] = ["default", "common", "primary", "replica", "offline", "standby", "delayed"];
 const RESERVED_PORTS: [i64; 11] = [5432, 6432, 5433, 5434, 5436, 5438, 9100, 9101, 9630, 9631, 9080];
 const SERVICE_KEYS: [&str; 10] =
     ["name", "port", "ip", "dest", "check", "selector", "backup", "maxconn", "balance", "options"];
 
-pub(super) fn check(vars: &Node, findings: &mut Vec<Finding>) {
+pub(super) fn check(text: &str, vars: &Node, findings: &mut Vec<Finding>) {
     for (key, value) in vars.entries() {
         match key.text() {
-            Some("pg_services") => services(value, true, findings),
-            Some("pg_default_services") => services(value, false, findings),
-            Some("pg_hba_rules" | "pg_default_hba_rules") => hba(value, false, findings),
-            Some("pgb_hba_rules" | "pgb_default_hba_rules") => hba(value, true, findings),
+            Some("pg_services") => services(text, value, true, findings),
+            Some("pg_default_services") => services(text, value, false, findings),
+            Some("pg_hba_rules" | "pg_default_hba_rules") => hba(text, value, false, findings),
+            Some("pgb_hba_rules" | "pgb_default_hba_rules") => hba(text, value, true, findings),
             Some(_) | None => {}
         }
     }
 }
 
-fn services(list: &Node, extra: bool, findings: &mut Vec<Finding>) {
+fn services(text: &str, list: &Node, extra: bool, findings: &mut Vec<Finding>) {
     let (mut names, mut ports) = (BTreeSet::new(), BTreeSet::new());
+    let port_of = |item: &Node| item.get("port").and_then(|node| typed(node).as_int());
+    let taken: BTreeSet<i64> = match &list.kind {
+        Kind::List { items, .. } => items.iter().filter_map(port_of).collect(),
+        Kind::Scalar { .. } | Kind::Map { .. } => BTreeSet::new(),
+    };
+    let free = fixes::free_port(&taken, &RESERVED_PORTS).map(Value::Int);
     for item in items(list, "service", findings) {
         for (key, _) in item.entries() {
             if !key.text().is_some_and(|key| key == "<<" || SERVICE_KEYS.contains(&key)) {
-                findings.push(unknown_key(key, "service"));
+                findings.push(unknown_key(item, key, "service", SERVICE_KEYS));
             }
         }
         match item.get("name").and_then(Node::text) {
@@ -71,38 +79,51 @@ fn services(list: &Node, extra: bool, findings: &mut Vec<Finding>) {
         else {
             findings.push(
                 Finding::error("service/bad-port", span, "a service needs a `port` from 0 to 65535")
-                    .help("give it a port that nothing else on the node uses"),
+                    .help("give it a port that nothing else on the node uses")
+                    .fix(
+                        free.clone()
+                            .filter(|_| node.is_none())
+                            .and_then(|free| fixes::append(text, item, &[("port", free)])),
+                    ),
             );
             continue;
         };
         if !ports.insert(port) {
             findings.push(
                 Finding::error("service/duplicate-port", span, format!("port {port} is used twice"))
-                    .help("give each service its own port"),
+                    .help("give each service its own port")
+                    .fix(node.zip(free.as_ref()).map(|(node, free)| fixes::write(node, free))),
             );
         }
         if extra && RESERVED_PORTS.contains(&port) {
             let message = format!("port {port} belongs to a component or default service");
             findings.push(
                 Finding::warning("service/reserved-port", span, message)
-                    .help("choose another port, such as 5435"),
+                    .help("choose another port, such as 5435")
+                    .fix(node.zip(free.as_ref()).map(|(node, free)| fixes::write(node, free))),
             );
         }
         // Nobody is selected by nothing: the listener would refuse every connection.
         if item.get("selector").is_none_or(Node::is_null) {
             findings.push(
                 Finding::warning("service/no-selector", item.span, "a service needs a `selector`")
-                    .help("`selector: \"[]\"` takes every member"),
+                    .help("`selector: \"[]\"` takes every member")
+                    .fix(
+                        item.get("selector")
+                            .is_none()
+                            .then(|| fixes::append(text, item, &[("selector", Value::Text("[]".to_owned()))]))
+                            .flatten(),
+                    ),
             );
         }
     }
 }
 
-fn hba(list: &Node, pooler: bool, findings: &mut Vec<Finding>) {
+fn hba(text: &str, list: &Node, pooler: bool, findings: &mut Vec<Finding>) {
     for item in items(list, "HBA rule", findings) {
         for (key, _) in item.entries() {
             if !key.text().is_some_and(|key| key == "<<" || HBA_KEYS.contains(&key)) {
-                findings.push(unknown_key(key, "HBA rule"));
+                findings.push(unknown_key(item, key, "HBA rule", HBA_KEYS));
             }
         }
         if item.get("title").is_none_or(Node::is_null) {
@@ -117,7 +138,8 @@ fn hba(list: &Node, pooler: bool, findings: &mut Vec<Finding>) {
         {
             findings.push(
                 Finding::error("hba/bad-order", order.span, "`order` is not a number")
-                    .help("rules are sorted by it; the built-in ones have 100 to 650"),
+                    .help("rules are sorted by it; the built-in ones have 100 to 650")
+                    .fix(typed(order).as_int().map(|number| fixes::write(order, &Value::Int(number)))),
             );
         }
         match item.get("rules").map(|rules| (rules, &rules.kind)) {
@@ -138,10 +160,11 @@ fn hba(list: &Node, pooler: bool, findings: &mut Vec<Finding>) {
             Some((rules, _)) if rules.is_null() => {}
             Some((rules, _)) => findings.push(
                 Finding::error("hba/bad-rules", rules.span, "`rules` is a list of lines")
-                    .help("begin each line with `- `, or write `[ … ]`"),
+                    .help("begin each line with `- `, or write `[ … ]`")
+                    .fix(fixes::list_of(rules)),
             ),
         }
-        aliases(item, pooler, findings);
+        aliases(text, item, pooler, findings);
     }
 }
 
@@ -154,14 +177,15 @@ fn rule_role(item: &Node, findings: &mut Vec<Finding>) {
         let message = format!("`{}` is not a role of an HBA rule", role.text().unwrap_or("…"));
         findings.push(
             Finding::error("hba/bad-role", role.span, message)
-                .help("use default, common, primary, replica, offline, standby or delayed"),
+                .help("use default, common, primary, replica, offline, standby or delayed")
+                .fix(fixes::respell(role, RULE_ROLES)),
         );
     }
 }
 
-fn aliases(item: &Node, pooler: bool, findings: &mut Vec<Finding>) {
-    let text = |key: &str| item.get(key).filter(|node| !node.is_null());
-    match text("addr") {
+fn aliases(text: &str, item: &Node, pooler: bool, findings: &mut Vec<Finding>) {
+    let given = |key: &str| item.get(key).filter(|node| !node.is_null());
+    match given("addr") {
         None => findings.push(
             Finding::error("hba/no-addr", item.span, "an HBA rule needs `rules` or `addr`")
                 .help("add `addr: intra`, or raw lines under `rules`"),
@@ -171,33 +195,38 @@ fn aliases(item: &Node, pooler: bool, findings: &mut Vec<Finding>) {
             let message = format!("`{}` is not an address alias or IPv4 CIDR", addr.text().unwrap_or("…"));
             findings.push(
                 Finding::error("hba/bad-addr", addr.span, message)
-                    .help(format!("use one of {}, or a.b.c.d/nn, or raw `rules`", ADDR.join(", "))),
+                    .help(format!("use one of {}, or a.b.c.d/nn, or raw `rules`", ADDR.join(", ")))
+                    .fix(fixes::respell(addr, ADDR)),
             );
         }
     }
-    if let Some(auth) = text("auth")
+    if let Some(auth) = given("auth")
         && !auth.text().is_some_and(|auth| AUTH.contains(&auth))
     {
         let message = format!("`{}` is not a known authentication alias", auth.text().unwrap_or("…"));
         findings.push(
             Finding::error("hba/bad-auth", auth.span, message)
-                .help(format!("use one of {}", AUTH.join(", "))),
+                .help(format!("use one of {}", AUTH.join(", ")))
+                .fix(fixes::respell(auth, AUTH)),
         );
     }
     let missing: Vec<&str> =
         ["auth", "user", "db"].into_iter().filter(|key| item.get(key).is_none()).collect();
     if !missing.is_empty() {
         let list = missing.join("`, `");
+        let word = |key: &str| Value::Text(if key == "auth" { "pwd" } else { "all" }.to_owned());
+        let meant: Vec<(&str, Value)> = missing.iter().map(|key| (*key, word(key))).collect();
         findings.push(
             Finding::error(
                 "hba/incomplete",
                 item.span,
                 format!("an HBA rule without `rules` needs `{list}`, too"),
             )
-            .help("`auth: pwd`, `user: all` and `db: all` are what is meant when they are left out"),
+            .help("`auth: pwd`, `user: all` and `db: all` are what is meant when they are left out")
+            .fix(fixes::append(text, item, &meant)),
         );
     }
-    if pooler && text("db").and_then(Node::text) == Some("replication") {
+    if pooler && given("db").and_then(Node::text) == Some("replication") {
         findings.push(
             Finding::error("hba/pooler-replication", item.span, "PgBouncer knows no `db: replication`")
                 .help("move the rule to `pg_hba_rules`: replication goes past the pooler"),
