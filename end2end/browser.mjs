@@ -79,7 +79,8 @@ export async function accessible(page) {
 const KEPT = new Set([
   'clusters-empty', 'clusters', 'fleet', 'cluster-declared', 'cluster', 'cluster-links', 'cluster-member-menu', 'cluster-operations',
   'cluster-add-replica', 'cluster-config', 'cluster-accounts', 'cluster-backups', 'backups-time-line', 'cluster-restore', 'cluster-clone',
-  'cluster-clone-name', 'cluster-standby', 'cluster-remove', 'cluster-command-refused', 'failovers', 'inventory', 'inventory-add', 'inventory-files',
+  'cluster-clone-name', 'cluster-standby', 'cluster-remove', 'cluster-command-refused', 'failovers', 'inventory', 'inventory-add', 'inventory-files', 'inventory-values', 'inventory-template',
+  'inventory-form-instances', 'inventory-form-user', 'inventory-form-hba', 'inventory-form-services', 'cluster-without-etcd',
   'inventory-history', 'inventory-revision', 'inventory-blame', 'finding-pgsql-two-primaries', 'refused-wrong-key', 'nodes', 'nodes-host-key',
   'nodes-refused', 'drift', 'plan', 'plan-again', 'plan-waits-for-approval', 'plan-approver', 'plan-approved', 'plan-refused', 'approvals', 'policy', 'jobs',
   'job-running', 'job', 'job-replay', 'log', 'audit', 'people', 'account', 'account-factor-key', 'account-factor-codes', 'account-tokens',
