@@ -1,6 +1,7 @@
 //! The inventory: its text with findings in place, what it means, the form for a new cluster, and saving as a revision.
 
 mod asked;
+mod carry;
 mod form;
 mod views;
 
@@ -13,6 +14,7 @@ use crate::components::{Badge, ProblemBox, RefusedNote, Tone, When, YamlEditor, 
 use crate::words::change::{ChangedLine, Mark, change};
 use crate::words::ends;
 use crate::{api, paths};
+use carry::{Carried, Carry};
 use form::{Form, wanted_cluster, wanted_table};
 use leptos::ev;
 use leptos::prelude::*;
@@ -95,6 +97,7 @@ fn Inventory(page: InventoryPage) -> impl IntoView {
     warn_before_leaving(draft);
     let adding = RwSignal::new(false);
     let to_restore = RwSignal::new(None);
+    let carried = RwSignal::new(None);
     let look = Look::new();
     let table = wanted_table();
     let cluster = wanted_cluster();
@@ -126,10 +129,12 @@ fn Inventory(page: InventoryPage) -> impl IntoView {
                 {move || draft.saved_by.get().map(|(who, at_us)| view! { " · saved by "{who}" "<When at_us=at_us/> })}
             </p>
             <a class="button" href=paths::HISTORY>"History"</a>
+            <Carry draft locked done=carried/>
             <button type="button" disabled=locked aria-expanded=move || adding.get().to_string()
                 on:click=move |_| adding.update(|adding| *adding = !*adding)>"Add cluster"</button>
         </div>
         {move || recall_problem.get().map(|ApiError(problem)| view! { <ProblemBox problem/> })}
+        <Carried draft done=carried/>
         <Show when=move || adding.get()><AddCluster draft adding to_restore/></Show>
         {move || to_restore.get().map(|(name, source)| view! { <ToRestore name source/> })}
         <nav class="tabs" aria-label="Views of the inventory">
