@@ -27,6 +27,7 @@ const SAME: &[(&str, &[&str])] = &[
              await new Promise(go=>{{requestAnimationFrame(()=>setTimeout(go));setTimeout(go,{UNPAINTED_MS})}});\
              const wasm=fetch({wasm:?}),[{{default:init,hydrate}}]=await Promise.all([import({js:?}),import({loader:?})]);\
              await init({{module_or_path:wasm}});await hydrate();performance.mark('hydrated');",
+            "paddock user add",
             "paddock user grant",
             "paddock user revoke",
             "pgsql-rm.yml -l {}",
