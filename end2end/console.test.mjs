@@ -85,6 +85,14 @@ test('drift says what could not be compared, and why', async () => {
   assert.equal(await page.getByText('pg-copy').count(), 0);
 });
 
+test('a page that is loaded anew says times by the viewer\'s clock', async () => {
+  const context = await browser.newContext({ baseURL: url, timezoneId: 'Asia/Tokyo', storageState: await page.context().storageState() });
+  const there = await context.newPage();
+  await there.goto('/inventory/history');
+  await there.getByText('+09:00').first().waitFor();
+  await context.close();
+});
+
 test('the settings say what is in force, who decides it and how notifications go, and no secret', async () => {
   await page.goto('/');
   await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Settings' }).click();

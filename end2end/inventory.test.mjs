@@ -1,6 +1,6 @@
 // What an inventory text means, and clusters added from templates, in a console of this file's own: no node is behind it.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -118,6 +118,32 @@ test('each value says where it is from, and leads there', async () => {
   await row('pg_version').waitFor({ state: 'detached' });
   await row('pg_hba_rules').getByRole('button', { name: /^line/ }).click();
   assert.match(await caretLine(), /title: replicas|pg_hba_rules/);
+});
+
+test('a text goes into a file, and a file into the editor, with a way back', async () => {
+  await page.goto('/inventory');
+  const before = await editor().inputValue();
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Export' }).click();
+  assert.equal((await download).suggestedFilename(), 'pigsty.yml');
+  const file = join(folder, 'exported.yml');
+  await (await download).saveAs(file);
+  assert.equal(await readFile(file, 'utf8'), before, 'byte for byte');
+  const dosed = join(folder, 'dosed.yml');
+  await writeFile(dosed, before.replace('# the fleet', '# the fleet, from a file').replaceAll('\n', '\r\n'));
+  await page.getByLabel('Import').setInputFiles(dosed);
+  const told = page.getByRole('status').filter({ hasText: 'dosed.yml is in the editor' });
+  await told.waitFor();
+  assert.match(await editor().inputValue(), /^# the fleet, from a file\n/);
+  await page.getByText('not saved', { exact: true }).waitFor();
+  await accessible(page);
+  await pictures(page, 'inventory-imported');
+  await told.getByRole('button', { name: 'Undo' }).click();
+  assert.equal(await editor().inputValue(), before);
+  await writeFile(dosed, Buffer.from([0x61, 0x6c, 0x6c, 0x3a, 0xff, 0xfe]));
+  await page.getByLabel('Import').setInputFiles(dosed);
+  await page.getByText('dosed.yml was not taken: it is not text in UTF-8.').waitFor();
+  assert.equal(await editor().inputValue(), before);
 });
 
 async function add(template, fill) {

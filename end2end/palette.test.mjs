@@ -35,6 +35,10 @@ test('nothing of it is loaded before it is opened', async () => {
   assert.ok(!asked.includes('/api/app/cluster-names'), asked.join());
   await call();
   assert.ok(asked.includes('/api/app/cluster-names'));
+  // Also the first time, what is typed goes into the field, which nobody has clicked.
+  await page.waitForFunction(() => document.activeElement?.getAttribute('role') === 'combobox');
+  await page.keyboard.type('pg');
+  assert.equal(await field().inputValue(), 'pg');
   await page.keyboard.press('Escape');
   await gone();
 });

@@ -78,7 +78,7 @@ pub fn cluster_tab(name: &str, tab: &str) -> String {
 
 /// The operations of a cluster, with a moment in the forms of its restore.
 pub fn restore_to(name: &str, moment: &str) -> String {
-    format!("{}&at={}", cluster_tab(name, "operations"), encoded(moment))
+    format!("{}&at={}#backup", cluster_tab(name, "operations"), encoded(moment))
 }
 
 /// The operations of a cluster, with a command line in the form that plans it.

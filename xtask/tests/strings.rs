@@ -22,6 +22,7 @@ const SAME: &[(&str, &[&str])] = &[
             "bin/pgsql-add {} {addr}",
             "bin/pgsql-hba {only}",
             "bin/pgsql-svc {only}",
+            "paddock user add",
             "paddock user grant",
             "paddock user revoke",
             "pgsql-rm.yml -l {}",

@@ -94,7 +94,7 @@ fn BrowserNotices() -> impl IntoView {
     let off = move |_| now.set(Some(notices::turn_off()));
     view! {
         <p>
-            "While no tab of the console is looked at: that a request waits for you, and how a job ended whose page is open."
+            "While you look at no tab of the console: a request that waits for you, and how a job has ended whose page is open."
         </p>
         {move || match now.get() {
             // Before the page lives, and with scripts off.

@@ -49,7 +49,7 @@ fn Differences(page: DriftPage) -> impl IntoView {
         <p class="note">
             {say!("{differences} in {clusters} compared", differences = count!(count, "difference"), clusters = count!(same, "cluster"))}
             {oldest_us.map(|at_us| view! { ", as seen "<When at_us/> })}
-            ". Members, instance roles, versions, upstreams and settings that wait are compared; files are by the dry run of a plan: "
+            ". Members, instance roles, versions, upstreams and settings that wait are compared; files are compared by the dry run of a plan: "
             {if same == 1 { files.into_any() } else { t!("open one cluster for its HBA rules and services.").into_any() }}
         </p>
         {if none && same > 0 {

@@ -23,7 +23,8 @@ fn Table(rows: Vec<PersonRow>) -> impl IntoView {
     let rows = rows.into_iter().map(|row| view! { <Row row/> }).collect_view();
     view! {
         <p class="note">
-            "A grant is a role on the clusters whose names a pattern matches; "<code>"*"</code>" is everything. Change them with "
+            "A grant is a role on the clusters whose names a pattern matches; "<code>"*"</code>" is everything. On the console's own machine, "<code>"paddock user add"</code>
+            " adds somebody, and grants change with "
             <code>"paddock user grant"</code>" and "<code>"paddock user revoke"</code>
             "; of who signs in by the provider, the groups there say it."
         </p>

@@ -221,8 +221,11 @@ fn Finder(me: StoredValue<Me>, close: Callback<()>) -> impl IntoView {
     });
     Effect::new(move |_| {
         if let Some(field) = field.get() {
-            // What cannot be focused keeps the focus where it is.
-            field.focus().ok();
+            // When its code has only just come it is made, but not in the page before the next frame, and what is in no page cannot
+            // be focused. The first letters would be lost.
+            request_animation_frame(move || {
+                field.focus().ok();
+            });
         }
     });
     let go_to = move |at: usize| {

@@ -13,7 +13,8 @@ pub fn leader(seen: &ClusterTopology) -> Option<&MemberTopology> {
     seen.members.iter().find(|member| leads(member))
 }
 
-fn runs(member: &MemberTopology) -> bool {
+/// Whether its PostgreSQL answers.
+pub fn runs(member: &MemberTopology) -> bool {
     matches!(member.state, MemberState::Running | MemberState::Streaming)
 }
 

@@ -179,7 +179,8 @@ impl ApprovalPolicy {
         };
         let own =
             self.rules.iter().map(|rule| row(listed(&rule.clusters), rule.approvers, rule.backup_within_h));
-        own.chain([row("every other".into(), APPROVERS, Some(BACKUP_WITHIN_H))]).collect()
+        let rest = if self.rules.is_empty() { "every cluster" } else { "every other" };
+        own.chain([row(rest.into(), APPROVERS, Some(BACKUP_WITHIN_H))]).collect()
     }
 
     /// The freezes in order, for a page.

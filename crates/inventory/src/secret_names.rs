@@ -9,10 +9,13 @@ pub const MASK: &str = "••••••";
 /// hiding that word would make every line of pgBackRest unreadable.
 const PARTS: [&str; 7] = ["password", "passwd", "secret", "cipher_pass", "access_key", "auth_pass", "token"];
 
+/// Names that hold such a part and no secret: how passwords are hashed.
+const PLAIN: [&str; 1] = ["password_encryption"];
+
 /// Whether a variable's name says that its value is secret.
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_lowercase();
-    PARTS.iter().any(|part| name.contains(part))
+    !PLAIN.contains(&name.as_str()) && PARTS.iter().any(|part| name.contains(part))
 }
 
 /// The value of a variable as it may be shown: texts and numbers of secret names, however deep, are masked.
@@ -60,7 +63,9 @@ mod tests {
         ] {
             assert!(is_secret_name(name), "{name}");
         }
-        for name in ["s3_key", "pg_user", "pg_users", "primary_key", "pgbackrest_repo", "pass"] {
+        for name in
+            ["s3_key", "pg_user", "pg_users", "primary_key", "pgbackrest_repo", "pass", "password_encryption"]
+        {
             assert!(!is_secret_name(name), "{name}");
         }
     }

@@ -63,7 +63,8 @@ pub(crate) fn prerequisites(
     }
     if !raw_nodes.is_empty() {
         let hosts: Vec<NodeAddr> = raw_nodes.into_iter().collect();
-        out.push(play(Playbook::Node, &hosts, format!("not prepared yet: {}", join(&hosts))));
+        let named = join(&hosts).replace(',', ", ");
+        out.push(play(Playbook::Node, &hosts, format!("not prepared yet: {named}")));
     }
     out.extend(etcd_play);
     Ok(out)

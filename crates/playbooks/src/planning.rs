@@ -399,7 +399,7 @@ pub(crate) fn refuse_unreachable(facts: &FactSet, hosts: &[NodeAddr]) -> Result<
         code: "plan/node-unreachable".into(),
         what: "the plan needs nodes that do not answer".into(),
         why: down.join("; "),
-        fix: "start the node or right its SSH settings, then plan again; or leave it out of the limit".into(),
+        fix: "start the node, right its SSH settings, or trust its host key on the Nodes page; then plan again. Or leave it out of the limit".into(),
     })
 }
 

@@ -37,12 +37,13 @@ fn Users(users: Vec<DeclaredUser>, stopped: bool) -> impl IntoView {
     let rows = users
         .into_iter()
         .map(|user| {
+            let plain = user.attributes.is_empty().then_some("–");
             let attributes = user.attributes.into_iter().map(|one| view! { <span class="chip">{one}</span> }).collect_view();
             view! {
                 <tr>
                     <th scope="row">{user.name.clone()}{user.absent.then(|| view! { <Badge tone=Tone::Bad text="dropping"/> })}</th>
                     <td>{dash(user.roles.join(", "))}</td>
-                    <td>{attributes}</td>
+                    <td>{attributes}{plain}</td>
                     <td>{if user.pgbouncer { "yes" } else { "–" }}</td>
                     <td>{dash(user.comment)}</td>
                     <td class="apply"><Apply what=say!("user {name}", name = user.name) offer=user.offer drops=user.absent stopped/></td>
@@ -77,12 +78,13 @@ fn Databases(databases: Vec<DeclaredDatabase>, stopped: bool) -> impl IntoView {
                 (false, true) => Some(t!("dropping and making anew")),
                 (false, false) => None,
             };
+            let plain = one.extensions.is_empty().then_some("–");
             let extensions = one.extensions.into_iter().map(|one| view! { <span class="chip">{one}</span> }).collect_view();
             view! {
                 <tr>
                     <th scope="row">{one.name.clone()}{state.map(|text| view! { <Badge tone=Tone::Bad text/> })}</th>
                     <td>{dash(one.owner.unwrap_or_default())}</td>
-                    <td>{extensions}</td>
+                    <td>{extensions}{plain}</td>
                     <td>{match one.baseline {
                         Some(file) => view! { <code>{file}</code> }.into_any(),
                         None => "–".into_any(),

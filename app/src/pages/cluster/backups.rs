@@ -20,6 +20,8 @@ pub fn Backups(shown: Shown, backups: ClusterBackups) -> impl IntoView {
     let asked = seen_from.is_some();
     // Why nothing is known is a sentence of its own, not a figure.
     let unread = stanza.as_ref().err().filter(|_| !asked).cloned();
+    // Each node has such a repository of its own, and only the leader writes to its.
+    let local = asked && repository.starts_with("local");
     let newest = backups.iter().find(|one| !one.error).map(|one| one.stop_us);
     view! {
         <dl class="figures">
@@ -41,12 +43,16 @@ pub fn Backups(shown: Shown, backups: ClusterBackups) -> impl IntoView {
                 schedule.into_iter().map(|(when, line)| view! { <span class="run">{when}<code>{line}</code></span> }).collect_view().into_any()
             }}</dd></div>
             {archive.into_iter().map(|(id, first, last)| view! {
-                <div><dt>{say!("WAL archive {id}")}</dt><dd><code>{first}</code>" to "<code>{last}</code></dd></div>
+                <div><dt>{say!("WAL archive {id}")}</dt><dd>{if first.is_empty() {
+                    t!("nothing yet").into_any()
+                } else {
+                    view! { <code>{first}</code>" to "<code>{last}</code> }.into_any()
+                }}</dd></div>
             }).collect_view()}
         </dl>
         {timeline}
         {seen_from.map(|from| view! { <p class="note">"As the repository of "{from}" has it, read "<When at_us=at_us/></p> })}
-        <Table backups unread/>
+        <Table backups unread local/>
         <h2>"Make one now"</h2>
         {locked.map(|problem| view! { <RefusedNote problem id="operate-note"/> })}
         <div class="card ops"><BackupNow shown stopped/></div>
@@ -54,10 +60,11 @@ pub fn Backups(shown: Shown, backups: ClusterBackups) -> impl IntoView {
 }
 
 #[component]
-fn Table(backups: Vec<BackupRow>, unread: Option<String>) -> impl IntoView {
+fn Table(backups: Vec<BackupRow>, unread: Option<String>, local: bool) -> impl IntoView {
     if backups.is_empty() {
         let words = match unread {
             Some(why) => say!("The repository was not read: {why}"),
+            None if local => t!("This node's own repository holds no backup. Those made while another member led are on that one's node: make a full one here.").to_owned(),
             None => t!("The repository holds no backup.").to_owned(),
         };
         return view! { <p class="empty">{words}</p> }.into_any();
@@ -90,7 +97,7 @@ fn Table(backups: Vec<BackupRow>, unread: Option<String>) -> impl IntoView {
                 <thead><tr>
                     <th scope="col">"Label"</th><th scope="col">"Type"</th><th scope="col">"State"</th>
                     <th scope="col">"Ended"</th><th scope="col">"Age"</th>
-                    <th scope="col" class="num">"Cluster"</th><th scope="col" class="num">"Stored"</th>
+                    <th scope="col" class="num">"Size"</th><th scope="col" class="num">"Stored"</th>
                     <th scope="col">"WAL, first and last"</th>
                 </tr></thead>
                 <tbody>{rows}</tbody>

@@ -51,7 +51,7 @@ fn Failovers(shown: Shown, all: ClusterFailovers) -> impl IntoView {
     let changes = changes.into_iter().map(|one| draw(one, &jobs)).collect_view();
     let members = (!members.is_empty()).then(|| {
         let rows = members.into_iter().map(quiet).collect_view();
-        view! { <h2>"Besides"</h2><div class="card flush">{rows}</div> }
+        view! { <h2>"Without a change of the leader"</h2><div class="card flush">{rows}</div> }
     });
     view! {
         <h2 class="sr">"Changes of the leader"</h2>

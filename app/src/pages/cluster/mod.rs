@@ -285,9 +285,15 @@ fn Head(shown: Shown) -> impl IntoView {
     };
     let reasons = move || {
         let reasons = shown.row.with(|row| row.reasons.clone());
+        let unreached = shown.topology.with(|seen| {
+            seen.as_ref().is_some_and(|seen| seen.members.iter().any(|one| one.unreachable.is_some()))
+        });
         (!reasons.is_empty()).then(|| {
             view! {
                 <ul class="reasons">{reasons.into_iter().map(|why| view! { <li>{why}</li> }).collect_view()}</ul>
+                {unreached.then(|| view! {
+                    <p class="note">"Connections and host keys are checked on the page "<a href=paths::NODES>"Nodes"</a>"."</p>
+                })}
             }
         })
     };

@@ -30,7 +30,7 @@ pub fn Operations(shown: Shown, declared: ClusterDeclared) -> impl IntoView {
     let declared = StoredValue::new(declared);
     view! {
         {locked.map(|problem| view! { <RefusedNote problem id="operate-note"/> })}
-        <AnyCommand/>
+        <AnyCommand name=shown.name()/>
         <nav class="contents" aria-label="Operations">
             <a href="#members">"Members"</a>
             <a href="#reload">"Reload"</a>
@@ -142,7 +142,7 @@ pub fn RestartPending(shown: Shown, stopped: bool) -> impl IntoView {
 
 /// Plans any command line, as one would type it.
 #[component]
-fn AnyCommand() -> impl IntoView {
+fn AnyCommand(name: String) -> impl IntoView {
     // A link may bring one; it is planned when somebody presses the button.
     let given = use_query_map().with_untracked(|query| query.get("run")).unwrap_or_default();
     let typed = RwSignal::new(given.clone());
@@ -166,12 +166,13 @@ fn AnyCommand() -> impl IntoView {
             on:submit=move |event| { event.prevent_default(); send(); }>
             <label class="grow">
                 "Command line"
-                <input class="code" value=given prop:value=typed placeholder="pgsql.yml -l pg-test -t pg_hba,pg_reload" autocomplete="off" spellcheck="false"
+                <input class="code" value=given prop:value=typed placeholder=say!("pgsql.yml -l {name} -t pg_hba,pg_reload") autocomplete="off" spellcheck="false"
                     on:input:target=move |event| typed.set(event.target().value())/>
             </label>
             <button disabled=move || planning.pending().get()>
                 {move || if planning.pending().get() { t!("Reading the nodes…") } else { t!("Plan") }}
             </button>
+            <p class="note">"A command of Pigsty's or Patroni's, as in a shell; Plan shows what it would do and changes nothing."</p>
             <div class="wide">
                 {move || wrong.get().map(|problem| view! { <ProblemBox problem/> })}
                 <PlanProblem planning/>

@@ -5,6 +5,7 @@ use super::members::Members;
 use crate::components::{Badge, Copyable, LinkedCluster, RefusedNote, Tone, TopologyPicture, health, routed};
 use crate::pages::operate::{PlanProblem, planner};
 use crate::paths;
+use crate::words::member;
 use leptos::prelude::*;
 use paddock_events::{ClusterLink, ClusterTopology, HealthLevel, LinkKind, ServiceTopology};
 use paddock_tongue::{count, say, t, view};
@@ -16,9 +17,16 @@ pub fn Overview(shown: Shown) -> impl IntoView {
     // A snapshot that differs only in its time leaves the picture alone.
     let picture = Memo::new(move |_| shown.topology.get().map(|seen| ClusterTopology { at_us: 0, ..seen }));
     let services = Memo::new(move |_| picture.with(|seen| seen.as_ref().map(|seen| seen.services.clone())));
-    let unwell = Memo::new(move |_| shown.row.with(|row| row.health != HealthLevel::Healthy));
+    let healthy = Memo::new(move |_| shown.row.with(|row| row.health == HealthLevel::Healthy));
+    // What is degraded while every member runs, as by a pause, is not helped by creating it again.
+    let whole = Memo::new(move |_| {
+        picture.with(|seen| {
+            seen.as_ref()
+                .is_some_and(|seen| member::leader(seen).is_some() && seen.members.iter().all(member::runs))
+        })
+    });
     view! {
-        {move || unwell.get().then(|| view! { <Create shown/> })}
+        {move || (!healthy.get() && !whole.get()).then(|| view! { <Create shown/> })}
         <section aria-label="Topology" class="card flush">
             {move || match picture.get() {
                 Some(topology) if !topology.members.is_empty() => {
@@ -114,7 +122,10 @@ pub fn Create(shown: Shown) -> impl IntoView {
             {match refused {
                 Some(problem) => view! { <RefusedNote problem id="create-note"/> }.into_any(),
                 None => view! {
-                    <p class="note" id="create-note">"Makes a plan first. Nothing changes before you have read it and run it."</p>
+                    <p class="note" id="create-note">
+                        {(!first).then_some(t!("Of what is there already, steps that hold are only checked. "))}
+                        "Makes a plan first. Nothing changes before you have read it and run it."
+                    </p>
                 }.into_any(),
             }}
             <PlanProblem planning/>

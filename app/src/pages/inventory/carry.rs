@@ -35,7 +35,10 @@ pub fn Carry(draft: Draft, locked: bool, done: Done) -> impl IntoView {
                     let before = draft.outgoing();
                     let lines = count!(text.lines().count(), "line");
                     draft.put(&text);
-                    let told = say!("{file} is in the editor ({lines}), in place of the text before; nothing is saved yet.", file = file.name());
+                    let told = say!(
+                        "{file} is in the editor ({lines}), in place of the text before; nothing is saved yet.",
+                        file = file.name()
+                    );
                     done.set(Some((told, Some(before))));
                 }
                 Err(why) => done.set(Some((say!("{file} was not taken: {why}.", file = file.name()), None))),
@@ -46,7 +49,10 @@ pub fn Carry(draft: Draft, locked: bool, done: Done) -> impl IntoView {
     };
     let export = move |_| {
         if give(&draft.outgoing()).is_err() {
-            done.set(Some((t!("The browser makes no file of it; the text can be copied from the editor.").to_owned(), None)));
+            done.set(Some((
+                t!("The browser makes no file of it; the text can be copied from the editor.").to_owned(),
+                None,
+            )));
         }
     };
     view! {
