@@ -51,8 +51,12 @@ after(async () => {
 });
 
 test('a standby cluster and a clone are drawn beside their source, and a click leads there', async () => {
+  // A picture is drawn by the server, and by the browser for who follows a link.
   await page.goto('/clusters/pg-main');
   const picture = page.getByRole('region', { name: 'Topology' });
+  await picture.getByRole('link', { name: /^pg-dr, standby cluster/ }).waitFor();
+  await page.getByRole('link', { name: 'Clusters' }).first().click();
+  await page.getByRole('link', { name: 'pg-main', exact: true }).click();
   await picture.getByRole('link', { name: /^pg-dr, standby cluster/ }).waitFor();
   await picture.getByRole('link', { name: /^pg-copy, clone by PITR/ }).waitFor();
   await picture.getByRole('link', { name: '127.65.0.9' }).waitFor();
@@ -85,12 +89,9 @@ test('drift says what could not be compared, and why', async () => {
   assert.equal(await page.getByText('pg-copy').count(), 0);
 });
 
-test('a page that is loaded anew says times by the viewer\'s clock', async () => {
-  const context = await browser.newContext({ baseURL: url, timezoneId: 'Asia/Tokyo', storageState: await page.context().storageState() });
-  const there = await context.newPage();
-  await there.goto('/inventory/history');
-  await there.getByText('+09:00').first().waitFor();
-  await context.close();
+test('a page that is loaded anew says how long ago something was', async () => {
+  await page.goto('/inventory/history');
+  await page.getByRole('table', { name: 'Revisions' }).getByText(/ ago$|^just now$/).first().waitFor({ timeout: 900 });
 });
 
 test('the settings say what is in force, who decides it and how notifications go, and no secret', async () => {

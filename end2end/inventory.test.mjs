@@ -135,7 +135,7 @@ test('a text goes into a file, and a file into the editor, with a way back', asy
   const told = page.getByRole('status').filter({ hasText: 'dosed.yml is in the editor' });
   await told.waitFor();
   assert.match(await editor().inputValue(), /^# the fleet, from a file\n/);
-  await page.getByText('not saved', { exact: true }).waitFor();
+  await page.locator('.head .badge', { hasText: 'not saved' }).waitFor();
   await accessible(page);
   await pictures(page, 'inventory-imported');
   await told.getByRole('button', { name: 'Undo' }).click();
