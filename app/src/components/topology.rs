@@ -107,6 +107,10 @@ fn shortened(name: &str, most: usize) -> String {
 
 /// What Patroni's role and state say, as tone and words.
 pub fn member_words(member: &MemberTopology) -> (Tone, String) {
+    // Its Patroni answers for itself, and not for the cluster; why stands beside it.
+    if member.unreachable.is_some() && member.version.is_some() {
+        return (Tone::Bad, t!("state unknown").to_owned());
+    }
     state_words(member.role, &member.state, member.unreachable.is_some())
 }
 
@@ -198,7 +202,9 @@ fn draw_member(
     let leads = matches!(member.role, MemberRole::Primary | MemberRole::StandbyLeader);
     // What is not known is said in the table below; here it would only stand in the way of why.
     let timeline = member.timeline.map(|timeline| say!("timeline {timeline}"));
-    let version = member.version.as_ref().map_or(String::new(), |version| format!(" · {version}"));
+    // Beside "(declared)" there is no room for it.
+    let version = member.version.as_ref().filter(|_| member.role != MemberRole::Unknown);
+    let version = version.map_or(String::new(), |version| format!(" · {version}"));
     let name = shortened(&member.instance, 26);
     let id = member.instance.clone();
     let label = format!("{}, {}, {state}", member.instance, role_words(member));
